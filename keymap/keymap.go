@@ -1,0 +1,62 @@
+// Package keymap is the one origin of keys: the actions there are, the scope each works in, and what it is bound to.
+// Help, footer, palette and docs are generated from it. It imports nothing of ours.
+package keymap
+
+// Action is a verb of the cockpit. Panes act on actions, never on keys.
+type Action string
+
+// The actions.
+const (
+	NextPane    Action = "pane.next"
+	PrevPane    Action = "pane.prev"
+	PaneLeft    Action = "pane.left"
+	PaneDown    Action = "pane.down"
+	PaneUp      Action = "pane.up"
+	PaneRight   Action = "pane.right"
+	Zoom        Action = "pane.zoom"
+	Filter      Action = "filter"
+	FocusIt     Action = "focus"
+	Open        Action = "open"  // enter: go into what is under the cursor
+	Leave       Action = "leave" // esc: one step back: prompt, detail, filter, focus
+	FocusBack   Action = "focus.back"
+	FocusFwd    Action = "focus.forward"
+	Pause       Action = "pause"
+	EarlierStep Action = "time.earlier"
+	LaterStep   Action = "time.later"
+	EarlierLeap Action = "time.earlier.leap"
+	LaterLeap   Action = "time.later.leap"
+	Up          Action = "cursor.up"
+	Down        Action = "cursor.down"
+	Left        Action = "cursor.left"
+	Right       Action = "cursor.right"
+	PageUp      Action = "cursor.pageup"
+	PageDown    Action = "cursor.pagedown"
+	Top         Action = "cursor.top"
+	Bottom      Action = "cursor.bottom"
+	Experiments Action = "experiments"
+	LoadPlans   Action = "load"
+	Abort       Action = "abort"
+	Note        Action = "note"
+	Copy        Action = "copy"
+	CopyRow     Action = "copy.row"
+	NextTheme   Action = "theme.next"
+	Palette     Action = "palette"
+	Help        Action = "help"
+	Quit        Action = "quit"
+	Switches    Action = "switches" // turn resilience patterns on and off
+	Level       Action = "logs.level"
+	NextError   Action = "next.error"
+	PrevError   Action = "prev.error"
+	Order       Action = "traces.order" // recent, slowest, failed
+	Exemplars   Action = "metrics.exemplars"
+	Workspace1  Action = "workspace.1"
+	Workspace2  Action = "workspace.2"
+	Workspace3  Action = "workspace.3"
+	Workspace4  Action = "workspace.4"
+	Workspace5  Action = "workspace.5"
+	Workspace6  Action = "workspace.6"
+	Workspace7  Action = "workspace.7"
+	Workspace8  Action = "workspace.8"
+	WindowLess  Action = "window.shorter"
+	WindowMore  Action = "window.longer"
+)

@@ -1,0 +1,98 @@
+package signal
+
+import "time"
+
+// View says which picture is wanted: the window, the focus, and what each pane filters by.
+type View struct {
+	Window Window
+	Step   time.Duration // distance of two chart points; 0 lets the session choose
+	Live   bool          // Window.To is now; metrics may come from the last evaluation
+	Focus  CorrelationID // "" is everything
+	Trace  TraceID       // the trace whose spans and records are wanted in Frame.Detail
+	Logs   LogFilter
+	Traces TraceFilter
+}
+
+// LogFilter narrows log records. The zero value admits everything.
+type LogFilter struct {
+	Text     string // what the operator typed; the store's grammar: words, "quoted", -word, key=value, level>=warn
+	MinLevel Severity
+	Limit    int // newest so many; 0 means 500
+}
+
+// TraceFilter narrows the list of traces. The zero value admits everything, newest first.
+type TraceFilter struct {
+	Text   string // words match service and operation; status=error; duration>200ms; service=checkout
+	Order  TraceOrder
+	Failed bool // only traces with an error
+	Limit  int  // 0 means 200
+}
+
+// TraceOrder is how a list of traces is sorted.
+type TraceOrder uint8
+
+// The orders.
+const (
+	TracesRecent TraceOrder = iota
+	TracesSlowest
+)
+
+// Panel is one chart: an expression and the series it gave for the frame's window.
+type Panel struct {
+	Title  string
+	Query  string
+	Unit   string // "s", "req/s", "%", "bytes", ""
+	Bound  float64
+	Series []Series
+	Err    string // why it is empty
+}
+
+// Headline is the header's four figures over the last seconds of the window. A negative value is unknown.
+type Headline struct {
+	Rate      float64 // requests per second
+	P95       float64 // seconds
+	ErrorRate float64 // share, 0..1
+	Budget    float64 // error budget left, share 0..1
+}
+
+// Frame is one immutable picture of a window of time. A pane is a function of it.
+type Frame struct {
+	System      string // "shop"
+	Environment string // "demo", "staging", "production"
+	Window      Window
+	Now         time.Time // when the frame was made
+	Focus       CorrelationID
+	Headline    Headline
+	Metrics     []Panel
+	Logs        []Record // oldest first, at most the limit, the newest of those that match
+	LogsTotal   int      // records held in the window before filtering; an estimate when LogsPartial
+	LogsPartial bool     // the filter did not look at every record of the window within its budget
+	Traces      []TraceSummary
+	TracesTotal int
+	Detail      *Trace  // the trace the view asked for, nil when it is not held
+	Events      []Event // by start
+	Health      []SourceHealth
+	Experiment  *ExperimentState // nil before the first
+	Load        *LoadState       // nil before the first
+	Faults      []FaultState     // active first, then the last ones undone
+	Processes   []Process
+	Switches    []Switch
+	Store       StoreStats
+}
+
+// StoreStats is the balance of the bounded memory: received = kept + filtered + dropped, per kind of signal.
+type StoreStats struct {
+	Logs, Spans, Events KindStats
+	MetricSeries        int
+}
+
+// KindStats counts one kind of signal since start.
+type KindStats struct {
+	Received uint64
+	Held     uint64 // still in memory
+	Evicted  uint64 // pushed out by newer ones
+	Dropped  uint64 // never kept: too old, or the queue was full
+	Filtered uint64
+	Bytes    uint64
+	MaxBytes uint64
+}

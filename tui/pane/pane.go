@@ -1,0 +1,83 @@
+// Package pane says what a pane is: something that turns a frame into rows, and actions into wishes.
+//
+// A pane does no I/O and keeps no signal: it reads the frame it is handed, remembers a cursor and a filter, and sends
+// what it wishes for as messages that the root model carries out.
+package pane
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gameday/keymap"
+	"gameday/sources/signal"
+	"gameday/themes"
+)
+
+// Context is all that a pane may look at while it draws.
+type Context struct {
+	Frame         *signal.Frame
+	Theme         *themes.Theme
+	Width, Height int  // of the area inside the border; at least 1
+	Active        bool // the pane has the cursor
+	ASCII         bool // the terminal has no braille and no box drawing
+}
+
+// Pane is one rectangle of the cockpit.
+type Pane interface {
+	// ID is fixed and unique: "metrics", "traces", "logs", "experiment".
+	ID() string
+	// Title stands in the border: what is shown, with filter and counts. No escape sequences.
+	Title(ctx Context) string
+	// Update takes an Action, a Text, a Mouse or a Frame message and returns wishes. It runs on the UI goroutine and does no I/O.
+	Update(ctx Context, msg tea.Msg) tea.Cmd
+	// View returns exactly ctx.Height rows, each exactly ctx.Width cells wide, styled.
+	View(ctx Context) []string
+	// Want adds to the view what this pane needs in the next frame.
+	Want(v *signal.View)
+	// Keys are the actions that do something here and now, in the order the footer should offer them.
+	Keys(ctx Context) []keymap.Action
+}
+
+// ActionMsg tells the active pane what the operator asked for.
+type ActionMsg struct{ Action keymap.Action }
+
+// FilterMsg hands the active pane its new filter; "" clears it.
+type FilterMsg struct{ Text string }
+
+// Filterer is a pane that can be filtered.
+type Filterer interface {
+	Filter() string
+	FilterHelp() string // the grammar in one line, shown under the prompt
+	CheckFilter(text string) error
+}
+
+// ClickMsg is a click at a cell inside the pane; Double is true for the second of two.
+type ClickMsg struct {
+	X, Y   int
+	Double bool
+}
+
+// WheelMsg is the mouse wheel over the pane: rows to move, negative upwards.
+type WheelMsg struct{ Rows int }
+
+// FocusMsg is the wish to narrow the whole cockpit to one correlation ID ("" leaves the focus).
+type FocusMsg struct{ ID signal.CorrelationID }
+
+// OpenTraceMsg is the wish to see one trace with its log lines: the cockpit focuses it, and the traces pane shows its waterfall.
+type OpenTraceMsg struct{ ID signal.TraceID }
+
+// StatusMsg is one sentence for the operator in the line above the footer.
+type StatusMsg struct {
+	Text string
+	Role themes.Role
+}
+
+// CopyMsg is the wish to put text into the operator's clipboard (OSC 52).
+type CopyMsg struct{ Text string }
+
+// MomentMsg is the wish to pause the cockpit at an instant.
+type MomentMsg struct{ At time.Time }
+
+// Wish wraps a message as a command.
+func Wish(msg tea.Msg) tea.Cmd { return func() tea.Msg { return msg } }
