@@ -1,0 +1,48 @@
+# gameday: everything a developer or CI runs. `make help` lists it.
+SHELL := /bin/bash
+GO ?= go
+BIN := bin/gameday
+CACHE := $(CURDIR)/.cache
+STATICCHECK_VERSION := v0.8.2
+# A race build of the whole tree needs about as long as the tests; packages run two at a time on small machines.
+TESTFLAGS ?= -race -timeout 15m
+FUZZTIME ?= 20s
+BENCHTIME ?= 1s
+
+.PHONY: help build demo test lint bench fuzz golden check clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+build: ## build the one binary
+	$(GO) build -trimpath -o $(BIN) ./cmd/gameday
+
+demo: build ## build, then open the cockpit on the embedded shop
+	./$(BIN) demo
+
+test: ## every test: race detector on, golden screens, end to end in a pseudo-terminal
+	$(GO) test $(TESTFLAGS) ./...
+
+lint: $(CACHE)/bin/staticcheck ## gofmt, vet, staticcheck
+	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed: $$out"; exit 1; fi
+	$(GO) vet ./...
+	$(CACHE)/bin/staticcheck ./...
+
+$(CACHE)/bin/staticcheck:
+	GOBIN=$(CACHE)/bin $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+
+bench: build ## the benchmarks behind README's table
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./sources/... ./chaos/... ./engine/... ./tui/... ./cmd/...
+
+fuzz: ## every fuzz target for FUZZTIME each
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+golden: ## write the golden screens anew; look at the diff before committing
+	$(GO) test ./tui/... -update
+
+check: lint test ## what CI runs
+
+clean: ## remove what was built
+	rm -rf bin $(CACHE)
