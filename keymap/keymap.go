@@ -59,4 +59,9 @@ const (
 	Workspace8  Action = "workspace.8"
 	WindowLess  Action = "window.shorter"
 	WindowMore  Action = "window.longer"
+	Grow        Action = "pane.grow"
+	Shrink      Action = "pane.shrink"
+	Even        Action = "pane.even" // the workspace's own sizes again
+	Mouse       Action = "mouse"     // let go of the mouse, so that the terminal selects text
+	Toggle      Action = "toggle"    // turn the switch under the cursor
 )

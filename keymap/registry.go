@@ -1,0 +1,177 @@
+package keymap
+
+// Scope says where a binding works. A pane's own scope is PaneScope of its ID.
+type Scope string
+
+// The scopes. A key is looked for in a scope first and then in those it lies in: a pane's own scope lies in Pane, Pane
+// in Global. Prompt, Dialog, List and HelpView lie in nothing but the actions that work everywhere.
+const (
+	Global   Scope = "global"
+	Pane     Scope = "pane"   // inside whichever pane has the cursor
+	Paused   Scope = "paused" // while the cockpit stands still; comes before the panes
+	Prompt   Scope = "prompt" // a line of text is being typed
+	Dialog   Scope = "dialog" // a question that starts something
+	List     Scope = "list"   // a list to pick from
+	HelpView Scope = "help"
+)
+
+// PaneScope is the scope of one pane.
+func PaneScope(id string) Scope { return Scope("pane:" + id) }
+
+// Group is the heading an action stands under in the help.
+type Group string
+
+// The groups, in the order the help shows them.
+const (
+	Doing   Group = "do"
+	Moving  Group = "move"
+	Looking Group = "look closer"
+	Timing  Group = "time"
+	Screen  Group = "screen"
+)
+
+// Groups lists the groups in the order of the help.
+func Groups() []Group { return []Group{Doing, Looking, Timing, Moving, Screen} }
+
+// Binding is one action as the registry knows it.
+type Binding struct {
+	Action     Action
+	Scopes     []Scope
+	Keys       []string // defaults; the first is the one that the footer shows
+	Short      string   // one word or two, for the footer
+	Long       string   // one sentence without a full stop, for the help and the palette
+	Group      Group
+	Danger     bool // harms a system or takes harm back: shown in the colour of faults
+	Everywhere bool // works in prompts and dialogs too, with those of its keys that type no character
+	Palette    bool // can be chosen from the palette
+}
+
+var anyPane = []Scope{Pane}
+var global = []Scope{Global}
+
+// Registry lists every action with its default keys, in the order of help and footer. The slice is the caller's.
+func Registry() []Binding {
+	return append(append(append(doing(), looking()...), append(timing(), moving()...)...), append(screen(), overlays()...)...)
+}
+
+func doing() []Binding {
+	return []Binding{
+		{Action: Abort, Scopes: global, Keys: []string{"ctrl+x"}, Short: "ABORT", Group: Doing, Danger: true, Everywhere: true, Palette: true,
+			Long: "undo every fault and stop all load, at once, without a question"},
+		{Action: Experiments, Scopes: global, Keys: []string{"e"}, Short: "experiments", Group: Doing, Palette: true,
+			Long: "pick an experiment, read what it will hit, start it"},
+		{Action: LoadPlans, Scopes: global, Keys: []string{"l"}, Short: "load", Group: Doing, Palette: true,
+			Long: "pick a load plan and start it"},
+		{Action: Switches, Scopes: global, Keys: []string{"p"}, Short: "patterns", Group: Doing, Palette: true,
+			Long: "turn resilience patterns on and off"},
+		{Action: Note, Scopes: global, Keys: []string{"n"}, Short: "note", Group: Doing, Palette: true,
+			Long: "write a note onto the timeline"},
+		{Action: Palette, Scopes: global, Keys: []string{":", "ctrl+p"}, Short: "palette", Group: Doing,
+			Long: "find any command, experiment, plan, service, trace or theme by a few letters"},
+		{Action: Help, Scopes: []Scope{Global, HelpView}, Keys: []string{"?"}, Short: "help", Group: Doing, Palette: true,
+			Long: "every key that works here"},
+		{Action: Quit, Scopes: global, Keys: []string{"q", "ctrl+c"}, Short: "quit", Group: Doing, Everywhere: true, Palette: true,
+			Long: "leave; faults that are in force are undone first"},
+	}
+}
+
+func looking() []Binding {
+	return []Binding{
+		{Action: Open, Scopes: []Scope{Pane, List, Dialog, Prompt}, Keys: []string{"enter"}, Short: "open", Group: Looking,
+			Long: "go into what is under the cursor"},
+		{Action: Leave, Scopes: []Scope{Global, List, Dialog, Prompt, HelpView}, Keys: []string{"esc"}, Short: "back", Group: Looking,
+			Long: "one step back: detail, filter, focus, zoom"},
+		{Action: Filter, Scopes: []Scope{Global, List}, Keys: []string{"/"}, Short: "filter", Group: Looking, Palette: true,
+			Long: "filter what the pane shows"},
+		{Action: FocusIt, Scopes: anyPane, Keys: []string{"f"}, Short: "focus", Group: Looking,
+			Long: "narrow the whole cockpit to the request under the cursor"},
+		{Action: FocusBack, Scopes: global, Keys: []string{"alt+left"}, Short: "focus back", Group: Looking, Palette: true,
+			Long: "back to the focus before"},
+		{Action: FocusFwd, Scopes: global, Keys: []string{"alt+right"}, Short: "focus on", Group: Looking, Palette: true,
+			Long: "forward to the focus that was left"},
+		{Action: NextError, Scopes: anyPane, Keys: []string{"}"}, Short: "next error", Group: Looking,
+			Long: "to the next error"},
+		{Action: PrevError, Scopes: anyPane, Keys: []string{"{"}, Short: "previous error", Group: Looking,
+			Long: "to the error before"},
+		{Action: Level, Scopes: []Scope{PaneScope("logs")}, Keys: []string{"v", "L"}, Short: "level", Group: Looking,
+			Long: "show fewer levels of log lines: all, info, warn, error"},
+		{Action: Order, Scopes: []Scope{PaneScope("traces")}, Keys: []string{"o"}, Short: "order", Group: Looking,
+			Long: "order traces by recent, slowest, failed"},
+		{Action: Exemplars, Scopes: []Scope{PaneScope("metrics")}, Keys: []string{"x"}, Short: "exemplars", Group: Looking,
+			Long: "walk through the requests behind the chart"},
+		{Action: Copy, Scopes: anyPane, Keys: []string{"y"}, Short: "copy", Group: Looking,
+			Long: "copy the value under the cursor"},
+		{Action: CopyRow, Scopes: anyPane, Keys: []string{"Y"}, Short: "copy row", Group: Looking,
+			Long: "copy the whole row"},
+	}
+}
+
+func timing() []Binding {
+	return []Binding{
+		{Action: Pause, Scopes: global, Keys: []string{"space"}, Short: "pause", Group: Timing, Palette: true,
+			Long: "stand still, and live again"},
+		{Action: EarlierStep, Scopes: []Scope{Paused}, Keys: []string{"left"}, Short: "earlier", Group: Timing,
+			Long: "while paused: a little earlier"},
+		{Action: LaterStep, Scopes: []Scope{Paused}, Keys: []string{"right"}, Short: "later", Group: Timing,
+			Long: "while paused: a little later"},
+		{Action: EarlierLeap, Scopes: global, Keys: []string{"<"}, Short: "back in time", Group: Timing, Palette: true,
+			Long: "a quarter of the window earlier; pauses"},
+		{Action: LaterLeap, Scopes: global, Keys: []string{">"}, Short: "on in time", Group: Timing, Palette: true,
+			Long: "a quarter of the window later"},
+		{Action: WindowLess, Scopes: global, Keys: []string{"["}, Short: "shorter", Group: Timing, Palette: true,
+			Long: "a shorter window of time"},
+		{Action: WindowMore, Scopes: global, Keys: []string{"]"}, Short: "longer", Group: Timing, Palette: true,
+			Long: "a longer window of time"},
+	}
+}
+
+func moving() []Binding {
+	inPane := []Scope{Pane, List, HelpView}
+	return []Binding{
+		{Action: NextPane, Scopes: global, Keys: []string{"tab"}, Short: "pane", Group: Moving, Long: "to the next pane"},
+		{Action: PrevPane, Scopes: global, Keys: []string{"shift+tab"}, Short: "pane before", Group: Moving, Long: "to the pane before"},
+		{Action: PaneLeft, Scopes: global, Keys: []string{"ctrl+h"}, Short: "pane left", Group: Moving, Long: "to the pane on the left"},
+		{Action: PaneDown, Scopes: global, Keys: []string{"ctrl+j"}, Short: "pane below", Group: Moving, Long: "to the pane below"},
+		{Action: PaneUp, Scopes: global, Keys: []string{"ctrl+k"}, Short: "pane above", Group: Moving, Long: "to the pane above"},
+		{Action: PaneRight, Scopes: global, Keys: []string{"ctrl+l"}, Short: "pane right", Group: Moving, Long: "to the pane on the right"},
+		{Action: Up, Scopes: inPane, Keys: []string{"up", "k"}, Short: "up", Group: Moving, Long: "up"},
+		{Action: Down, Scopes: inPane, Keys: []string{"down", "j"}, Short: "down", Group: Moving, Long: "down"},
+		{Action: Left, Scopes: anyPane, Keys: []string{"left", "h", "shift+left"}, Short: "left", Group: Moving,
+			Long: "left (while paused the arrow moves the time: use h or shift)"},
+		{Action: Right, Scopes: anyPane, Keys: []string{"right", "shift+right"}, Short: "right", Group: Moving,
+			Long: "right (l is load; while paused the arrow moves the time: use shift)"},
+		{Action: PageUp, Scopes: inPane, Keys: []string{"pgup", "ctrl+u"}, Short: "page up", Group: Moving, Long: "a page up"},
+		{Action: PageDown, Scopes: inPane, Keys: []string{"pgdown", "ctrl+d"}, Short: "page down", Group: Moving, Long: "a page down"},
+		{Action: Top, Scopes: inPane, Keys: []string{"g", "home"}, Short: "top", Group: Moving, Long: "to the first row"},
+		{Action: Bottom, Scopes: inPane, Keys: []string{"G", "end"}, Short: "bottom", Group: Moving, Long: "to the last row; a log follows again"},
+	}
+}
+
+func screen() []Binding {
+	b := []Binding{
+		{Action: Zoom, Scopes: global, Keys: []string{"z"}, Short: "zoom", Group: Screen, Palette: true, Long: "the pane alone, and back"},
+		{Action: Grow, Scopes: global, Keys: []string{"+"}, Short: "grow", Group: Screen, Palette: true, Long: "make the pane larger"},
+		{Action: Shrink, Scopes: global, Keys: []string{"-", "_"}, Short: "shrink", Group: Screen, Palette: true, Long: "make the pane smaller"},
+		{Action: Even, Scopes: global, Keys: []string{"="}, Short: "even", Group: Screen, Palette: true, Long: "all panes at their first size"},
+		{Action: NextTheme, Scopes: global, Keys: []string{"t"}, Short: "theme", Group: Screen, Palette: true, Long: "the next theme"},
+		{Action: Mouse, Scopes: global, Keys: []string{"m"}, Short: "mouse", Group: Screen, Palette: true,
+			Long: "let go of the mouse, so that the terminal selects text, and take it again"},
+	}
+	spaces := []Action{Workspace1, Workspace2, Workspace3, Workspace4, Workspace5, Workspace6, Workspace7, Workspace8}
+	for i, name := range WorkspaceNames() {
+		b = append(b, Binding{Action: spaces[i], Scopes: global, Keys: []string{string(rune('1' + i))}, Short: name, Group: Screen,
+			Palette: true, Long: "workspace " + name})
+	}
+	return b
+}
+
+// WorkspaceNames are the names behind the number keys 1 to 8.
+func WorkspaceNames() []string {
+	return []string{"cockpit", "load", "chaos", "traces", "logs", "metrics", "health", "events"}
+}
+
+func overlays() []Binding {
+	return []Binding{
+		{Action: Toggle, Scopes: []Scope{List}, Keys: []string{"space"}, Short: "turn", Group: Doing, Long: "turn the switch under the cursor"},
+	}
+}
