@@ -48,11 +48,15 @@ type Style struct {
 
 // Theme is a complete set of styles.
 type Theme struct {
-	Name   string
-	Dark   bool
-	Mono   bool // no colours at all: meaning is carried by glyphs, words, bold, underline and reverse
+	Name string
+	Dark bool
+	Mono bool // no colours at all: meaning is carried by glyphs, words, bold, underline and reverse
+	// Background and Foreground are the ground the colours were chosen for, "#rrggbb"; "" leaves the terminal's own.
+	Background, Foreground string
+
 	Styles [NumRoles]Style
-	on     [NumRoles]string
+	on     [NumRoles]string // the role's sequence
+	over   [NumRoles]string // the same without a background, to be laid over another role's
 }
 
 // New prepares a theme for painting.
@@ -64,6 +68,11 @@ func New(name string, dark, mono bool, styles [NumRoles]Style) (*Theme, error) {
 			return nil, fmt.Errorf("theme %s, role %d: %w", name, r, err)
 		}
 		t.on[r] = seq
+		bare := styles[r]
+		bare.BG = ""
+		if t.over[r], err = sgr(bare); err != nil {
+			return nil, fmt.Errorf("theme %s, role %d: %w", name, r, err)
+		}
 	}
 	return t, nil
 }
@@ -82,13 +91,10 @@ func (t *Theme) PaintOn(r, bg Role, s string) string {
 		return s
 	}
 	// the background's sequence comes first, so that the segment's own colour wins, but not its background
-	st := t.Styles[r]
-	st.BG = ""
-	over, err := sgr(st)
-	if err != nil {
-		over = "" // New has checked every colour
+	if t.on[bg] == "" && t.over[r] == "" {
+		return s
 	}
-	return t.on[bg] + over + s + "\x1b[m"
+	return t.on[bg] + t.over[r] + s + "\x1b[m"
 }
 
 func sgr(s Style) (string, error) {
