@@ -1,0 +1,180 @@
+package http1
+
+import (
+	"fmt"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+
+	"gameday/engine/load/protocol"
+	"gameday/engine/load/template"
+)
+
+// The stamp is the two lines that tell one request from the next. It stands at one offset in a prepared request, so that
+// stamping is writing 81 hexadecimal digits in place.
+const (
+	stampTrace  = "traceparent: 00-"
+	stampCorr   = "-00\r\nX-Correlation-ID: "
+	hexTrace    = 32
+	hexSpan     = 16
+	spanAt      = hexTrace + 1
+	flagAt      = spanAt + hexSpan + 2
+	correlateAt = spanAt + hexSpan + len(stampCorr)
+	stampLength = correlateAt + hexTrace
+)
+
+// prepared is one request, made before the run.
+type prepared struct {
+	isHead     bool
+	idempotent bool
+	timeout    time.Duration
+	path, body *template.Template
+	first      string // method and space
+	beforeID   string // after the path: version, host, up to where the trace ID goes
+	headers    string // after the stamp: everything else, up to and including "Content-Length: "
+	hasBody    bool
+	static     []byte // the whole request when nothing but the stamp changes
+	staticAt   int    // where its trace ID goes
+}
+
+// reserved are the headers the engine itself decides.
+var reserved = map[string]string{
+	"Content-Length":    "it is counted from the body",
+	"Transfer-Encoding": "bodies are sent whole",
+	"Connection":        "connections are kept",
+	"Traceparent":       "every request gets its own",
+	"X-Correlation-Id":  "every request gets its own: the trace ID",
+	"Expect":            "100-continue is not supported",
+	"Upgrade":           "upgrades are not supported",
+}
+
+// CheckHeader says why a header of a plan cannot be sent, or nil. Its errors never hold the value.
+func CheckHeader(name, value string) error {
+	if name == "" || strings.IndexFunc(name, func(c rune) bool { return c > 255 || !tokens[c] }) >= 0 {
+		return fmt.Errorf("header name %q has a character that HTTP does not allow", name)
+	}
+	if why, ok := reserved[textproto.CanonicalMIMEHeaderKey(name)]; ok {
+		return fmt.Errorf("header %s cannot be set: %s", name, why)
+	}
+	for _, c := range []byte(value) {
+		if (c < ' ' && c != '\t') || c == 0x7f {
+			return fmt.Errorf("header %s: its value holds a control character", name)
+		}
+	}
+	return nil
+}
+
+// CheckPath says why a path of a plan cannot be sent, or nil. Values in {{ }} are left out of it.
+func CheckPath(path string) error {
+	t, err := template.Compile(path)
+	if err != nil {
+		return fmt.Errorf("path: %w", err)
+	}
+	if !strings.HasPrefix(path, "/") {
+		return fmt.Errorf("path %q must start with /", path)
+	}
+	t.Each(func(text string) {
+		for _, c := range []byte(text) {
+			if c <= ' ' || c >= 0x7f || c == '#' {
+				err = fmt.Errorf("path %q: byte %q must be percent-encoded (%%%02X)", path, c, c)
+				return
+			}
+		}
+	})
+	return err
+}
+
+func prepare(req protocol.Request, host string) (*prepared, error) {
+	if err := CheckPath(req.Path); err != nil {
+		return nil, err
+	}
+	if req.Timeout <= 0 {
+		return nil, fmt.Errorf("request %q has no timeout", req.Name)
+	}
+	p := &prepared{timeout: req.Timeout, first: req.Method + " "}
+	var err error
+	if p.path, err = template.Compile(req.Path); err != nil {
+		return nil, fmt.Errorf("path: %w", err)
+	}
+	if p.body, err = template.Compile(req.Body); err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+	switch req.Method {
+	case "GET", "OPTIONS", "TRACE":
+		p.idempotent = true
+	case "HEAD":
+		p.idempotent, p.isHead = true, true
+	case "PUT", "DELETE":
+		p.idempotent, p.hasBody = true, true
+	case "POST", "PATCH":
+		p.hasBody = true
+	default:
+		return nil, fmt.Errorf("method %q is not supported: use GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS or TRACE", req.Method)
+	}
+	p.hasBody = p.hasBody || req.Body != ""
+	var lines strings.Builder
+	agent := false
+	for _, h := range req.Headers {
+		if err := CheckHeader(h.Name, h.Value); err != nil {
+			return nil, err
+		}
+		switch textproto.CanonicalMIMEHeaderKey(h.Name) {
+		case "Host":
+			host = h.Value
+			continue
+		case "User-Agent":
+			agent = true
+		}
+		lines.WriteString(h.Name + ": " + h.Value + "\r\n")
+	}
+	if !agent {
+		lines.WriteString("User-Agent: gameday\r\n")
+	}
+	if p.hasBody {
+		lines.WriteString("Content-Length: ")
+	}
+	p.headers = lines.String()
+	p.beforeID = " HTTP/1.1\r\nHost: " + host + "\r\n" + stampTrace
+	if p.path.Static() && p.body.Static() {
+		p.static, p.staticAt, _ = p.render(nil, nil, &protocol.Call{})
+	}
+	return p, nil
+}
+
+// render writes the whole request into dst, and the body into scratch on the way, because its length goes first. It
+// returns where the trace ID goes.
+func (p *prepared) render(dst, scratch []byte, call *protocol.Call) (wire []byte, at int, body []byte) {
+	dst = append(dst, p.first...)
+	dst = p.path.Append(dst, call.N, call.Plan, call.Fresh)
+	dst = append(dst, p.beforeID...)
+	at = len(dst)
+	dst = append(dst, "00000000000000000000000000000000-0000000000000000"+stampCorr+"00000000000000000000000000000000\r\n"...)
+	dst = append(dst, p.headers...)
+	if !p.hasBody {
+		return append(dst, "\r\n"...), at, scratch
+	}
+	body = p.body.Append(scratch, call.N, call.Plan, call.Fresh)
+	dst = strconv.AppendInt(dst, int64(len(body)), 10)
+	dst = append(dst, "\r\n\r\n"...)
+	return append(dst, body...), at, body
+}
+
+// stamp writes the call's IDs into a request whose trace ID goes at the start of s.
+func stamp(s []byte, call *protocol.Call) {
+	s = s[:stampLength]
+	putHex(s, call.Trace[:])
+	putHex(s[spanAt:], call.Span[:])
+	s[flagAt] = '0'
+	if call.Sampled {
+		s[flagAt] = '1'
+	}
+	copy(s[correlateAt:], s[:hexTrace])
+}
+
+func putHex(dst, src []byte) {
+	const digits = "0123456789abcdef"
+	for i, b := range src {
+		dst[2*i], dst[2*i+1] = digits[b>>4], digits[b&15]
+	}
+}
