@@ -1,0 +1,288 @@
+package widget
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/NimbleMarkets/ntcharts/canvas/graph"
+
+	"gameday/sources/signal"
+	"gameday/themes"
+)
+
+// Band is a span of time that is marked across a chart, such as a fault that was active.
+type Band struct {
+	From, To time.Time
+	Label    string
+}
+
+// ChartData is what a chart shows.
+type ChartData struct {
+	Panel     signal.Panel
+	Window    signal.Window
+	Bands     []Band
+	Exemplars []signal.Exemplar // by time
+	Picked    int               // index into Exemplars, -1 for none
+	Mark      time.Time         // a vertical line at this instant; zero for none
+	Selected  bool              // the cursor is on this chart
+	Note      string            // stands in the place of the time axis
+}
+
+// Chart draws a panel. It keeps its canvas between calls and must not be shared between goroutines.
+type Chart struct {
+	plot plot
+	grid *graph.BrailleGrid
+	gw   int
+	gh   int
+	hits []hit
+}
+
+// hit is where an exemplar was drawn, in cells of the chart.
+type hit struct{ x, y, index int }
+
+// At is the index of the exemplar drawn at a cell of the chart or beside it.
+func (c *Chart) At(x, y int) (int, bool) {
+	best, dist := -1, 3
+	for _, h := range c.hits {
+		dx, dy := abs(h.x-x), abs(h.y-y)
+		if dx+dy < dist && dy <= 1 {
+			best, dist = h.index, dx+dy
+		}
+	}
+	return best, best >= 0
+}
+
+// frame is the geometry of one drawing: where the plot's cells lie and what they stand for.
+type frame struct {
+	x0, w, h int // the plot's first column, and its size in cells; its first row is 0
+	lo, hi   float64
+	from     time.Time
+	length   time.Duration
+}
+
+// dotX is the column of half cells for an instant; false when it lies outside.
+func (f frame) dotX(t time.Time) (int, bool) {
+	d := t.Sub(f.from)
+	if d < 0 || d > f.length || f.length <= 0 {
+		return 0, false
+	}
+	return int(math.Round(float64(d) / float64(f.length) * float64(2*f.w-1))), true
+}
+
+// dotY is the row of quarter cells for a value, counted from the top, clamped to the plot.
+func (f frame) dotY(v float64) int {
+	share := (v - f.lo) / (f.hi - f.lo)
+	if math.IsNaN(share) {
+		share = 0
+	}
+	share = math.Min(math.Max(share, 0), 1)
+	return int(math.Round((1 - share) * float64(4*f.h-1)))
+}
+
+// Rows draws the chart in exactly height rows of exactly width cells.
+func (c *Chart) Rows(p Pen, d ChartData, width, height int) []string {
+	c.hits = c.hits[:0]
+	if height <= 0 {
+		return nil
+	}
+	legend := height >= 7 && len(d.Panel.Series) > 1
+	rows := []string{c.title(p, d, width, !legend)}
+	if reason := c.empty(d); reason != "" {
+		for _, line := range Wrap(reason, max(width-2, 1)) {
+			rows = append(rows, p.Row(width, Seg{themes.Text, "  "}, Seg{themes.Muted, line}))
+		}
+		return p.Page(rows, width, height)
+	}
+	if height < 4 || width < 24 {
+		for len(rows) < height {
+			rows = append(rows, c.strip(p, d, width, len(rows)-1))
+		}
+		return rows
+	}
+	body := height - 1
+	if legend {
+		body--
+	}
+	rows = append(rows, c.body(p, d, width, body)...)
+	if legend {
+		rows = append(rows, c.legend(p, d, width))
+	}
+	return p.Page(rows, width, height)
+}
+
+// empty says why there is nothing to draw.
+func (c *Chart) empty(d ChartData) string {
+	if d.Panel.Err != "" {
+		return d.Panel.Err
+	}
+	for _, s := range d.Panel.Series {
+		for _, v := range s.Samples {
+			if !math.IsNaN(v.V) {
+				return ""
+			}
+		}
+	}
+	return "no samples in this window yet"
+}
+
+func (c *Chart) title(p Pen, d ChartData, width int, values bool) string {
+	mark, role := "  ", themes.Title
+	if d.Selected {
+		mark = p.Glyph(Cursor) + " "
+		role = themes.Accent
+	}
+	right := ""
+	var segs []Seg
+	if values && d.Panel.Err == "" {
+		for i, s := range d.Panel.Series {
+			if i == 3 {
+				break
+			}
+			v := Value(last(s), d.Panel.Unit)
+			if len(d.Panel.Series) > 1 {
+				v = strconv.Itoa(i+1) + " " + v
+			}
+			segs = append(segs, Seg{themes.Text, "  "}, Seg{seriesRole(i), v})
+			right += "  " + v
+		}
+	}
+	if d.Panel.Bound > 0 {
+		limit := "limit " + Value(d.Panel.Bound, d.Panel.Unit)
+		if width > Width(d.Panel.Title)+Width(right)+Width(limit)+6 {
+			segs = append([]Seg{{themes.Warning, limit}}, segs...)
+			right = limit + right
+		}
+	}
+	room := width - 2 - Width(right)
+	if room < 8 {
+		return p.Row(width, Seg{themes.Accent, mark}, Seg{role, d.Panel.Title})
+	}
+	head := []Seg{{themes.Accent, mark}, {role, p.Left(d.Panel.Title, room)}}
+	return p.Row(width, append(head, segs...)...)
+}
+
+// strip is a chart for a handful of rows: one sparkline a series.
+func (c *Chart) strip(p Pen, d ChartData, width, row int) string {
+	if row >= len(d.Panel.Series) {
+		return p.Blank(width)
+	}
+	s := d.Panel.Series[row]
+	w := max(width-3, 1)
+	return p.Row(width, Seg{themes.Text, "  "}, Seg{seriesRole(row), p.SparkDots(columns(s, d.Window, 2*w), w)})
+}
+
+// columns is the largest value of the series in each of n equal parts of the window.
+func columns(s signal.Series, w signal.Window, n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = math.NaN()
+	}
+	length := w.Length()
+	if length <= 0 {
+		return out
+	}
+	for _, v := range s.Samples {
+		at := v.T.Sub(w.From)
+		if at < 0 || at > length || math.IsNaN(v.V) {
+			continue
+		}
+		i := min(int(float64(at)/float64(length)*float64(n)), n-1)
+		if math.IsNaN(out[i]) || v.V > out[i] {
+			out[i] = v.V
+		}
+	}
+	prev := math.NaN() // samples may lie further apart than columns
+	for i, v := range out {
+		if math.IsNaN(v) {
+			out[i] = prev
+		} else {
+			prev = v
+		}
+	}
+	return out
+}
+
+func (c *Chart) legend(p Pen, d ChartData, width int) string {
+	segs := []Seg{{themes.Text, "  "}}
+	for i, s := range d.Panel.Series {
+		segs = append(segs, Seg{seriesRole(i), fmt.Sprintf("%d ", i+1)}, Seg{themes.Muted, s.Name + " "},
+			Seg{seriesRole(i), Value(last(s), d.Panel.Unit)}, Seg{themes.Text, "   "})
+	}
+	return p.Row(width, segs...)
+}
+
+// body draws axes, lines, bands and exemplars.
+func (c *Chart) body(p Pen, d ChartData, width, height int) []string {
+	axis := height >= 3
+	f := frame{h: height, from: d.Window.From, length: d.Window.Length()}
+	if axis {
+		f.h--
+	}
+	ticks := c.scale(&f, d)
+	labels := 0
+	for _, t := range ticks {
+		labels = max(labels, Width(Value(t, d.Panel.Unit)))
+	}
+	labels = max(labels, 7)
+	f.x0 = labels + 2
+	f.w = width - f.x0 - 1
+	if len(d.Panel.Series) < 2 {
+		f.w = width - f.x0
+	}
+	if f.w < 4 {
+		return []string{c.strip(p, d, width, 0)}
+	}
+	c.plot.reset(width, height)
+	c.lines(p, d, f)
+	c.axes(p, d, f, ticks, labels, axis)
+	c.bands(p, d, f)
+	c.mark(p, d, f)
+	c.exemplars(p, d, f)
+	rows := c.plot.rows(p, p.Shade(themes.Fault))
+	if axis && d.Note != "" {
+		rows[height-1] = p.Row(width, Seg{themes.Text, "  "}, Seg{themes.Focus, d.Note})
+	}
+	return rows
+}
+
+// scale chooses the range of the y axis: from zero when nothing is negative, and with the limit in sight unless that
+// would press the lines flat.
+func (c *Chart) scale(f *frame, d ChartData) []float64 {
+	lo, hi := 0.0, math.Inf(-1)
+	for _, s := range d.Panel.Series {
+		for _, v := range s.Samples {
+			if !math.IsNaN(v.V) && !math.IsInf(v.V, 0) {
+				lo, hi = math.Min(lo, v.V), math.Max(hi, v.V)
+			}
+		}
+	}
+	if hi <= lo {
+		hi = lo + 1
+		if d.Panel.Unit == "s" {
+			hi = lo + 0.1
+		}
+	}
+	if b := d.Panel.Bound; b > hi && b < 6*hi {
+		hi = b * 1.05
+	}
+	if d.Panel.Unit == "%" && hi > 80 && hi <= 100 {
+		hi = 100
+	}
+	ticks := Ticks(lo, hi, clampInt(f.h/2+1, 2, 7), d.Panel.Unit)
+	f.lo, f.hi = ticks[0], ticks[len(ticks)-1]
+	return ticks
+}
+
+func seriesRole(i int) themes.Role { return themes.Series0 + themes.Role(i%8) }
+
+// last is the newest value of a series, NaN when it has none.
+func last(s signal.Series) float64 {
+	if n := len(s.Samples); n > 0 {
+		return s.Samples[n-1].V
+	}
+	return math.NaN()
+}
+
+func abs(v int) int { return max(v, -v) }

@@ -1,0 +1,250 @@
+package widget
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/NimbleMarkets/ntcharts/canvas"
+	"github.com/NimbleMarkets/ntcharts/canvas/graph"
+
+	"gameday/sources/signal"
+	"gameday/themes"
+)
+
+// lines draws every series, and its number at the end of its line: colour is never the only way to tell them apart.
+func (c *Chart) lines(p Pen, d ChartData, f frame) {
+	if c.grid == nil || c.gw != f.w || c.gh != f.h {
+		c.grid, c.gw, c.gh = graph.NewBrailleGrid(f.w, f.h, 0, 1, 0, 1), f.w, f.h
+	}
+	taken := make(map[int]bool)
+	for i := len(d.Panel.Series) - 1; i >= 0; i-- { // the first series ends on top
+		s := d.Panel.Series[i]
+		if p.ASCII {
+			c.lineASCII(s, f, i)
+		} else {
+			c.grid.Clear()
+			c.line(s, f)
+			graph.DrawBraillePatterns(&c.plot.cv, canvas.Point{X: f.x0, Y: 0}, c.grid.BraillePatterns(), carriers[seriesRole(i)])
+		}
+	}
+	if len(d.Panel.Series) < 2 {
+		return
+	}
+	for i, s := range d.Panel.Series {
+		v := last(s)
+		if math.IsNaN(v) || i > 8 {
+			continue
+		}
+		row := f.dotY(v) / 4
+		for _, y := range []int{row, row - 1, row + 1} {
+			if y >= 0 && y < f.h && !taken[y] {
+				taken[y] = true
+				c.plot.put(f.x0+f.w, y, seriesRole(i), strconv.Itoa(i+1))
+				break
+			}
+		}
+	}
+}
+
+// line joins the samples; a NaN, or a pause of several steps, is a gap.
+func (c *Chart) line(s signal.Series, f frame) {
+	gap := 4 * medianStep(s.Samples)
+	var prev canvas.Point
+	var prevT time.Time
+	joined := false
+	for _, v := range s.Samples {
+		x, ok := f.dotX(v.T)
+		if !ok || math.IsNaN(v.V) {
+			joined = false
+			continue
+		}
+		pt := canvas.Point{X: x, Y: f.dotY(v.V)}
+		if joined && v.T.Sub(prevT) <= gap {
+			if pt == prev {
+				prevT = v.T
+				continue
+			}
+			for _, q := range graph.GetLinePoints(prev, pt) {
+				c.grid.Set(q)
+			}
+		} else {
+			c.grid.Set(pt)
+		}
+		prev, prevT, joined = pt, v.T, true
+	}
+}
+
+// medianStep estimates the distance of two samples from the first few.
+func medianStep(s []signal.Sample) time.Duration {
+	if len(s) < 2 {
+		return time.Hour
+	}
+	n := min(len(s)-1, 16)
+	best := s[1].T.Sub(s[0].T)
+	for i := 1; i < n; i++ {
+		if d := s[i+1].T.Sub(s[i].T); d > 0 && d < best {
+			best = d
+		}
+	}
+	return max(best, time.Millisecond)
+}
+
+// lineASCII marks each column with the series' number, or a star when there is only one.
+func (c *Chart) lineASCII(s signal.Series, f frame, i int) {
+	sign := "*"
+	if i > 0 {
+		sign = strconv.Itoa((i + 1) % 10)
+	}
+	for x, v := range columns(s, signal.Window{From: f.from, To: f.from.Add(f.length)}, f.w) {
+		if !math.IsNaN(v) {
+			c.plot.put(f.x0+x, f.dotY(v)/4, seriesRole(i), sign)
+		}
+	}
+}
+
+// axes draws the values on the left, the limit across, and the times below.
+func (c *Chart) axes(p Pen, d ChartData, f frame, ticks []float64, labels int, times bool) {
+	for y := range f.h {
+		c.plot.put(f.x0-1, y, themes.Border, p.Glyph(Wall))
+	}
+	used := make(map[int]bool)
+	label := func(v float64, role themes.Role) {
+		y := f.dotY(v) / 4
+		if used[y] {
+			return
+		}
+		used[y] = true
+		c.plot.put(0, y, role, p.Right(Value(v, d.Panel.Unit), labels))
+		c.plot.put(f.x0-1, y, themes.Border, p.Glyph(Tick))
+	}
+	if b := d.Panel.Bound; b > 0 && b >= f.lo && b <= f.hi {
+		label(b, themes.Warning)
+		y := f.dotY(b) / 4
+		for x := f.x0; x < f.x0+f.w; x++ {
+			if c.plot.free(x, y) {
+				c.plot.put(x, y, themes.Warning, p.Glyph(Dotted))
+			}
+		}
+	}
+	for _, t := range ticks {
+		label(t, themes.Muted)
+	}
+	if !times {
+		return
+	}
+	at, layout := TimeTicks(f.from, f.from.Add(f.length), f.w)
+	next := 0
+	for _, t := range at {
+		x, ok := f.dotX(t)
+		if !ok {
+			continue
+		}
+		text := t.Format(layout)
+		start := clampInt(f.x0+x/2-len(text)/2, f.x0, f.x0+f.w-len(text))
+		if start < next {
+			continue
+		}
+		c.plot.put(start, f.h, themes.Muted, text)
+		next = start + len(text) + 2
+	}
+}
+
+// bands shade the time a fault was active, with its label on top.
+func (c *Chart) bands(p Pen, d ChartData, f frame) {
+	end := f.from.Add(f.length)
+	for i, b := range d.Bands {
+		from, to := b.From, b.To
+		if to.IsZero() || to.After(end) {
+			to = end
+		}
+		if from.Before(f.from) {
+			from = f.from
+		}
+		a, okA := f.dotX(from)
+		z, okZ := f.dotX(to)
+		if !okA || !okZ || to.Before(from) {
+			continue
+		}
+		c.band(p, f, a/2, min(z/2, f.w-1))
+		c.bandLabel(p, b.Label, f, a/2, min(z/2, f.w-1), i)
+	}
+}
+
+// band marks the columns a to z: with a shaded background and edges, or with a pattern where there are no colours.
+func (c *Chart) band(p Pen, f frame, a, z int) {
+	colours := p.Shade(themes.Fault) != ""
+	for x := a; x <= z; x++ {
+		for y := range f.h {
+			free := c.plot.free(f.x0+x, y)
+			switch {
+			case colours && free && (x == a || x == z):
+				c.plot.put(f.x0+x, y, themes.Fault, "╎")
+			case !colours && free:
+				c.plot.put(f.x0+x, y, themes.Fault, p.Glyph(BarLight))
+			}
+			if colours {
+				c.plot.shade(f.x0+x, y)
+			}
+		}
+	}
+}
+
+// bandLabel writes a band's label into the highest row that no line crosses there; overlapping bands take turns.
+func (c *Chart) bandLabel(p Pen, label string, f frame, a, z, i int) {
+	width := z - a + 1
+	if width < 8 { // a short band: let the label stick out to the side that has room
+		width = min(Width(label)+2, f.w)
+		a = clampInt(a, 0, f.w-width)
+	}
+	text := p.Fit(label, width-2)
+	y := i % max(min(f.h-1, 3), 1)
+	c.plot.put(f.x0+a+1, y, themes.Fault, text)
+	if p.Shade(themes.Fault) != "" {
+		for x := range Width(text) {
+			if a+1+x <= z {
+				c.plot.shade(f.x0+a+1+x, y)
+			}
+		}
+	}
+}
+
+// mark draws the vertical line of the instant under the cursor.
+func (c *Chart) mark(p Pen, d ChartData, f frame) {
+	if d.Mark.IsZero() {
+		return
+	}
+	x, ok := f.dotX(d.Mark)
+	if !ok {
+		return
+	}
+	for y := range f.h {
+		cell := c.plot.cv.Cell(canvas.Point{X: f.x0 + x/2, Y: y}).Rune
+		if cell == 0 || cell == []rune(p.Glyph(BarLight))[0] {
+			c.plot.put(f.x0+x/2, y, themes.Focus, p.Glyph(Wall))
+		}
+	}
+}
+
+// exemplars draws measured requests where their time and value put them; the picked one is drawn last.
+func (c *Chart) exemplars(p Pen, d ChartData, f frame) {
+	draw := func(i int, g Glyph) {
+		e := d.Exemplars[i]
+		x, ok := f.dotX(e.T)
+		if !ok || math.IsNaN(e.V) {
+			return
+		}
+		h := hit{x: f.x0 + x/2, y: f.dotY(e.V) / 4, index: i}
+		c.plot.put(h.x, h.y, themes.Focus, p.Glyph(g))
+		h.y++ // below the title row
+		c.hits = append(c.hits, h)
+	}
+	for i := range d.Exemplars {
+		if i != d.Picked {
+			draw(i, Exemplar)
+		}
+	}
+	if d.Picked >= 0 && d.Picked < len(d.Exemplars) {
+		draw(d.Picked, ExemplarPicked)
+	}
+}
