@@ -8,6 +8,7 @@ package http1
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -35,6 +36,10 @@ func New(target string, config *tls.Config) (*Protocol, error) {
 	u, err := url.Parse(target)
 	switch {
 	case err != nil:
+		// The library's error quotes the whole address, and that may hold a password.
+		if detail := (*url.Error)(nil); errors.As(err, &detail) {
+			err = detail.Err
+		}
 		return nil, fmt.Errorf("read the target's address: %w", err)
 	case u.Scheme != "http" && u.Scheme != "https":
 		return nil, fmt.Errorf("target %q must start with http:// or https://", u.Redacted())
@@ -163,7 +168,9 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 		out.Retried = true
 		_, dialing, err = c.attempt(wire, p, due, out)
 	}
-	out.Done = c.now()
+	if err != nil {
+		out.Done = c.now()
+	}
 	c.lastUse = out.Done
 	if err == nil {
 		out.Status, out.Received = c.res.status, c.res.body
@@ -224,6 +231,7 @@ func (c *Client) attempt(b []byte, p *prepared, due time.Duration, out *protocol
 	first := c.now()
 	out.Phases.Wait = first - written
 	err = c.in.read(&c.res, p.isHead)
-	out.Phases.Read = c.now() - first
+	out.Done = c.now()
+	out.Phases.Read = out.Done - first
 	return sent, false, err
 }

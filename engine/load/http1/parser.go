@@ -126,6 +126,11 @@ func splitHeader(line []byte) (name, value []byte, err error) {
 	if i == 0 || i == len(line) || line[i] != ':' {
 		return nil, nil, errHeaderName
 	}
+	for _, c := range line[i+1:] {
+		if (c < ' ' && c != '\t') || c == 0x7f {
+			return nil, nil, errControl
+		}
+	}
 	return line[:i], trim(line[i+1:]), nil
 }
 
@@ -288,7 +293,7 @@ func chunkSize(line []byte) (int64, error) {
 // trailers reads the lines after the last chunk and forgets them.
 func (r *reader) trailers() error {
 	for size, lines := 0, 0; ; lines++ {
-		line, err := r.line(false)
+		line, err := r.line(true)
 		if err != nil {
 			return err
 		}

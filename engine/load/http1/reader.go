@@ -25,7 +25,7 @@ func (e formatError) Error() string { return string(e) }
 const (
 	errLineTooLong = formatError("bad response: a line is longer than 32 KiB")
 	errControl     = formatError("bad response: a line holds a control character")
-	errBareLF      = formatError("bad response: a chunk's line does not end in CR LF")
+	errBareLF      = formatError("bad response: a chunk's or trailer's line does not end in CR LF")
 )
 
 // errTruncated is the end of the stream in the middle of an answer, or in place of one.

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"errors"
 	"fmt"
 	"net/textproto"
 	"strconv"
@@ -65,19 +66,20 @@ func CheckHeader(name, value string) error {
 	return nil
 }
 
-// CheckPath says why a path of a plan cannot be sent, or nil. Values in {{ }} are left out of it.
+// CheckPath says why a path of a plan cannot be sent, or nil. Its errors never hold the path: a variable in it may be
+// a secret.
 func CheckPath(path string) error {
 	t, err := template.Compile(path)
 	if err != nil {
 		return fmt.Errorf("path: %w", err)
 	}
 	if !strings.HasPrefix(path, "/") {
-		return fmt.Errorf("path %q must start with /", path)
+		return errors.New("path must start with /")
 	}
 	t.Each(func(text string) {
 		for _, c := range []byte(text) {
 			if c <= ' ' || c >= 0x7f || c == '#' {
-				err = fmt.Errorf("path %q: byte %q must be percent-encoded (%%%02X)", path, c, c)
+				err = fmt.Errorf("path: byte %q must be percent-encoded: %%%02X", c, c)
 				return
 			}
 		}
