@@ -1,0 +1,78 @@
+package probe
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"gameday/sources/spec"
+)
+
+var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
+
+// texts are the fields in which variables may stand.
+func (m *Measure) texts() map[string]*string {
+	out := map[string]*string{}
+	switch {
+	case m.PromQL != nil:
+		out["promql"] = &m.PromQL.Query
+	case m.HTTP != nil:
+		out["http"] = &m.HTTP.URL
+	case m.TCP != nil:
+		out["tcp"] = &m.TCP.Address
+	case m.Logs != nil:
+		out["logs.filter"] = &m.Logs.Filter
+	case m.Traces != nil:
+		out["traces.filter"] = &m.Traces.Filter
+	}
+	return out
+}
+
+// CheckVars reports variables that are not among the known ones.
+func (m *Measure) CheckVars(known []string, report func(path, format string, args ...any)) {
+	for path, text := range m.texts() {
+		for _, found := range variable.FindAllStringSubmatch(*text, -1) {
+			if !slices.Contains(known, found[1]) {
+				report(path, "the variable %s is not known%s", spec.Quote("${"+found[1]+"}"), spec.DidYouMean(found[1], known))
+			}
+		}
+	}
+}
+
+// expand fills variables in. It leaves what m pointed to as it was: an experiment may run more than once.
+func (m *Measure) expand(vars map[string]string) error {
+	known := make([]string, 0, len(vars))
+	for k := range vars {
+		known = append(known, k)
+	}
+	slices.Sort(known)
+	var err error
+	m.CheckVars(known, func(_, format string, args ...any) { err = fmt.Errorf(format, args...) })
+	if err != nil {
+		return err
+	}
+	m.copy()
+	for _, text := range m.texts() {
+		*text = variable.ReplaceAllStringFunc(*text, func(s string) string { return vars[s[2:len(s)-1]] })
+	}
+	switch {
+	case m.HTTP != nil:
+		return checkURL(m.HTTP.URL)
+	case m.TCP != nil:
+		return checkAddress(m.TCP.Address)
+	}
+	return nil
+}
+
+func (m *Measure) copy() {
+	m.PromQL, m.Load, m.HTTP, m.TCP = clone(m.PromQL), clone(m.Load), clone(m.HTTP), clone(m.TCP)
+	m.Process, m.Logs, m.Traces = clone(m.Process), clone(m.Logs), clone(m.Traces)
+}
+
+func clone[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
+}
