@@ -28,6 +28,24 @@ func Ticks(lo, hi float64, n int, unit string) []float64 {
 	return ticks
 }
 
+// Ceiling is the next round value at or above v, which must be positive: the top of an axis that starts at zero.
+func Ceiling(v float64, unit string) float64 {
+	if v <= 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return 1
+	}
+	base, steps := 10.0, []float64{1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10}
+	if unit == "bytes" || unit == "B" || unit == "bytes/s" || unit == "B/s" {
+		base, steps = 2, []float64{1, 1.25, 1.5, 1.75, 2}
+	}
+	mag := math.Pow(base, math.Floor(math.Log(v)/math.Log(base)+1e-12))
+	for _, s := range steps {
+		if s*mag >= v*(1-1e-9) {
+			return s * mag
+		}
+	}
+	return base * mag
+}
+
 // niceStep is the smallest round step of at least raw.
 func niceStep(raw float64, unit string) float64 {
 	if raw <= 0 || math.IsNaN(raw) {

@@ -270,9 +270,38 @@ func (c *Chart) scale(f *frame, d ChartData) []float64 {
 	if d.Panel.Unit == "%" && hi > 80 && hi <= 100 {
 		hi = 100
 	}
-	ticks := Ticks(lo, hi, clampInt(f.h/2+1, 2, 7), d.Panel.Unit)
+	var ticks []float64
+	if lo < 0 {
+		ticks = Ticks(lo, hi, clampInt(f.h/2+1, 2, 7), d.Panel.Unit)
+	} else {
+		top := Ceiling(hi, d.Panel.Unit)
+		parts := divisions(top, f.h)
+		for i := range parts + 1 {
+			ticks = append(ticks, top*float64(i)/float64(parts))
+		}
+	}
 	f.lo, f.hi = ticks[0], ticks[len(ticks)-1]
 	return ticks
+}
+
+// divisions is into how many parts an axis from zero to top is divided, so that h rows are not crowded and the labels
+// have two digits at most.
+func divisions(top float64, h int) int {
+	choice := []int{1}
+	switch {
+	case h >= 9:
+		choice = []int{4, 5, 3, 2}
+	case h >= 4:
+		choice = []int{2, 3}
+	}
+	for _, n := range choice {
+		step := top / float64(n)
+		digits := step / math.Pow(10, math.Floor(math.Log10(step))-1)
+		if math.Abs(digits-math.Round(digits)) < 1e-6 {
+			return n
+		}
+	}
+	return choice[0]
 }
 
 func seriesRole(i int) themes.Role { return themes.Series0 + themes.Role(i%8) }

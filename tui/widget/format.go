@@ -112,7 +112,7 @@ func Percent(v float64) string {
 	case math.Abs(v) < 1 || v > 99 && v < 100:
 		return strconv.FormatFloat(v, 'f', 2, 64) + " %"
 	case math.Abs(v) < 10 || v > 90 && v < 100:
-		return strconv.FormatFloat(v, 'f', 1, 64) + " %"
+		return trim(strconv.FormatFloat(v, 'f', 1, 64)) + " %"
 	}
 	return strconv.FormatFloat(v, 'f', 0, 64) + " %"
 }

@@ -250,7 +250,7 @@ func (p *Pane) chart(pen widget.Pen, ctx pane.Context, panel signal.Panel, selec
 		if i := p.pickedIn(d.Exemplars); i >= 0 {
 			e := d.Exemplars[i]
 			d.Picked, d.Mark = i, e.T
-			d.Note = fmt.Sprintf("%s %s  %s  trace %s  enter opens it", pen.Glyph(widget.ExemplarPicked),
+			d.Note = fmt.Sprintf("%s %s  %s  enter: trace %s", pen.Glyph(widget.ExemplarPicked),
 				e.T.In(ctx.Frame.Now.Location()).Format("15:04:05"), widget.Value(e.V, panel.Unit), e.TraceID.Short())
 		}
 	}
@@ -280,6 +280,9 @@ func Bands(f *signal.Frame) []widget.Band {
 func grid(width, height, n int) (cols, lines int) {
 	cols = max(1, min((width+2)/44, 4))
 	lines = max(1, height/7)
+	if height >= 18 {
+		lines = height / 9
+	}
 	for cols > 1 && lines*(cols-1) >= n { // fewer, wider charts when they all fit anyway
 		cols--
 	}

@@ -63,7 +63,9 @@ func panels(w signal.Window) []signal.Panel {
 	}
 	wave := func(i int, period, amount float64) float64 { return amount * math.Sin(float64(i)/period) }
 	p95 := []signal.Series{
-		series("gateway", func(i int, t time.Time) float64 { return 0.143 + wave(i, 9, 0.02) + wave(i, 2.3, 0.008) + 0.269*late(t) }),
+		series("gateway", func(i int, t time.Time) float64 {
+			return 0.143 + wave(i, 9, 0.02) + wave(i, 2.3, 0.008) + 0.269*late(t)
+		}),
 		series("checkout", func(i int, t time.Time) float64 { return 0.098 + wave(i, 11, 0.014) + 0.262*late(t) }),
 		series("catalog", func(i int, t time.Time) float64 { return 0.031 + wave(i, 5, 0.004) }),
 	}

@@ -1,0 +1,112 @@
+package logs
+
+import (
+	"fmt"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gameday/keymap"
+	"gameday/sources/signal"
+	"gameday/themes"
+	"gameday/tui/pane"
+)
+
+// move moves the cursor by so many lines: off the newest line the tail is held, back on it it follows again.
+func (p *Pane) move(ctx pane.Context, by int) {
+	lines := p.locate(ctx, ctx.Height)
+	if len(lines) == 0 {
+		return
+	}
+	p.goTo(lines, p.list.Cursor+by)
+}
+
+func (p *Pane) goTo(lines []signal.Record, i int) {
+	i = min(max(i, 0), len(lines)-1)
+	if i == len(lines)-1 {
+		p.follow()
+		return
+	}
+	p.held, p.at = lines, lines[i].Seq
+}
+
+func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
+	if a == keymap.Level {
+		p.level = (p.level + 1) % len(levels)
+		p.follow()
+		return nil
+	}
+	lines := p.locate(ctx, ctx.Height)
+	if len(lines) == 0 {
+		return nil
+	}
+	r := lines[p.list.Cursor]
+	page := max(ctx.Height-1, 1)
+	switch a {
+	case keymap.Up:
+		p.move(ctx, -1)
+	case keymap.Down:
+		p.move(ctx, 1)
+	case keymap.PageUp:
+		p.move(ctx, -page)
+	case keymap.PageDown:
+		p.move(ctx, page)
+	case keymap.Top:
+		p.goTo(lines, 0)
+	case keymap.Bottom, keymap.Leave:
+		p.follow()
+	case keymap.NextError:
+		return p.nextError(lines, 1)
+	case keymap.PrevError:
+		return p.nextError(lines, -1)
+	case keymap.Open, keymap.FocusIt:
+		return p.focus(&r, a == keymap.Open)
+	case keymap.Copy:
+		return pane.Wish(pane.CopyMsg{Text: r.Body})
+	case keymap.CopyRow:
+		return pane.Wish(pane.CopyMsg{Text: fmt.Sprintf("%s %s %s %s trace_id=%s %s", r.Time.Format(time.RFC3339Nano), r.Severity, r.Service, r.Body, r.TraceID, r.Attrs)})
+	}
+	return nil
+}
+
+func (p *Pane) focus(r *signal.Record, open bool) tea.Cmd {
+	id := correlation(r)
+	switch {
+	case id == "":
+		return pane.Wish(pane.StatusMsg{Text: "this line carries neither a trace ID nor a request ID", Role: themes.Warning})
+	case open && !r.TraceID.IsZero():
+		return pane.Wish(pane.OpenTraceMsg{ID: r.TraceID})
+	}
+	return pane.Wish(pane.FocusMsg{ID: id})
+}
+
+func (p *Pane) nextError(lines []signal.Record, by int) tea.Cmd {
+	for i := p.list.Cursor + by; i >= 0 && i < len(lines); i += by {
+		if lines[i].Severity >= signal.SeverityError {
+			p.goTo(lines, i)
+			if i == len(lines)-1 { // the newest: stand on it rather than follow
+				p.held, p.at = lines, lines[i].Seq
+			}
+			return nil
+		}
+	}
+	text := "no newer error among these lines"
+	if by < 0 {
+		text = "no older error among these lines"
+	}
+	return pane.Wish(pane.StatusMsg{Text: text, Role: themes.Muted})
+}
+
+func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
+	lines := p.locate(ctx, ctx.Height)
+	i := p.list.Top + m.Y
+	if m.Y < 0 || i >= len(lines) {
+		return nil
+	}
+	p.goTo(lines, i)
+	if m.Double {
+		r := lines[i]
+		return p.focus(&r, true)
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+// Package logs is the pane of log lines: a live tail that can be held, filtered and followed to the request behind a line.
+package logs
+
+import (
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gameday/keymap"
+	"gameday/sources/signal"
+	"gameday/tui/pane"
+	"gameday/tui/widget"
+)
+
+// levels are what the level action walks through.
+var levels = [...]signal.Severity{signal.SeverityUnset, signal.SeverityInfo, signal.SeverityWarn, signal.SeverityError}
+
+// Pane shows log lines, the newest at the bottom. Make it with New; it is not safe for concurrent use.
+type Pane struct {
+	check  func(string) error
+	words  func(string) []string
+	filter string
+	level  int      // index into levels
+	marked []string // what to highlight
+
+	// While the cursor is off the newest line, the lines it stands among stay: a tail that runs away cannot be read.
+	// They are the frame's own, immutable, and at most as many as a frame holds.
+	held []signal.Record
+	at   uint64 // Seq of the line under the cursor while held
+	list widget.List
+	seen scope
+
+	rows map[rowKey]string
+	memo widget.Memo[key]
+	rev  int
+}
+
+type key struct {
+	ctx pane.Context
+	rev int
+}
+
+// scope is what a held tail belongs to: when it changes, the pane follows again.
+type scope struct {
+	focus signal.CorrelationID
+	set   bool
+}
+
+// New makes the pane. check says what is wrong with a filter, nil when nothing; words lists the words of a filter that
+// are to be highlighted in a line. Both may be nil: then any text is a filter, and nothing is highlighted.
+func New(check func(string) error, words func(string) []string) *Pane {
+	if check == nil {
+		check = func(string) error { return nil }
+	}
+	if words == nil {
+		words = func(string) []string { return nil }
+	}
+	return &Pane{check: check, words: words, rows: make(map[rowKey]string)}
+}
+
+// ID implements pane.Pane.
+func (p *Pane) ID() string { return "logs" }
+
+// Title implements pane.Pane.
+func (p *Pane) Title(ctx pane.Context) string {
+	p.sync(ctx)
+	t := "logs"
+	if p.filter != "" {
+		t += " /" + p.filter
+	}
+	if min := levels[p.level]; min != signal.SeverityUnset {
+		t += " " + min.String() + "+"
+	}
+	if f := ctx.Frame; f != nil {
+		part := ""
+		if f.LogsPartial {
+			part = "~"
+		}
+		t += fmt.Sprintf(" %d/%s%s", len(p.lines(ctx)), part, widget.Count(uint64(max(f.LogsTotal, 0))))
+		if f.LogsPartial {
+			t += " partly searched"
+		}
+		if n := f.Store.Logs.Dropped; n > 0 {
+			t += ", dropped " + widget.Count(n)
+		}
+	}
+	if r, ok := p.current(ctx); ok && p.held != nil {
+		t += ", paused at " + r.Time.In(ctx.Frame.Now.Location()).Format("15:04:05") + ", G to follow"
+	}
+	return t
+}
+
+// Want implements pane.Pane.
+func (p *Pane) Want(v *signal.View) {
+	v.Logs.Text = p.filter
+	v.Logs.MinLevel = levels[p.level]
+}
+
+// Filter implements pane.Filterer.
+func (p *Pane) Filter() string { return p.filter }
+
+// FilterHelp implements pane.Filterer.
+func (p *Pane) FilterHelp() string {
+	return `words · "a phrase" · -without · key=value · level>=warn`
+}
+
+// CheckFilter implements pane.Filterer.
+func (p *Pane) CheckFilter(text string) error { return p.check(text) }
+
+// Keys implements pane.Pane.
+func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
+	p.sync(ctx)
+	var keys []keymap.Action
+	if r, ok := p.current(ctx); ok {
+		if correlation(&r) != "" {
+			keys = append(keys, keymap.Open)
+		}
+		if p.held != nil {
+			keys = append(keys, keymap.Bottom)
+		}
+	}
+	return append(keys, keymap.Filter, keymap.Level, keymap.NextError, keymap.PrevError, keymap.Copy, keymap.CopyRow)
+}
+
+// sync lets go of held lines when the cockpit's focus has changed, or when time was turned back before them.
+func (p *Pane) sync(ctx pane.Context) {
+	if ctx.Frame == nil {
+		return
+	}
+	now := scope{focus: ctx.Frame.Focus, set: true}
+	back := len(p.held) > 0 && ctx.Frame.Window.To.Before(p.held[0].Time)
+	if p.seen != now || back {
+		if p.seen.set && p.seen != now || back {
+			p.follow()
+		}
+		p.seen = now
+	}
+}
+
+func (p *Pane) follow() {
+	p.held = nil
+	p.rev++
+}
+
+// lines are those on screen: the frame's, or the ones held.
+func (p *Pane) lines(ctx pane.Context) []signal.Record {
+	if p.held != nil {
+		return p.held
+	}
+	if ctx.Frame == nil {
+		return nil
+	}
+	return ctx.Frame.Logs
+}
+
+// locate puts the cursor on its line: the newest while following.
+func (p *Pane) locate(ctx pane.Context, height int) []signal.Record {
+	lines := p.lines(ctx)
+	if p.held == nil {
+		p.list.Cursor = max(len(lines)-1, 0)
+		p.list.Top = max(len(lines)-height, 0)
+	} else {
+		for i := range lines {
+			if lines[i].Seq == p.at {
+				p.list.Cursor = i
+				break
+			}
+		}
+	}
+	p.list.Clamp(len(lines), height)
+	return lines
+}
+
+// current is the line under the cursor.
+func (p *Pane) current(ctx pane.Context) (signal.Record, bool) {
+	lines := p.locate(ctx, ctx.Height)
+	if len(lines) == 0 {
+		return signal.Record{}, false
+	}
+	return lines[p.list.Cursor], true
+}
+
+// View implements pane.Pane.
+func (p *Pane) View(ctx pane.Context) []string {
+	p.sync(ctx)
+	return p.memo.Rows(key{ctx, p.rev}, func() []string { return p.draw(ctx) })
+}
+
+// correlation is the ID that a line can be focused by: its trace, or a request ID among its attributes.
+func correlation(r *signal.Record) signal.CorrelationID {
+	if !r.TraceID.IsZero() {
+		return signal.CorrelationID(r.TraceID.String())
+	}
+	for _, k := range []string{"request_id", "x-correlation-id", "correlation_id", "x-request-id", "requestId", "request.id"} {
+		if v := r.Attrs.Get(k); v != "" {
+			return signal.CorrelationID(v)
+		}
+	}
+	return ""
+}
+
+// Update implements pane.Pane.
+func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
+	p.sync(ctx)
+	p.rev++
+	switch m := msg.(type) {
+	case pane.FilterMsg:
+		p.filter, p.marked = m.Text, nil
+		if m.Text != "" {
+			p.marked = p.words(m.Text)
+		}
+		clear(p.rows)
+		p.follow()
+	case pane.ClickMsg:
+		return p.click(ctx, m)
+	case pane.WheelMsg:
+		p.move(ctx, m.Rows)
+	case pane.ActionMsg:
+		return p.act(ctx, m.Action)
+	}
+	return nil
+}
+
+var _ interface {
+	pane.Pane
+	pane.Filterer
+} = (*Pane)(nil)

@@ -1,0 +1,187 @@
+package traces
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gameday/keymap"
+	"gameday/sources/signal"
+	"gameday/themes"
+	"gameday/tui/pane"
+	"gameday/tui/widget"
+)
+
+// cursor finds the trace under the cursor in a new list; the cursor stays on its trace while others come in above it.
+func (p *Pane) cursor(list []signal.TraceSummary) {
+	if p.at.IsZero() {
+		p.list.Cursor = 0
+		return
+	}
+	for i := range list {
+		if list[i].ID == p.at {
+			p.list.Cursor = i
+			return
+		}
+	}
+}
+
+// moveTo puts the cursor on row i; the top row follows what comes in.
+func (p *Pane) moveTo(ctx pane.Context, i int) {
+	if ctx.Frame == nil || len(ctx.Frame.Traces) == 0 {
+		return
+	}
+	list := ctx.Frame.Traces
+	i = min(max(i, 0), len(list)-1)
+	p.list.Cursor, p.at = i, list[i].ID
+	if i == 0 && p.order == recent {
+		p.at = signal.TraceID{}
+	}
+}
+
+func (p *Pane) actList(ctx pane.Context, a keymap.Action) tea.Cmd {
+	if a == keymap.Order {
+		p.order = (p.order + 1) % numOrders
+		p.list, p.at = widget.List{}, signal.TraceID{}
+		return nil
+	}
+	if ctx.Frame == nil || len(ctx.Frame.Traces) == 0 {
+		return nil
+	}
+	list := ctx.Frame.Traces
+	p.cursor(list)
+	p.list.Clamp(len(list), ctx.Height-1)
+	at, page := p.list.Cursor, max(ctx.Height-2, 1)
+	t := list[at]
+	switch a {
+	case keymap.Up:
+		p.moveTo(ctx, at-1)
+	case keymap.Down:
+		p.moveTo(ctx, at+1)
+	case keymap.PageUp:
+		p.moveTo(ctx, at-page)
+	case keymap.PageDown:
+		p.moveTo(ctx, at+page)
+	case keymap.Top:
+		p.moveTo(ctx, 0)
+	case keymap.Bottom:
+		p.moveTo(ctx, len(list)-1)
+	case keymap.NextError:
+		p.nextError(ctx, list, at, 1)
+	case keymap.PrevError:
+		p.nextError(ctx, list, at, -1)
+	case keymap.Open, keymap.FocusIt:
+		p.show(t.ID)
+		return pane.Wish(pane.OpenTraceMsg{ID: t.ID})
+	case keymap.Copy:
+		return pane.Wish(pane.CopyMsg{Text: t.ID.String()})
+	case keymap.CopyRow:
+		return pane.Wish(pane.CopyMsg{Text: fmt.Sprintf("%s trace_id=%s service=%s operation=%q duration=%s spans=%d errors=%d",
+			t.Start.Format(time.RFC3339Nano), t.ID, t.Service, t.Name, t.Duration, t.Spans, t.Errors)})
+	}
+	return nil
+}
+
+func (p *Pane) nextError(ctx pane.Context, list []signal.TraceSummary, at, by int) {
+	for i := at + by; i >= 0 && i < len(list); i += by {
+		if list[i].Errors > 0 {
+			p.moveTo(ctx, i)
+			return
+		}
+	}
+}
+
+func (p *Pane) drawList(ctx pane.Context) []string {
+	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
+	if ctx.Frame == nil || len(ctx.Frame.Traces) == 0 {
+		return p.noTraces(pen, ctx)
+	}
+	list, height := ctx.Frame.Traces, ctx.Height-1
+	p.cursor(list)
+	p.list.Clamp(len(list), height)
+	longest := time.Nanosecond
+	for i := range list {
+		longest = max(longest, list[i].Duration)
+	}
+	table := listTable(ctx.Width - 3)
+	head := append([]widget.Seg{{Role: themes.Text, Text: " "}}, table.Header(pen)...)
+	rows := []string{pen.Row(ctx.Width, head...)}
+	for y := range height {
+		i := p.list.Top + y
+		if i >= len(list) {
+			break
+		}
+		rows = append(rows, p.listRow(pen, ctx, table, list[i], longest, i, y, height))
+	}
+	return pen.Page(rows, ctx.Width, ctx.Height)
+}
+
+func listTable(width int) widget.Table {
+	bar := min(max(width/6, 4), 20)
+	return widget.NewTable(width,
+		widget.Column{Title: "time", Width: 8, Drop: 3},
+		widget.Column{Title: "duration", Width: 8, Right: true},
+		widget.Column{Title: "", Width: bar, Drop: 4},
+		widget.Column{Title: "service", Width: min(max(width/6, 8), 16), Drop: 5},
+		widget.Column{Title: "operation", Min: 10},
+		widget.Column{Title: "spans", Width: 5, Right: true, Drop: 7},
+		widget.Column{Title: "errors", Width: 8, Drop: 2},
+		widget.Column{Title: "trace", Width: 8, Drop: 6},
+	)
+}
+
+func (p *Pane) listRow(pen widget.Pen, ctx pane.Context, table widget.Table, t signal.TraceSummary, longest time.Duration, i, y, height int) string {
+	at := i == p.list.Cursor
+	state, role := "", themes.Muted
+	switch {
+	case t.Errors > 0:
+		state, role = fmt.Sprintf("%s %d err", pen.Glyph(widget.Failed), t.Errors), themes.Failed
+		if t.Errors > 99 {
+			state = pen.Glyph(widget.Failed) + " 99+"
+		}
+	case !t.Rooted:
+		state, role = pen.Glyph(widget.Unknown)+" root", themes.Warning
+	}
+	barRole := themes.Series0
+	if t.Errors > 0 {
+		barRole = themes.Failed
+	}
+	cells := table.Segs(pen,
+		widget.Seg{Role: themes.Muted, Text: t.Start.In(ctx.Frame.Now.Location()).Format("15:04:05")},
+		widget.Seg{Role: themes.Text, Text: duration(t.Duration)},
+		widget.Seg{Role: barRole, Text: pen.Bar(float64(t.Duration)/float64(longest), table.ColumnWidth(2))},
+		widget.Seg{Role: themes.Accent, Text: t.Service},
+		widget.Seg{Role: themes.Text, Text: t.Name},
+		widget.Seg{Role: themes.Muted, Text: strconv.Itoa(t.Spans)},
+		widget.Seg{Role: role, Text: state},
+		widget.Seg{Role: themes.Focus, Text: t.ID.Short()},
+	)
+	return rowWithCursor(pen, ctx, at, cells, pen.ScrollMark(y, height, p.list.Top, ctxLen(ctx)))
+}
+
+func ctxLen(ctx pane.Context) int { return len(ctx.Frame.Traces) }
+
+// rowWithCursor puts a row between the cursor's mark and the scroll mark.
+func rowWithCursor(pen widget.Pen, ctx pane.Context, at bool, cells []widget.Seg, scroll widget.Seg) string {
+	mark := " "
+	if at {
+		mark = pen.Glyph(widget.Cursor)
+	}
+	segs := append([]widget.Seg{{Role: themes.Accent, Text: mark}}, cells...)
+	return pen.Line(at && ctx.Active, ctx.Width-1, segs...) + pen.Row(1, scroll)
+}
+
+func (p *Pane) noTraces(pen widget.Pen, ctx pane.Context) []string {
+	what, hint := "No traces yet.", "They appear as soon as a service exports spans over OTLP and load is running: press l to start some."
+	switch {
+	case p.filter != "":
+		what, hint = fmt.Sprintf("No %s trace matches %q.", p.order, p.filter), "Press / to change the filter, esc to drop it."
+	case ctx.Frame != nil && ctx.Frame.Focus != "":
+		what, hint = fmt.Sprintf("No trace belongs to %s.", ctx.Frame.Focus.Short()), "Press esc to leave the focus."
+	case p.order == failed:
+		what, hint = "No failed trace in this window.", "Press o to see recent ones."
+	}
+	return pen.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Text, Text: what}, widget.Seg{Role: themes.Muted, Text: hint})
+}

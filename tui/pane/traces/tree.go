@@ -1,0 +1,223 @@
+package traces
+
+import (
+	"sort"
+	"time"
+
+	"gameday/sources/signal"
+)
+
+// node is one span in its tree.
+type node struct {
+	span     int // index into Trace.Spans
+	parent   int // node of the parent, -1 for a root
+	depth    int
+	children []int // nodes, by start
+	logs     []int // indexes into Trace.Logs, by time
+	orphan   bool  // its parent is not in the trace
+	skewed   bool  // it starts before its parent, or a log line lies outside it: clocks differ
+}
+
+// tree is a trace made ready for drawing. Building it is linear in spans and log lines.
+type tree struct {
+	trace *signal.Trace
+	nodes []node // one per span, same index
+	roots []int
+	loose []int // log lines whose span is not in the trace
+	start time.Time
+	total time.Duration
+}
+
+// skewSlack is how much earlier than its parent a span may start before clocks are blamed.
+const skewSlack = time.Millisecond
+
+func newTree(tr *signal.Trace) *tree {
+	t := &tree{trace: tr, nodes: make([]node, len(tr.Spans))}
+	byID := make(map[signal.SpanID]int, len(tr.Spans))
+	for i := range tr.Spans {
+		if _, twice := byID[tr.Spans[i].SpanID]; !twice {
+			byID[tr.Spans[i].SpanID] = i
+		}
+	}
+	for i := range tr.Spans {
+		s := &tr.Spans[i]
+		t.nodes[i] = node{span: i, parent: -1}
+		if s.ParentID.IsZero() {
+			continue
+		}
+		if p, ok := byID[s.ParentID]; ok && p != i {
+			t.nodes[i].parent = p
+			t.nodes[i].skewed = s.Start.Before(tr.Spans[p].Start.Add(-skewSlack))
+		} else {
+			t.nodes[i].orphan = true
+		}
+	}
+	t.cutCycles()
+	for i := range t.nodes {
+		if p := t.nodes[i].parent; p >= 0 {
+			t.nodes[p].children = append(t.nodes[p].children, i)
+		} else {
+			t.roots = append(t.roots, i)
+		}
+	}
+	t.sortByStart()
+	t.attachLogs(byID)
+	t.measure()
+	t.setDepths()
+	return t
+}
+
+// cutCycles makes roots of spans that are their own ancestors, so that every span is reached exactly once.
+func (t *tree) cutCycles() {
+	const (
+		unseen = iota
+		onPath
+		done
+	)
+	state := make([]uint8, len(t.nodes))
+	var path []int
+	for i := range t.nodes {
+		path = path[:0]
+		for n := i; n >= 0 && state[n] != done; n = t.nodes[n].parent {
+			if state[n] == onPath {
+				t.nodes[n].parent, t.nodes[n].orphan = -1, true
+				break
+			}
+			state[n] = onPath
+			path = append(path, n)
+		}
+		for _, n := range path {
+			state[n] = done
+		}
+	}
+}
+
+func (t *tree) sortByStart() {
+	spans := t.trace.Spans
+	byStart := func(list []int) func(i, j int) bool {
+		return func(i, j int) bool { return spans[list[i]].Start.Before(spans[list[j]].Start) }
+	}
+	sort.SliceStable(t.roots, byStart(t.roots))
+	for i := range t.nodes {
+		if c := t.nodes[i].children; len(c) > 1 {
+			sort.SliceStable(c, byStart(c))
+		}
+	}
+}
+
+func (t *tree) attachLogs(byID map[signal.SpanID]int) {
+	for i := range t.trace.Logs {
+		if n, ok := byID[t.trace.Logs[i].SpanID]; ok {
+			t.nodes[n].logs = append(t.nodes[n].logs, i)
+		} else {
+			t.loose = append(t.loose, i)
+		}
+	}
+}
+
+// measure finds the time that the waterfall spans: from the earliest start to the latest end, whatever the summary says.
+func (t *tree) measure() {
+	var end time.Time
+	for i := range t.trace.Spans {
+		s := &t.trace.Spans[i]
+		if i == 0 || s.Start.Before(t.start) {
+			t.start = s.Start
+		}
+		if e := s.End(); i == 0 || e.After(end) {
+			end = e
+		}
+	}
+	t.total = max(end.Sub(t.start), time.Nanosecond)
+}
+
+func (t *tree) setDepths() {
+	stack := append([]int(nil), t.roots...)
+	for len(stack) > 0 {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, c := range t.nodes[n].children {
+			t.nodes[c].depth = t.nodes[n].depth + 1
+			stack = append(stack, c)
+		}
+	}
+}
+
+// share is where an instant lies in the waterfall, 0 to 1 for those inside.
+func (t *tree) share(at time.Time) float64 { return float64(at.Sub(t.start)) / float64(t.total) }
+
+// item is one row of the waterfall.
+type item struct {
+	kind  itemKind
+	index int // a node, or a log line
+	attr  int // which attribute, for details
+	depth int
+}
+
+type itemKind uint8
+
+const (
+	spanItem itemKind = iota
+	logItem
+	detailItem // one fact about the span above
+)
+
+// items lists the rows in order: spans before their children, children and log lines of a span merged by time.
+func (t *tree) items(collapsed, expanded map[signal.SpanID]bool) []item {
+	out := make([]item, 0, len(t.nodes)+len(t.trace.Logs))
+	type level struct {
+		kids, logs []int
+		depth      int
+	}
+	stack := []level{{t.roots, t.loose, 0}}
+	for len(stack) > 0 {
+		l := &stack[len(stack)-1]
+		switch {
+		case len(l.kids) == 0 && len(l.logs) == 0:
+			stack = stack[:len(stack)-1]
+		case len(l.kids) == 0 || len(l.logs) > 0 && t.trace.Logs[l.logs[0]].Time.Before(t.trace.Spans[l.kids[0]].Start):
+			out = append(out, item{kind: logItem, index: l.logs[0], depth: l.depth})
+			l.logs = l.logs[1:]
+		default:
+			n := l.kids[0]
+			l.kids = l.kids[1:]
+			depth := l.depth
+			out = append(out, item{kind: spanItem, index: n, depth: depth})
+			id := t.trace.Spans[n].SpanID
+			if expanded[id] {
+				for i := range details(&t.trace.Spans[n]) {
+					out = append(out, item{kind: detailItem, index: n, attr: i, depth: depth + 1})
+				}
+			}
+			if !collapsed[id] {
+				stack = append(stack, level{t.nodes[n].children, t.nodes[n].logs, depth + 1})
+			}
+		}
+	}
+	return out
+}
+
+// details are the facts shown under an opened span: its status, IDs, attributes and events.
+func details(s *signal.Span) []signal.Attr {
+	var out []signal.Attr
+	if s.Message != "" {
+		out = append(out, signal.Attr{Key: "status", Value: s.Message})
+	}
+	out = append(out, signal.Attr{Key: "span id", Value: s.SpanID.String()}, signal.Attr{Key: "kind", Value: kindName(s.Kind)})
+	out = append(out, s.Attrs...)
+	for _, e := range s.Events {
+		text := e.Name
+		if len(e.Attrs) > 0 {
+			text += " " + e.Attrs.String()
+		}
+		out = append(out, signal.Attr{Key: "event +" + duration(e.Time.Sub(s.Start)), Value: text})
+	}
+	return out
+}
+
+func kindName(k signal.SpanKind) string {
+	names := []string{"unspecified", "internal", "server", "client", "producer", "consumer"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return names[0]
+}
