@@ -42,6 +42,9 @@ type Pane interface {
 // ActionMsg tells the active pane what the operator asked for.
 type ActionMsg struct{ Action keymap.Action }
 
+// FrameMsg tells a pane that is on the screen that ctx.Frame is a new one.
+type FrameMsg struct{}
+
 // FilterMsg hands the active pane its new filter; "" clears it.
 type FilterMsg struct{ Text string }
 

@@ -1,0 +1,229 @@
+package tui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"slices"
+
+	"gameday/keymap"
+	"gameday/themes"
+	"gameday/tui/layout"
+	"gameday/tui/overlay"
+	"gameday/tui/pane"
+)
+
+// key finds out what a key means here and now, and does it.
+func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
+	name := k.String()
+	if m.over != nil {
+		a, _ := m.keys.Action(m.over.Scope(), name)
+		switch a {
+		case keymap.Abort:
+			return m.abort()
+		case keymap.Quit:
+			return m.quit()
+		}
+		if _, hello := m.over.(*overlay.Welcome); !hello {
+			return m.answer(m.over.Key(a, k))
+		}
+		m.over = nil // and the key does what it does
+	}
+	if m.paused {
+		if a, ok := m.keys.Action(keymap.Paused, name); ok {
+			return m.act(a)
+		}
+	}
+	if a, ok := m.keys.Action(keymap.PaneScope(m.active()), name); ok {
+		return m.act(a)
+	}
+	return nil
+}
+
+// answer carries out what an overlay answered.
+func (m *Model) answer(r overlay.Result) tea.Cmd {
+	if r.Close {
+		m.over = nil
+	}
+	if r.Msg == nil {
+		return r.Cmd
+	}
+	return tea.Batch(r.Cmd, m.update(r.Msg))
+}
+
+// actMsg is an action chosen from the palette.
+type actMsg struct{ action keymap.Action }
+
+// act carries out an action, or hands it to the pane with the cursor.
+func (m *Model) act(a keymap.Action) tea.Cmd {
+	for _, do := range []func(keymap.Action) (tea.Cmd, bool){m.actRun, m.actTime, m.actScreen, m.actMove} {
+		if cmd, ok := do(a); ok {
+			return cmd
+		}
+	}
+	return m.tell(m.active(), pane.ActionMsg{Action: a})
+}
+
+func (m *Model) actRun(a keymap.Action) (tea.Cmd, bool) {
+	switch a {
+	case keymap.Abort:
+		return m.abort(), true
+	case keymap.Quit:
+		return m.quit(), true
+	case keymap.Experiments:
+		m.pickExperiment()
+	case keymap.LoadPlans:
+		m.pickLoad()
+	case keymap.Switches:
+		m.pickSwitches()
+	case keymap.Note:
+		m.askNote()
+	case keymap.Palette:
+		m.openPalette()
+	case keymap.Help:
+		m.over = overlay.NewHelp("in the pane "+m.active(), keymap.PaneScope(m.active()))
+	case keymap.Filter:
+		m.askFilter()
+	default:
+		return nil, false
+	}
+	return nil, true
+}
+
+func (m *Model) actTime(a keymap.Action) (tea.Cmd, bool) {
+	switch a {
+	case keymap.Pause:
+		return m.pause(), true
+	case keymap.EarlierStep:
+		return m.travel(-m.length / 60), true
+	case keymap.LaterStep:
+		return m.travel(m.length / 60), true
+	case keymap.EarlierLeap:
+		return m.travel(-m.length / 4), true
+	case keymap.LaterLeap:
+		return m.travel(m.length / 4), true
+	case keymap.WindowLess:
+		return m.resize(false), true
+	case keymap.WindowMore:
+		return m.resize(true), true
+	case keymap.FocusBack:
+		return m.walkFocus(m.focus.back, "no focus before this one"), true
+	case keymap.FocusFwd:
+		return m.walkFocus(m.focus.forward, "no focus was left by going back"), true
+	case keymap.Leave:
+		return m.leave(), true
+	}
+	return nil, false
+}
+
+func (m *Model) actScreen(a keymap.Action) (tea.Cmd, bool) {
+	w := m.here()
+	switch a {
+	case keymap.Zoom:
+		w.zoomed = !w.zoomed
+	case keymap.Grow:
+		w.tree = w.tree.Resized(w.active, 0.05)
+	case keymap.Shrink:
+		w.tree = w.tree.Resized(w.active, -0.05)
+	case keymap.Even:
+		w.tree = w.first
+	case keymap.NextTheme:
+		m.nextTheme()
+	case keymap.Mouse:
+		m.noMouse = !m.noMouse
+		if m.noMouse {
+			m.say(themes.Text, "the terminal has the mouse: select text; %s takes it back", m.keys.Key(keymap.Mouse))
+		} else {
+			m.say(themes.Text, "the cockpit has the mouse")
+		}
+	default:
+		for i, ws := range workspaceActions {
+			if a == ws {
+				m.goTo(i)
+				return m.fetchSoon(), true
+			}
+		}
+		return nil, false
+	}
+	return nil, true
+}
+
+var workspaceActions = [8]keymap.Action{keymap.Workspace1, keymap.Workspace2, keymap.Workspace3, keymap.Workspace4,
+	keymap.Workspace5, keymap.Workspace6, keymap.Workspace7, keymap.Workspace8}
+
+func (m *Model) actMove(a keymap.Action) (tea.Cmd, bool) {
+	w := m.here()
+	m.placement()
+	dir := layout.ToLeft
+	switch a {
+	case keymap.NextPane:
+		w.active = w.step(1, m.screen.pages)
+		return nil, true
+	case keymap.PrevPane:
+		w.active = w.step(-1, m.screen.pages)
+		return nil, true
+	case keymap.PaneLeft:
+	case keymap.PaneDown:
+		dir = layout.Below
+	case keymap.PaneUp:
+		dir = layout.Above
+	case keymap.PaneRight:
+		dir = layout.ToRight
+	default:
+		return nil, false
+	}
+	if id, ok := m.placement().Neighbour(w.active, dir); ok {
+		w.active = id
+	} else if m.screen.pages != nil || w.zoomed { // there is no side by side: the next page
+		step := 1
+		if dir == layout.ToLeft || dir == layout.Above {
+			step = -1
+		}
+		w.active = w.step(step, m.screen.pages)
+	}
+	return nil, true
+}
+
+func (m *Model) nextTheme() {
+	i := slices.Index(m.themes, m.theme)
+	m.theme, m.chosen = m.themes[(i+1)%len(m.themes)], true
+	m.say(themes.Text, "theme %s", m.theme.Name)
+}
+
+func (m *Model) walkFocus(step func() bool, none string) tea.Cmd {
+	if !step() {
+		m.say(themes.Muted, "%s", none)
+		return nil
+	}
+	return m.fetchSoon()
+}
+
+// leave goes one step back: what the pane has open, its filter, the focus, the zoom.
+func (m *Model) leave() tea.Cmd {
+	id := m.active()
+	s := m.slots[id]
+	if s != nil && slices.Contains(s.pane.Keys(m.context(id)), keymap.Leave) {
+		return m.tell(id, pane.ActionMsg{Action: keymap.Leave})
+	}
+	if f, ok := m.filterer(); ok && f.Filter() != "" {
+		return tea.Batch(m.tell(id, pane.FilterMsg{}), m.fetchSoon())
+	}
+	switch {
+	case m.focus.current != "":
+		m.focus.set("")
+		return m.fetchSoon()
+	case m.here().zoomed:
+		m.here().zoomed = false
+	case m.status.text != "":
+		m.status = message{}
+	}
+	return nil
+}
+
+func (m *Model) filterer() (pane.Filterer, bool) {
+	s := m.slots[m.active()]
+	if s == nil {
+		return nil, false
+	}
+	f, ok := s.pane.(pane.Filterer)
+	return f, ok
+}

@@ -1,0 +1,343 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gameday/keymap"
+	"gameday/sources/signal"
+	"gameday/themes"
+	"gameday/tui/overlay"
+	"gameday/tui/pane"
+	"gameday/tui/widget"
+)
+
+// The screen's rhythm and bounds.
+const (
+	frameEvery  = 100 * time.Millisecond // while live
+	pausedEvery = 5                      // so many ticks between two frames while paused: faults and probes go on
+	soonest     = 50 * time.Millisecond  // between two frames that keys asked for
+	statusFor   = 8 * time.Second
+	minWidth    = 60
+	minHeight   = 16
+)
+
+// Config is what a cockpit is made of.
+type Config struct {
+	Session Session
+	Panes   []pane.Pane
+	Themes  []*themes.Theme // nil: the embedded ones
+	Theme   string          // the one to start with; "" is chosen by the terminal's background
+	Keys    *keymap.Map     // nil: the defaults
+	Window  time.Duration   // shown at first; 0 is five minutes
+	ASCII   bool            // the terminal has no braille and no box drawing
+	NoMouse bool            // leave the mouse to the terminal
+	Welcome bool            // say once which three keys to press
+	Now     func() time.Time
+}
+
+// Validate says what is missing.
+func (c Config) Validate() error {
+	if c.Session == nil {
+		return fmt.Errorf("open the cockpit: no session given")
+	}
+	if len(c.Panes) == 0 {
+		return fmt.Errorf("open the cockpit: no panes given")
+	}
+	for _, t := range c.Themes {
+		if t.Name == c.Theme {
+			return nil
+		}
+	}
+	if c.Theme == "" || c.Themes == nil {
+		return nil
+	}
+	return fmt.Errorf("open the cockpit: theme %q is not among the themes given", c.Theme)
+}
+
+// Model is the root model. It is a tea.Model; all its methods belong to one goroutine.
+type Model struct {
+	ctx     context.Context
+	session Session
+	keys    *keymap.Map
+	now     func() time.Time
+	ascii   bool
+
+	themes  []*themes.Theme
+	theme   *themes.Theme
+	chosen  bool  // by the operator, not by the terminal's background
+	dark    *bool // the terminal's background; nil while unknown
+	noMouse bool
+	width   int
+	height  int
+
+	frame    *signal.Frame
+	seq      uint64
+	seen     bool // a frame has come
+	inflight bool
+	views    uint64 // counts what was asked for by keys
+	fetched  time.Time
+	ticks    int
+
+	length time.Duration // of the window
+	paused bool
+	at     time.Time     // the instant the operator looks at while paused
+	lead   time.Duration // how much of the window lies behind it
+
+	focus  focusHistory
+	slots  map[string]*slot
+	order  []string
+	spaces [8]workspace
+	space  int
+	screen geometry
+
+	over     overlay.Overlay
+	overAt   [2]int // where it was drawn
+	status   message
+	aborting bool
+	leaving  bool
+	err      error
+	pending  map[string]bool // switches on their way
+	pointer  pointer
+}
+
+// slot is one pane with its last drawing.
+type slot struct {
+	pane pane.Pane
+	gen  uint64 // counts messages: what it draws may have changed
+	key  drawnAs
+	rows []string
+}
+
+// message is what the status line says for a while.
+type message struct {
+	text  string
+	role  themes.Role
+	until time.Time
+}
+
+// New makes a cockpit. The config must be valid.
+func New(cfg Config) *Model {
+	m := &Model{
+		ctx: context.Background(), session: cfg.Session, keys: cfg.Keys, now: cfg.Now, ascii: cfg.ASCII,
+		themes: cfg.Themes, noMouse: cfg.NoMouse, length: cfg.Window,
+		frame: &signal.Frame{Headline: signal.Headline{Rate: -1, P95: -1, ErrorRate: -1, Budget: -1}},
+		slots: map[string]*slot{}, pending: map[string]bool{}, spaces: workspaces(),
+	}
+	if m.keys == nil {
+		m.keys = keymap.Default()
+	}
+	if m.now == nil {
+		m.now = time.Now
+	}
+	if m.length <= 0 {
+		m.length = 5 * time.Minute
+	}
+	if len(m.themes) == 0 {
+		m.themes = themes.All()
+	}
+	m.theme = m.themes[0]
+	for _, t := range m.themes {
+		if t.Name == cfg.Theme {
+			m.theme, m.chosen = t, true
+		}
+	}
+	for _, p := range cfg.Panes {
+		m.slots[p.ID()] = &slot{pane: p}
+		m.order = append(m.order, p.ID())
+	}
+	for i := range m.spaces {
+		m.spaces[i].keep(m.slots)
+	}
+	if cfg.Welcome {
+		m.over = &overlay.Welcome{System: "a live system"}
+	}
+	return m
+}
+
+// Err is why the session ended by itself, nil when it did not.
+func (m *Model) Err() error { return m.err }
+
+type (
+	tickMsg  struct{}
+	frameMsg struct {
+		frame *signal.Frame
+		view  uint64 // the count of views when it was asked for
+		live  bool
+	}
+	endedMsg struct{ err error }
+)
+
+// Init implements tea.Model.
+func (m *Model) Init() tea.Cmd {
+	return tea.Batch(tick(), m.fetch(), m.waitForEnd(), tea.RequestBackgroundColor)
+}
+
+func tick() tea.Cmd { return tea.Tick(frameEvery, func(time.Time) tea.Msg { return tickMsg{} }) }
+
+func (m *Model) waitForEnd() tea.Cmd {
+	done, ctx := m.session.Done(), m.ctx
+	if done == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		select {
+		case err := <-done:
+			return endedMsg{err}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// fetch asks for the next frame, beside the screen and never twice at a time.
+func (m *Model) fetch() tea.Cmd {
+	if m.inflight {
+		return nil
+	}
+	m.inflight = true
+	m.fetched = m.now()
+	s, v, n := m.session, m.view(), m.views
+	return func() tea.Msg { return frameMsg{s.Frame(v), n, v.Live} }
+}
+
+// fetchSoon is fetch for something that a key changed; the next tick does it when one was taken just now.
+func (m *Model) fetchSoon() tea.Cmd {
+	m.ticks = 0
+	m.views++
+	if m.now().Sub(m.fetched) < soonest {
+		return nil
+	}
+	return m.fetch()
+}
+
+// view is the picture that is wanted now.
+func (m *Model) view() signal.View {
+	v := signal.View{Window: m.window(), Live: !m.paused, Focus: m.focus.current}
+	for _, id := range m.order {
+		m.slots[id].pane.Want(&v)
+	}
+	return v
+}
+
+// Update implements tea.Model.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) { return m, m.update(msg) }
+
+func (m *Model) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case tickMsg:
+		return m.ticked()
+	case frameMsg:
+		return m.framed(msg)
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+		return nil
+	case tea.KeyPressMsg:
+		return m.key(msg)
+	case tea.PasteMsg:
+		if m.over != nil {
+			return m.answer(m.over.Update(msg))
+		}
+		return nil
+	case tea.BackgroundColorMsg:
+		m.ground(msg.IsDark())
+		return nil
+	case tea.MouseMsg:
+		return m.mouse(msg)
+	case endedMsg:
+		m.err = msg.err
+		return tea.Quit
+	}
+	if cmd, ok := m.wish(msg); ok {
+		return cmd
+	}
+	if cmd, ok := m.done(msg); ok {
+		return cmd
+	}
+	if m.over != nil {
+		return m.answer(m.over.Update(msg))
+	}
+	return nil
+}
+
+func (m *Model) ticked() tea.Cmd {
+	m.ticks++
+	if m.status.text != "" && m.now().After(m.status.until) {
+		m.status = message{}
+	}
+	if m.paused && m.seen && m.ticks%pausedEvery != 1 {
+		return tick()
+	}
+	return tea.Batch(tick(), m.fetch())
+}
+
+// framed takes a frame. One that was asked for before the last key is shown as well, so that a key that is held down
+// does not stop the picture, but the right one is asked for at once; a live one never shows while paused.
+func (m *Model) framed(msg frameMsg) tea.Cmd {
+	m.inflight = false
+	var cmds []tea.Cmd
+	if msg.view != m.views {
+		cmds = append(cmds, m.fetch())
+	}
+	f := msg.frame
+	if f == nil || f == m.frame || m.seen && msg.live == m.paused {
+		return tea.Batch(cmds...)
+	}
+	m.frame, m.seen = f, true
+	m.seq++
+	m.refreshSwitches()
+	for _, id := range m.visible() {
+		if s := m.slots[id]; s != nil {
+			cmds = append(cmds, s.pane.Update(m.context(id), pane.FrameMsg{}))
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
+// tell sends a message to one pane.
+func (m *Model) tell(id string, msg tea.Msg) tea.Cmd {
+	s := m.slots[id]
+	if s == nil {
+		return nil
+	}
+	s.gen++
+	return s.pane.Update(m.context(id), msg)
+}
+
+// context is what a pane may look at.
+func (m *Model) context(id string) pane.Context {
+	r, ok := m.placement().Find(id)
+	if !ok {
+		r.W, r.H = 40, 10 // not on the screen: any size will do to find out about its keys
+	}
+	return pane.Context{Frame: m.frame, Theme: m.theme, Width: max(r.W-2, 1), Height: max(r.H-2, 1),
+		Active: id == m.active(), ASCII: m.ascii}
+}
+
+func (m *Model) pen() widget.Pen { return widget.Pen{Theme: m.theme, ASCII: m.ascii} }
+
+// say shows a sentence in the status line for a while.
+func (m *Model) say(role themes.Role, format string, args ...any) {
+	text := format
+	if len(args) > 0 {
+		text = fmt.Sprintf(format, args...)
+	}
+	m.status = message{text, role, m.now().Add(statusFor)}
+}
+
+// ground follows the terminal's background while the operator has not chosen a theme.
+func (m *Model) ground(dark bool) {
+	m.dark = &dark
+	if m.chosen {
+		return
+	}
+	for _, t := range m.themes {
+		if t.Dark == dark && !t.Mono {
+			m.theme = t
+			return
+		}
+	}
+}

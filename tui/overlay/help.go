@@ -1,0 +1,160 @@
+package overlay
+
+import (
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gameday/keymap"
+	"gameday/themes"
+	"gameday/tui/widget"
+)
+
+// Help lists every key that works where it was opened. It is generated from the key map, and from nothing else.
+type Help struct {
+	where string
+	scope keymap.Scope
+	top   int
+	page  int
+	lines int
+}
+
+// NewHelp explains a scope; where is its name in words.
+func NewHelp(where string, scope keymap.Scope) *Help {
+	return &Help{where: where, scope: scope, page: 10}
+}
+
+// Scope implements Overlay.
+func (h *Help) Scope() keymap.Scope { return keymap.HelpView }
+
+// Key implements Overlay.
+func (h *Help) Key(a keymap.Action, k tea.KeyPressMsg) Result {
+	switch a {
+	case keymap.Leave, keymap.Help:
+		return Result{Close: true}
+	case keymap.Up:
+		h.scroll(-1)
+	case keymap.Down:
+		h.scroll(1)
+	case keymap.PageUp:
+		h.scroll(-h.page)
+	case keymap.PageDown:
+		h.scroll(h.page)
+	case keymap.Top:
+		h.top = 0
+	case keymap.Bottom:
+		h.scroll(h.lines)
+	}
+	return Result{}
+}
+
+func (h *Help) scroll(n int) { h.top = max(min(h.top+n, h.lines-h.page), 0) }
+
+// Update implements Overlay.
+func (h *Help) Update(msg tea.Msg) Result {
+	if w, ok := msg.(Wheel); ok {
+		h.scroll(w.Rows)
+	}
+	return Result{}
+}
+
+// Box implements Overlay.
+func (h *Help) Box(l Look) Box {
+	inner := min(128, l.Width-6)
+	cols := 1
+	if inner >= 96 {
+		cols = 2
+	}
+	width := (inner - 3*(cols-1)) / cols
+	blocks := h.blocks(l, width)
+	columns := spread(blocks, cols)
+	h.lines = 0
+	for _, c := range columns {
+		h.lines = max(h.lines, len(c))
+	}
+	h.page = max(min(h.lines, l.Height-8), 1)
+	h.top = max(min(h.top, h.lines-h.page), 0)
+	rows := make([]string, 0, h.page)
+	for i := h.top; i < h.top+h.page; i++ {
+		row := ""
+		for c, col := range columns {
+			if c > 0 {
+				row += "   "
+			}
+			if i < len(col) {
+				row += col[i]
+			} else {
+				row += l.Pen.Blank(width)
+			}
+		}
+		rows = append(rows, row+l.Pen.Blank(inner-width*cols-3*(cols-1)))
+	}
+	bottom := Edge{Role: themes.BorderActive, Left: hint(l, keymap.Leave, "back")}
+	if h.lines > h.page {
+		more := h.lines - h.page - h.top
+		bottom.Right = []widget.Seg{seg(themes.Muted, "up/down: "+widget.Count(uint64(more))+" more below")}
+	}
+	top := Edge{Role: themes.BorderActive, Left: []widget.Seg{seg(themes.Title, "keys that work here"), seg(themes.Muted, "  "+h.where)}}
+	return framed(l, inner, top, bottom, rows)
+}
+
+// blocks draws one block of rows for each group.
+func (h *Help) blocks(l Look, width int) [][]string {
+	in := l.Keys.In(h.scope)
+	keyWidth := 8
+	for _, b := range in {
+		keyWidth = max(keyWidth, min(widget.Width(keyText(b)), 22))
+	}
+	var out [][]string
+	for _, g := range keymap.Groups() {
+		var rows []string
+		for _, b := range in {
+			if b.Group != g || len(b.Keys) == 0 {
+				continue
+			}
+			role := themes.Text
+			if b.Danger {
+				role = themes.Fault
+			}
+			for i, line := range widget.Wrap(b.Long, width-keyWidth-2) {
+				key := ""
+				if i == 0 {
+					key = keyText(b)
+				}
+				rows = append(rows, l.Pen.Row(width, seg(themes.Key, l.Pen.Left(key, keyWidth)), seg(role, "  "+line)))
+			}
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		head := l.Pen.Row(width, seg(themes.Title, string(g)), seg(themes.Border, " "+repeat(l.Pen.Glyph(widget.Rule), width-len(g)-1)))
+		rows = append([]string{head}, rows...)
+		out = append(out, append(rows, l.Pen.Blank(width)))
+	}
+	return out
+}
+
+func keyText(b keymap.Binding) string { return strings.Join(b.Keys, ", ") }
+
+// spread deals blocks out to columns, in order, so that they end at about the same row.
+func spread(blocks [][]string, cols int) [][]string {
+	total := 0
+	for _, b := range blocks {
+		total += len(b)
+	}
+	out := make([][]string, cols)
+	c := 0
+	for _, b := range blocks {
+		if c < cols-1 && len(out[c])+len(b)/2 > total/cols {
+			c++
+		}
+		out[c] = append(out[c], b...)
+	}
+	for i := range out {
+		if n := len(out[i]); n > 0 { // the blank row at the end
+			out[i] = slices.Clip(out[i][:n-1])
+		}
+	}
+	return out
+}

@@ -1,0 +1,249 @@
+// Package status holds the plain lists: processes, sources and events.
+package status
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gameday/keymap"
+	"gameday/sources/signal"
+	"gameday/themes"
+	"gameday/tui/pane"
+	"gameday/tui/widget"
+)
+
+// row is one row of a list.
+type row struct {
+	segs []widget.Seg
+	text string         // what copying it gives
+	wish func() tea.Cmd // enter; nil for nothing
+}
+
+// list is a pane that shows rows made from the frame, with a cursor.
+type list struct {
+	id    string
+	empty string
+	rows  func(ctx pane.Context, p widget.Pen) []row
+	title func(f *signal.Frame) string
+	sel   int
+	top   int
+}
+
+// Processes lists the processes of the system under test.
+func Processes() pane.Pane {
+	return &list{id: "processes", empty: "No processes: this system was not started here.", rows: processes,
+		title: func(f *signal.Frame) string { return fmt.Sprintf("processes %d", len(f.Processes)) }}
+}
+
+// Sources lists where signals come from, and the balance of what came.
+func Sources() pane.Pane {
+	return &list{id: "sources", empty: "No sources: nothing is being read.", rows: sources,
+		title: func(f *signal.Frame) string { return fmt.Sprintf("sources %d", len(f.Health)) }}
+}
+
+// Events lists what happened, the newest first.
+func Events() pane.Pane {
+	return &list{id: "events", empty: "Nothing has happened in this window. A longer window shows more.", rows: events,
+		title: func(f *signal.Frame) string { return fmt.Sprintf("events %d", len(f.Events)) }}
+}
+
+// All makes the three of them.
+func All() []pane.Pane { return []pane.Pane{Processes(), Sources(), Events()} }
+
+// ID implements pane.Pane.
+func (l *list) ID() string { return l.id }
+
+// Title implements pane.Pane.
+func (l *list) Title(ctx pane.Context) string { return l.title(ctx.Frame) }
+
+// Want implements pane.Pane.
+func (l *list) Want(*signal.View) {}
+
+// Keys implements pane.Pane.
+func (l *list) Keys(ctx pane.Context) []keymap.Action {
+	rows := l.rows(ctx, widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII})
+	if len(rows) == 0 {
+		return nil
+	}
+	if rows[min(l.sel, len(rows)-1)].wish != nil {
+		return []keymap.Action{keymap.Open, keymap.CopyRow}
+	}
+	return []keymap.Action{keymap.CopyRow}
+}
+
+// Update implements pane.Pane.
+func (l *list) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
+	rows := l.rows(ctx, widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII})
+	cmd := tea.Cmd(nil)
+	switch msg := msg.(type) {
+	case pane.ActionMsg:
+		cmd = l.act(ctx, msg.Action, rows)
+	case pane.WheelMsg:
+		l.sel += msg.Rows
+	case pane.ClickMsg:
+		if i := l.top + msg.Y; i < len(rows) {
+			l.sel = i
+			if msg.Double && rows[i].wish != nil {
+				cmd = rows[i].wish()
+			}
+		}
+	}
+	l.sel = max(min(l.sel, len(rows)-1), 0)
+	return cmd
+}
+
+func (l *list) act(ctx pane.Context, a keymap.Action, rows []row) tea.Cmd {
+	switch a {
+	case keymap.Up:
+		l.sel--
+	case keymap.Down:
+		l.sel++
+	case keymap.PageUp:
+		l.sel -= ctx.Height
+	case keymap.PageDown:
+		l.sel += ctx.Height
+	case keymap.Top:
+		l.sel = 0
+	case keymap.Bottom:
+		l.sel = len(rows)
+	case keymap.Open:
+		if l.sel < len(rows) && rows[l.sel].wish != nil {
+			return rows[l.sel].wish()
+		}
+	case keymap.Copy, keymap.CopyRow:
+		if l.sel < len(rows) {
+			return pane.Wish(pane.CopyMsg{Text: rows[l.sel].text})
+		}
+	}
+	return nil
+}
+
+// View implements pane.Pane.
+func (l *list) View(ctx pane.Context) []string {
+	p := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
+	rows := l.rows(ctx, p)
+	if len(rows) == 0 {
+		return p.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Muted, Text: l.empty})
+	}
+	l.sel = max(min(l.sel, len(rows)-1), 0)
+	l.top = max(min(l.top, l.sel), l.sel-ctx.Height+1, 0)
+	l.top = max(min(l.top, len(rows)-ctx.Height), 0)
+	out := make([]string, 0, ctx.Height)
+	for i := l.top; i < len(rows) && len(out) < ctx.Height; i++ {
+		out = append(out, p.Line(ctx.Active && i == l.sel, ctx.Width, rows[i].segs...))
+	}
+	return p.Page(out, ctx.Width, ctx.Height)
+}
+
+func seg(r themes.Role, s string) widget.Seg { return widget.Seg{Role: r, Text: s} }
+
+func processes(ctx pane.Context, p widget.Pen) []row {
+	var out []row
+	for _, x := range ctx.Frame.Processes {
+		role, glyph := themes.OK, p.Glyph(widget.Passed)
+		switch x.State {
+		case "up":
+		case "down":
+			role, glyph = themes.Failed, p.Glyph(widget.Failed)
+		default:
+			role, glyph = themes.Warning, p.Glyph(widget.Unknown)
+		}
+		restarts := ""
+		if x.Restarts > 0 {
+			restarts = fmt.Sprintf("restarted %d times", x.Restarts)
+			if x.Restarts == 1 {
+				restarts = "restarted once"
+			}
+		}
+		out = append(out, row{text: fmt.Sprintf("%s %s pid=%d %s", x.Name, x.State, x.PID, x.Address), segs: []widget.Seg{
+			seg(role, glyph+" "+p.Left(x.State, 9)), seg(themes.Text, p.Left(x.Name, 16)),
+			seg(themes.Muted, fmt.Sprintf(" pid %-8d", x.PID)), seg(themes.Muted, p.Left(x.Address, 22)), seg(themes.Warning, restarts)}})
+	}
+	return out
+}
+
+func sources(ctx pane.Context, p widget.Pen) []row {
+	var out []row
+	for _, h := range ctx.Frame.Health {
+		role, glyph, word := themes.OK, p.Glyph(widget.Passed), "live"
+		switch h.State {
+		case signal.SourceStarting:
+			role, glyph, word = themes.Muted, p.Glyph(widget.Pending), "starting"
+		case signal.SourceRetrying:
+			role, glyph, word = themes.Failed, p.Glyph(widget.Failed), "lost"
+		case signal.SourceStopped:
+			role, glyph, word = themes.Muted, p.Glyph(widget.Aborted), "stopped"
+		}
+		balance := "received " + widget.Count(h.Received) + "  kept " + widget.Count(h.Kept)
+		if h.Filtered > 0 {
+			balance += "  filtered " + widget.Count(h.Filtered)
+		}
+		segs := []widget.Seg{seg(role, glyph+" "+p.Left(word, 9)), seg(themes.Text, p.Left(h.Name, 12)), seg(themes.Muted, " "+p.Left(h.Address, 18)), seg(themes.Text, " "+balance)}
+		if h.Dropped > 0 {
+			segs = append(segs, seg(themes.Warning, "  dropped "+widget.Count(h.Dropped)))
+		}
+		if h.Err != "" {
+			segs = append(segs, seg(themes.Failed, "  "+oneLine(h.Err)))
+		}
+		out = append(out, row{segs: segs, text: h.Name + " " + word + " " + balance + " " + h.Err})
+	}
+	for _, k := range []struct {
+		name string
+		s    signal.KindStats
+	}{{"logs held", ctx.Frame.Store.Logs}, {"spans held", ctx.Frame.Store.Spans}, {"events held", ctx.Frame.Store.Events}} {
+		text := fmt.Sprintf("%s of %s received", widget.Count(k.s.Held), widget.Count(k.s.Received))
+		if k.s.Evicted+k.s.Dropped+k.s.Filtered > 0 {
+			text += fmt.Sprintf("; evicted %s, dropped %s, filtered %s", widget.Count(k.s.Evicted), widget.Count(k.s.Dropped), widget.Count(k.s.Filtered))
+		}
+		if k.s.MaxBytes > 0 {
+			text += fmt.Sprintf("; %s of %s", widget.Bytes(float64(k.s.Bytes)), widget.Bytes(float64(k.s.MaxBytes)))
+		}
+		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, p.Left("  "+k.name, 24)), seg(themes.Text, text)}, text: k.name + " " + text})
+	}
+	return out
+}
+
+func events(ctx pane.Context, p widget.Pen) []row {
+	var out []row
+	for i := len(ctx.Frame.Events) - 1; i >= 0; i-- {
+		e := ctx.Frame.Events[i]
+		role, glyph := themes.Muted, p.Glyph(widget.Pending)
+		switch e.Outcome {
+		case signal.Good:
+			role, glyph = themes.OK, p.Glyph(widget.Passed)
+		case signal.Bad:
+			role, glyph = themes.Failed, p.Glyph(widget.Failed)
+		case signal.Warning:
+			role, glyph = themes.Warning, p.Glyph(widget.Warn)
+		}
+		when := e.Start.Local().Format("15:04:05")
+		took := ""
+		switch {
+		case e.Open:
+			took = "going on"
+		case !e.End.IsZero():
+			took = widget.Duration(e.End.Sub(e.Start))
+		}
+		r := row{text: when + " " + kind(e.Kind) + " " + e.Title + " " + e.Detail, segs: []widget.Seg{seg(themes.Muted, when+" "), seg(role, glyph+" "+p.Left(kind(e.Kind), 11)),
+			seg(themes.Text, p.Left(oneLine(e.Title), 26)+" "), seg(themes.Muted, p.Left(took, 9)), seg(themes.Muted, oneLine(e.Detail))}}
+		at, id := e.Start, e.TraceID
+		r.wish = func() tea.Cmd { return pane.Wish(pane.MomentMsg{At: at}) }
+		if !id.IsZero() {
+			r.wish = func() tea.Cmd { return pane.Wish(pane.OpenTraceMsg{ID: id}) }
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func kind(k signal.EventKind) string {
+	names := [...]string{"note", "fault", "probe", "load", "experiment", "abort", "process", "source", "switch"}
+	if int(k) >= len(names) {
+		return "event"
+	}
+	return names[k]
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,65 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/term"
+)
+
+// Run shows the cockpit until the operator leaves, the session ends by itself (its error is returned) or ctx ends (nil).
+// Signals are the caller's: none is caught here. NO_COLOR in the environment chooses the theme without colours unless
+// the config names one.
+func Run(ctx context.Context, cfg Config, opts ...tea.ProgramOption) error {
+	if cfg.Theme == "" && os.Getenv("NO_COLOR") != "" {
+		cfg.Theme = "mono"
+	}
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends what waits for the session
+	m := New(cfg)
+	m.ctx = ctx
+	all := append([]tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}, opts...)
+	_, err := tea.NewProgram(m, all...).Run()
+	switch {
+	case err != nil && ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled):
+		return nil
+	case err != nil:
+		return fmt.Errorf("show the cockpit: %w", err)
+	}
+	return m.Err()
+}
+
+// RestoreTerminal is what must be written to a terminal to leave the cockpit when the program cannot do so itself: on a
+// panic, or on a signal that ends the process. It leaves the alternate screen, shows the cursor, lets go of mouse, paste
+// brackets, focus reports and keyboard protocols, and takes back colours. Writing it twice does no harm.
+const RestoreTerminal = "\x1b[?2026l" + // synchronised output
+	"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l" + // mouse
+	"\x1b[?2004l\x1b[?1004l\x1b[?2048l" + // pasting, focus, size reports
+	"\x1b[<u\x1b[>4m" + // kitty keyboard, modifyOtherKeys, of the alternate screen
+	"\x1b[m" +
+	"\x1b[?1049l" +
+	"\x1b[<u\x1b[>4m" + // and of the normal one
+	"\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\" + // colours of text, ground and cursor
+	"\x1b[0 q\x1b[?25h\x1b[m\r"
+
+// SaveTerminal remembers how a terminal is set and returns the function that puts it back, escape sequences included. The
+// function may be called from any goroutine, and more than once. For a file that is no terminal it does nothing.
+func SaveTerminal(f *os.File) (restore func(), err error) {
+	if !term.IsTerminal(f.Fd()) {
+		return func() {}, nil
+	}
+	state, err := term.GetState(f.Fd())
+	if err != nil {
+		return nil, fmt.Errorf("read the settings of the terminal %s: %w", f.Name(), err)
+	}
+	return func() {
+		_, _ = f.WriteString(RestoreTerminal) // nobody is left to be told
+		_ = term.Restore(f.Fd(), state)
+	}, nil
+}

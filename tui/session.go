@@ -1,0 +1,79 @@
+// Package tui is the cockpit: the root model that routes keys, takes frames, and puts panes, header, timeline and
+// footer together.
+//
+// It does no I/O of its own: what takes time is a command that runs beside it, and what it knows of the world is the
+// last frame.
+package tui
+
+import (
+	"context"
+	"time"
+
+	"gameday/sources/signal"
+)
+
+// Session is what the cockpit needs of the engine. All methods may be called from any goroutine, several at a time.
+type Session interface {
+	// Frame is the picture for a view. It is called beside the screen, never twice at a time, and never more than ten
+	// times a second while nothing is pressed. The same pointer as before means that nothing changed.
+	Frame(v signal.View) *signal.Frame
+	// Experiments and LoadPlans list what can be started, from memory, at once.
+	Experiments() []Choice
+	LoadPlans() []Choice
+	// Plan says what starting the experiment or load plan would do. It touches nothing.
+	Plan(ctx context.Context, id string) (Plan, error)
+	// StartExperiment and StartLoad return once it runs; what becomes of it is in the frame.
+	StartExperiment(ctx context.Context, id string) error
+	StartLoad(ctx context.Context, id string) error
+	// StopLoad ends the load that runs and leaves everything else alone.
+	StopLoad(ctx context.Context) error
+	// Abort undoes all faults and stops all load, and says what there was to undo. It may be called at any time, again too.
+	Abort(ctx context.Context, reason string) (Aborted, error)
+	// Note puts an operator's remark onto the timeline.
+	Note(text string)
+	// Set turns a switch of the frame.
+	Set(ctx context.Context, name string, on bool) error
+	// Done is closed, or gives an error first, when the session ended by itself. nil never ends.
+	Done() <-chan error
+}
+
+// Choice is one experiment or load plan in a list.
+type Choice struct {
+	ID     string // unique among experiments and load plans together
+	Title  string // "payment answers 800 ms late"
+	Detail string // the hypothesis, what is done: a few sentences
+}
+
+// Plan is what would be done, shown before anything happens.
+type Plan struct {
+	Title       string
+	Hypothesis  string
+	Environment string
+	Production  bool
+	Faults      []PlannedFault
+	Load        string        // "checkout mix, 120 req/s for 1m10s"; "" for none
+	Probes      []string      // "p95 < 200ms"
+	Duration    time.Duration // of the whole
+	AbortWhen   []string      // what stops it early
+	Typed       string        // the word to be typed before it can be started; "" for none
+	Refused     string        // why it cannot be started now; "" when it can
+}
+
+// PlannedFault is one fault of a plan.
+type PlannedFault struct {
+	Title        string   // "payment +800ms"
+	Kind         string   // "network.latency"
+	Targets      []string // every one by name
+	Share        string   // of the whole: "1 of 12 links (8 %)"
+	Actions      []string // the calls or commands that will be made
+	Undo         string   // how each is undone
+	At, For      time.Duration
+	Irreversible bool
+}
+
+// Aborted says what an abort found and undid.
+type Aborted struct {
+	Faults     int // undone
+	Load       bool
+	Experiment bool
+}

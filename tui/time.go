@@ -1,0 +1,129 @@
+package tui
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gameday/sources/signal"
+	"gameday/themes"
+	"gameday/tui/widget"
+)
+
+// lengths are the windows that can be chosen.
+var lengths = [...]time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	time.Hour, 3 * time.Hour, 6 * time.Hour}
+
+// window is the span of time that is wanted now.
+func (m *Model) window() signal.Window {
+	to := m.now()
+	if m.paused {
+		to = m.at.Add(m.lead)
+	}
+	return signal.Window{From: to.Add(-m.length), To: to}
+}
+
+// pause stands still at the picture that is on the screen, or goes on.
+func (m *Model) pause() tea.Cmd {
+	if m.paused {
+		m.paused = false
+		m.say(themes.OK, "live again")
+		return m.fetchSoon()
+	}
+	m.paused, m.lead = true, 0
+	m.at = m.now()
+	if m.seen && !m.frame.Window.To.IsZero() {
+		m.at = m.frame.Window.To
+	}
+	m.say(themes.Text, "paused: arrows and < > move the time, %s goes on", m.keys.Key("pause"))
+	return nil
+}
+
+// travel moves the instant; it pauses first.
+func (m *Model) travel(by time.Duration) tea.Cmd {
+	if !m.paused {
+		if by > 0 {
+			return nil // there is nothing after now
+		}
+		m.pause()
+		m.status = message{}
+	}
+	m.at = m.at.Add(by)
+	if now := m.now(); m.at.Add(m.lead).After(now) {
+		m.at = now.Add(-m.lead)
+	}
+	return m.fetchSoon()
+}
+
+// moment pauses with an instant on the screen, a little room behind it.
+func (m *Model) moment(at time.Time) tea.Cmd {
+	m.paused = true
+	m.at = at
+	m.lead = min(m.length/10, max(m.now().Sub(at), 0))
+	return m.fetchSoon()
+}
+
+// resize chooses the next longer or shorter window.
+func (m *Model) resize(longer bool) tea.Cmd {
+	next := m.length
+	for _, l := range lengths {
+		if longer && l > m.length {
+			next = l
+			break
+		}
+		if !longer && l < m.length {
+			next = l
+		}
+	}
+	m.length = next
+	if m.lead > 0 {
+		m.lead = min(next/10, m.lead)
+	}
+	m.say(themes.Text, "window of %s", lengthText(next))
+	return m.fetchSoon()
+}
+
+func lengthText(d time.Duration) string {
+	switch {
+	case d%time.Hour == 0:
+		return widget.Number(d.Hours()) + "h"
+	case d%time.Minute == 0:
+		return widget.Number(d.Minutes()) + "m"
+	}
+	return d.String()
+}
+
+// focusHistory is the focus now, those before it, and those that were left by going back.
+type focusHistory struct {
+	past, future []signal.CorrelationID
+	current      signal.CorrelationID
+}
+
+const maxHistory = 50
+
+// set narrows to another ID.
+func (h *focusHistory) set(id signal.CorrelationID) {
+	if id == h.current {
+		return
+	}
+	h.past = append(h.past, h.current)
+	if len(h.past) > maxHistory {
+		h.past = h.past[1:]
+	}
+	h.current, h.future = id, nil
+}
+
+// back and forward report whether there was somewhere to go.
+func (h *focusHistory) back() bool { return walk(&h.past, &h.current, &h.future) }
+
+func (h *focusHistory) forward() bool { return walk(&h.future, &h.current, &h.past) }
+
+func walk(from *[]signal.CorrelationID, current *signal.CorrelationID, to *[]signal.CorrelationID) bool {
+	n := len(*from)
+	if n == 0 {
+		return false
+	}
+	*to = append(*to, *current)
+	*current, *from = (*from)[n-1], (*from)[:n-1]
+	return true
+}

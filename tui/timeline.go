@@ -1,0 +1,315 @@
+package tui
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"gameday/sources/signal"
+	"gameday/themes"
+	"gameday/tui/widget"
+)
+
+// tape is one row of the timeline while it is drawn: a glyph and a role for each cell.
+type tape struct {
+	cells []string
+	roles []themes.Role
+	taken []bool // by a mark or its label: nothing else goes there
+	band  []bool
+	from  time.Time
+	len   time.Duration
+}
+
+func (m *Model) newTape(width int, w signal.Window) *tape {
+	t := &tape{cells: make([]string, width), roles: make([]themes.Role, width), taken: make([]bool, width), band: make([]bool, width),
+		from: w.From, len: max(w.Length(), 1)}
+	rule := m.pen().Glyph(widget.Rule)
+	for i := range t.cells {
+		t.cells[i], t.roles[i] = rule, themes.Border
+	}
+	return t
+}
+
+// x is the cell of an instant; it may lie outside.
+func (t *tape) x(at time.Time) int {
+	return int(float64(at.Sub(t.from)) / float64(t.len) * float64(len(t.cells)-1))
+}
+
+// write puts a text of one-cell characters at a cell, when every cell is free.
+func (t *tape) write(x int, text []string, role themes.Role) bool {
+	if x < 0 || x+len(text) > len(t.cells) {
+		return false
+	}
+	for i := range text {
+		if t.taken[x+i] {
+			return false
+		}
+	}
+	for i, c := range text {
+		t.cells[x+i], t.roles[x+i], t.taken[x+i] = c, role, true
+	}
+	return true
+}
+
+// fill draws a band over cells a to z.
+func (t *tape) fill(a, z int, glyph string, role themes.Role) {
+	for i := max(a, 0); i <= min(z, len(t.cells)-1); i++ {
+		if !t.taken[i] {
+			t.cells[i], t.roles[i], t.band[i] = glyph, role, true
+		}
+	}
+}
+
+func (t *tape) row(pen widget.Pen, lead []widget.Seg, width int) string {
+	segs := lead
+	for i := range t.cells {
+		segs = append(segs, sg(t.roles[i], t.cells[i]))
+	}
+	return pen.Row(width, segs...)
+}
+
+// letters splits a text into characters of one cell each; wider ones become a dot.
+func letters(s string) []string {
+	var out []string
+	for _, r := range s {
+		c := string(r)
+		if widget.Width(c) != 1 {
+			c = "·"
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// timeline draws what happened in the window, on one row or two.
+func (m *Model) timeline() []string {
+	w := m.frame.Window
+	if w.Length() <= 0 {
+		w = m.window()
+	}
+	lead, end := 11, 6
+	if m.width < 80 {
+		lead = 1
+	}
+	width := m.width - lead - end
+	first := m.newTape(width, w)
+	second := first
+	if m.lines() == 2 {
+		second = m.newTape(width, w)
+	}
+	events := m.marks()
+	for _, e := range events {
+		if bandKind(e.Kind) {
+			m.drawBand(first, e, w)
+		}
+	}
+	for _, e := range events {
+		if !bandKind(e.Kind) {
+			m.drawMark(second, e)
+		}
+	}
+	m.drawCursor(first)
+	if second != first {
+		m.drawCursor(second)
+	}
+	pen := m.pen()
+	from, tail := m.ends(w)
+	if lead == 1 {
+		from = ""
+	}
+	rows := []string{first.row(pen, []widget.Seg{sg(themes.Muted, pen.Left(" "+from, lead))}, m.width-end) + tail}
+	if second != first {
+		rows = append(rows, second.row(pen, []widget.Seg{sg(themes.Muted, pen.Left(" timeline", lead))}, m.width-end)+pen.Blank(end))
+	}
+	return rows
+}
+
+// ends are the labels on both ends of the timeline.
+func (m *Model) ends(w signal.Window) (from, tail string) {
+	pen := m.pen()
+	mark := "▏"
+	if m.ascii {
+		mark = "|"
+	}
+	from = w.From.Local().Format("15:04:05")
+	if m.paused {
+		return from, pen.Row(6, sg(themes.Warning, mark+w.To.Local().Format("15:04")))
+	}
+	return from, pen.Row(6, sg(themes.OK, mark+"now"))
+}
+
+func bandKind(k signal.EventKind) bool { return k == signal.EventFault || k == signal.EventLoad }
+
+// marks lists the events, the most important first, so that they get the room.
+func (m *Model) marks() []signal.Event {
+	out := slices.Clone(m.frame.Events)
+	slices.SortStableFunc(out, func(a, b signal.Event) int { return cmp.Compare(importance(a), importance(b)) })
+	if len(out) > 400 {
+		out = out[:400]
+	}
+	return out
+}
+
+func importance(e signal.Event) int {
+	switch e.Kind {
+	case signal.EventAbort:
+		return 0
+	case signal.EventFault:
+		return 1
+	case signal.EventProbe:
+		if e.Outcome == signal.Bad {
+			return 2
+		}
+		return 5
+	case signal.EventNote:
+		return 3
+	case signal.EventExperiment:
+		return 4
+	case signal.EventLoad:
+		return 6
+	case signal.EventProcess, signal.EventSource:
+		if e.Outcome == signal.Bad {
+			return 3
+		}
+		return 7
+	}
+	return 8
+}
+
+func (m *Model) drawBand(t *tape, e signal.Event, w signal.Window) {
+	end := e.End
+	if end.IsZero() {
+		end = e.Start
+		if e.Open {
+			end = w.To
+		}
+	}
+	a, z := t.x(e.Start), t.x(end)
+	if z < 0 || a >= len(t.cells) {
+		return
+	}
+	pen := m.pen()
+	glyph, role := pen.Glyph(widget.BarMedium), themes.Fault
+	if e.Kind == signal.EventLoad {
+		if e.End.IsZero() && !e.Open {
+			m.drawMark(t, e)
+			return
+		}
+		glyph, role = "━", themes.Load
+		if m.ascii {
+			glyph = "="
+		}
+	}
+	if e.Kind == signal.EventLoad { // under the faults: it never covers a band
+		for i := max(a, 0); i <= min(z, len(t.cells)-1); i++ {
+			if !t.taken[i] && !t.band[i] {
+				t.cells[i], t.roles[i] = glyph, role
+			}
+		}
+	} else {
+		t.fill(a, z, glyph, role)
+	}
+	a, z = max(a, 0), min(z, len(t.cells)-1)
+	label := letters(oneLine(e.Title))
+	if len(label)+2 <= z-a+1 {
+		t.write(a+min(4, (z-a+1-len(label))/2), label, role)
+		return
+	}
+	if e.Kind == signal.EventFault {
+		t.write(z+1, append([]string{" "}, append(label, " ")...), role)
+	}
+}
+
+// drawMark draws an instant: its glyph, and its name where there is room.
+func (m *Model) drawMark(t *tape, e signal.Event) {
+	x := t.x(e.Start)
+	if x < 0 || x >= len(t.cells) {
+		return
+	}
+	glyph, role := m.markOf(e)
+	name := letters(m.pen().Fit(oneLine(e.Title), 24))
+	if e.Kind == signal.EventAbort {
+		name = letters("abort")
+	}
+	if t.write(x, append([]string{glyph}, name...), role) {
+		return
+	}
+	if x-len(name) > 0 && t.write(x-len(name), append(name, glyph), role) {
+		return
+	}
+	t.write(x, []string{glyph}, role)
+}
+
+func (m *Model) markOf(e signal.Event) (string, themes.Role) {
+	pen := m.pen()
+	role := themes.Muted
+	switch e.Outcome {
+	case signal.Good:
+		role = themes.OK
+	case signal.Warning:
+		role = themes.Warning
+	case signal.Bad:
+		role = themes.Failed
+	}
+	switch e.Kind {
+	case signal.EventAbort:
+		return pen.Glyph(widget.Aborted), themes.Failed
+	case signal.EventNote:
+		return m.either("✎", "*"), themes.Accent
+	case signal.EventLoad:
+		return pen.Glyph(widget.Closed), themes.Load
+	case signal.EventExperiment:
+		return m.either("◆", "%"), role
+	case signal.EventSwitch:
+		return m.either("⇄", "~"), themes.Accent
+	case signal.EventProcess, signal.EventSource:
+		if e.Outcome == signal.Bad {
+			return pen.Glyph(widget.DownTri), role
+		}
+		return pen.Glyph(widget.UpTri), role
+	}
+	switch e.Outcome {
+	case signal.Good:
+		return pen.Glyph(widget.Passed), role
+	case signal.Bad:
+		return pen.Glyph(widget.Failed), role
+	case signal.Warning:
+		return pen.Glyph(widget.Unknown), role
+	}
+	return pen.Glyph(widget.Pending), role
+}
+
+// drawCursor marks the instant the operator stands at while paused.
+func (m *Model) drawCursor(t *tape) {
+	if !m.paused || m.lead <= 0 {
+		return
+	}
+	if x := t.x(m.at); x >= 0 && x < len(t.cells) {
+		t.cells[x], t.roles[x] = m.pen().Glyph(widget.Wall), themes.Warning
+	}
+}
+
+func (m *Model) either(symbol, ascii string) string {
+	if m.ascii {
+		return ascii
+	}
+	return symbol
+}
+
+// momentAt is the instant under a cell of the timeline.
+func (m *Model) momentAt(x int) (time.Time, bool) {
+	lead, end := 11, 6
+	if m.width < 80 {
+		lead = 1
+	}
+	width := m.width - lead - end
+	w := m.frame.Window
+	if x < lead || x >= lead+width || w.Length() <= 0 {
+		return time.Time{}, false
+	}
+	return w.From.Add(time.Duration(float64(w.Length()) * float64(x-lead) / float64(max(width-1, 1)))), true
+}
+
+// title shortens a name for a sentence.
+func title(s string) string { return strings.TrimSpace(oneLine(s)) }

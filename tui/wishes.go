@@ -1,0 +1,89 @@
+package tui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gameday/sources/signal"
+	"gameday/themes"
+	"gameday/tui/pane"
+)
+
+// wish carries out what a pane, or the palette, wished for.
+func (m *Model) wish(msg tea.Msg) (cmd tea.Cmd, ok bool) {
+	switch msg := msg.(type) {
+	case actMsg:
+		return m.act(msg.action), true
+	case pane.FocusMsg:
+		return m.focusOn(msg.ID), true
+	case pane.OpenTraceMsg:
+		return m.openTrace(msg), true
+	case pane.StatusMsg:
+		m.say(msg.Role, "%s", oneLine(msg.Text))
+		return nil, true
+	case pane.CopyMsg:
+		m.say(themes.Text, "copied: %s", oneLine(msg.Text))
+		return tea.SetClipboard(msg.Text), true
+	case pane.MomentMsg:
+		return m.moment(msg.At), true
+	case filteredMsg:
+		return tea.Batch(m.tell(msg.pane, pane.FilterMsg{Text: msg.text}), m.fetchSoon()), true
+	case serviceMsg:
+		return m.narrowTo(msg.name), true
+	case showPaneMsg:
+		m.activate(msg.id)
+		return m.fetchSoon(), true
+	case themeMsg:
+		for _, t := range m.themes {
+			if t.Name == msg.name {
+				m.theme, m.chosen = t, true
+			}
+		}
+		return nil, true
+	}
+	return nil, false
+}
+
+type (
+	filteredMsg struct{ pane, text string }
+	serviceMsg  struct{ name string }
+	showPaneMsg struct{ id string }
+	themeMsg    struct{ name string }
+)
+
+func (m *Model) focusOn(id signal.CorrelationID) tea.Cmd {
+	m.focus.set(id)
+	if id != "" {
+		m.say(themes.Focus, "focus on %s: %s leaves it, %s walks back", id.Short(), m.keys.Key("leave"), m.keys.Key("focus.back"))
+	}
+	return m.fetchSoon()
+}
+
+// openTrace narrows the cockpit to a trace and shows its waterfall.
+func (m *Model) openTrace(msg pane.OpenTraceMsg) tea.Cmd {
+	if msg.ID.IsZero() {
+		return nil
+	}
+	m.focus.set(signal.CorrelationID(msg.ID.String()))
+	m.activate("traces")
+	return tea.Batch(m.tell("traces", msg), m.fetchSoon())
+}
+
+// narrowTo filters logs and traces by a service.
+func (m *Model) narrowTo(service string) tea.Cmd {
+	f := pane.FilterMsg{Text: "service=" + quoted(service)}
+	m.say(themes.Text, "logs and traces of %s: %s in each takes the filter away", service, m.keys.Key("leave"))
+	m.activate("traces")
+	return tea.Batch(m.tell("logs", f), m.tell("traces", f), m.fetchSoon())
+}
+
+func quoted(s string) string {
+	if strings.ContainsAny(s, " \t\"") {
+		return `"` + strings.ReplaceAll(s, `"`, "") + `"`
+	}
+	return s
+}
+
+// oneLine makes a text fit for the status line.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
