@@ -57,27 +57,31 @@ type Headline struct {
 
 // Frame is one immutable picture of a window of time. A pane is a function of it.
 type Frame struct {
-	System      string // "shop"
-	Environment string // "demo", "staging", "production"
-	Window      Window
-	Now         time.Time // when the frame was made
-	Focus       CorrelationID
-	Headline    Headline
-	Metrics     []Panel
-	Logs        []Record // oldest first, at most the limit, the newest of those that match
-	LogsTotal   int      // records held in the window before filtering; an estimate when LogsPartial
-	LogsPartial bool     // the filter did not look at every record of the window within its budget
-	Traces      []TraceSummary
-	TracesTotal int
-	Detail      *Trace  // the trace the view asked for, nil when it is not held
-	Events      []Event // by start
-	Health      []SourceHealth
-	Experiment  *ExperimentState // nil before the first
-	Load        *LoadState       // nil before the first
-	Faults      []FaultState     // active first, then the last ones undone
-	Processes   []Process
-	Switches    []Switch
-	Store       StoreStats
+	System        string // "shop"
+	Environment   string // "demo", "staging", "production"
+	Window        Window
+	Now           time.Time // when the frame was made
+	Focus         CorrelationID
+	Headline      Headline
+	Metrics       []Panel
+	Logs          []Record // oldest first, at most the limit, the newest of those that match
+	LogsTotal     int      // records held in the window before filtering; an estimate when LogsPartial
+	LogsPartial   bool     // the filter did not look at every record of the window within its budget
+	LogsErr       string   // which part of the filter's text was not understood and is left out, and what is allowed
+	LogsWords     []string // the words the filter looks for, in lower case, so that a pane can mark them
+	Traces        []TraceSummary
+	TracesTotal   int     // traces in the window before filtering
+	TracesPartial bool    // as LogsPartial
+	TracesErr     string  // as LogsErr
+	Detail        *Trace  // the trace the view asked for, nil when it is not held
+	Events        []Event // by start
+	Health        []SourceHealth
+	Experiment    *ExperimentState // nil before the first
+	Load          *LoadState       // nil before the first
+	Faults        []FaultState     // active first, then the last ones undone
+	Processes     []Process
+	Switches      []Switch
+	Store         StoreStats
 }
 
 // StoreStats is the balance of the bounded memory: received = kept + filtered + dropped, per kind of signal.

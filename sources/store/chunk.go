@@ -1,0 +1,226 @@
+package store
+
+import (
+	"strings"
+	"unsafe"
+
+	"gameday/sources/signal"
+)
+
+// chunk is a run of records in their order of arrival. R is the fixed-size part of a record and holds no pointers, so
+// that a million records cost the garbage collector nothing; all text lies in one string. A chunk is never written to:
+// readers need no lock.
+type chunk[R any] struct {
+	id     uint64
+	base   uint64 // Seq of the first record
+	times  []int64
+	recs   []R
+	text   string
+	syms   []string // words that recur: services, sources, keys, span names
+	index  postings
+	minT   int64
+	maxT   int64
+	sorted bool // times never go back
+	bytes  int64
+}
+
+// overlaps reports whether a record of the chunk may lie in [from, to).
+func (c *chunk[R]) overlaps(from, to int64) bool {
+	return len(c.times) > 0 && c.maxT >= from && c.minT < to
+}
+
+// count is the number of records in [from, to).
+func (c *chunk[R]) count(from, to int64) int {
+	if c.minT >= from && c.maxT < to {
+		return len(c.times)
+	}
+	n := 0
+	for _, t := range c.times {
+		if t >= from && t < to {
+			n++
+		}
+	}
+	return n
+}
+
+// symbol is the number of a word in the chunk.
+func (c *chunk[R]) symbol(word string) (uint32, bool) {
+	for i, s := range c.syms {
+		if s == word {
+			return uint32(i), true
+		}
+	}
+	return 0, false
+}
+
+// head is the chunk that is being filled.
+type head[R any] struct {
+	chunk[R]
+	arena    strings.Builder // appended to only: a string taken from it stays valid
+	ids      map[string]uint32
+	field    []bool // per symbol: it is a configured correlation field
+	fields   map[string]bool
+	symBytes int64
+}
+
+func newHead[R any](id, base uint64, records, text int, fields map[string]bool) *head[R] {
+	h := &head[R]{
+		chunk: chunk[R]{id: id, base: base, times: make([]int64, 0, records), recs: make([]R, 0, records),
+			index: newPostings(records), sorted: true},
+		ids: make(map[string]uint32), fields: fields,
+	}
+	h.arena.Grow(text)
+	return h
+}
+
+// intern gives a word its number.
+func (h *head[R]) intern(word string) uint32 {
+	if id, ok := h.ids[word]; ok {
+		return id
+	}
+	word = strings.Clone(word) // not to keep alive whatever it was cut from
+	id := uint32(len(h.syms))
+	h.ids[word] = id
+	h.syms = append(h.syms, word)
+	h.field = append(h.field, h.fields[strings.ToLower(word)])
+	h.symBytes += wordBytes(word)
+	return id
+}
+
+// wordBytes is what an interned word costs: its header and its text, rounded as the allocator does.
+func wordBytes(word string) int64 { return 16 + int64(len(word)+7)&^7 }
+
+// push adds a record's fixed part; its text has been written before.
+func (h *head[R]) push(t int64, r R) {
+	n := len(h.times)
+	if n == 0 {
+		h.minT, h.maxT = t, t
+	}
+	if n > 0 && t < h.times[n-1] {
+		h.sorted = false
+	}
+	h.minT, h.maxT = min(h.minT, t), max(h.maxT, t)
+	h.times = append(h.times, t)
+	h.recs = append(h.recs, r)
+}
+
+// size is what the head holds of memory.
+func (h *head[R]) size() int64 {
+	const mapEntry = 32 // key, value, control byte, load factor
+	return h.fixed() + int64(h.arena.Cap()) + int64(len(h.ids))*mapEntry
+}
+
+func (h *head[R]) fixed() int64 {
+	var r R
+	const overhead = 256 // the struct and its place in the lists
+	return overhead + int64(cap(h.times))*8 + int64(cap(h.recs))*int64(unsafe.Sizeof(r)) + h.symBytes +
+		int64(cap(h.field)) + h.index.bytes()
+}
+
+// view is the head as it is now. Later appends do not touch what it shows; the index is copied when wanted.
+func (h *head[R]) view(index bool) *chunk[R] {
+	c := h.chunk
+	c.text = h.arena.String()
+	c.index = postings{}
+	if index {
+		c.index = h.index.clone()
+	}
+	return &c
+}
+
+// seal turns the head into a chunk and gives back what it had reserved too much.
+func (h *head[R]) seal() *chunk[R] {
+	c := h.chunk
+	if n := len(c.recs); n < cap(c.recs) {
+		c.recs = append(make([]R, 0, n), c.recs...)
+		c.times = append(make([]int64, 0, n), c.times...)
+	}
+	c.text = h.arena.String()
+	if h.arena.Cap() > len(c.text)+len(c.text)/16 {
+		c.text = strings.Clone(c.text)
+	}
+	h.chunk = c
+	c.bytes = h.fixed() + int64(len(c.text))
+	return &c
+}
+
+// putAttrs writes attributes as (symbol of the key, length, value) and indexes configured fields under the record that
+// comes next.
+func (h *head[R]) putAttrs(attrs signal.Attrs, hash func(string) uint64, found *int) {
+	for i := range attrs {
+		key := h.intern(attrs[i].Key)
+		h.putUint(uint64(key))
+		h.putText(attrs[i].Value)
+		if h.field[key] && attrs[i].Value != "" && *found < maxFieldValues {
+			h.index.add(hash(attrs[i].Value), len(h.recs))
+			*found++
+		}
+	}
+}
+
+func (h *head[R]) putUint(v uint64) {
+	for v >= 0x80 {
+		h.arena.WriteByte(byte(v) | 0x80)
+		v >>= 7
+	}
+	h.arena.WriteByte(byte(v))
+}
+
+func (h *head[R]) putText(s string) {
+	h.putUint(uint64(len(s)))
+	h.arena.WriteString(s)
+}
+
+// attrReader walks over attributes written by putAttrs.
+type attrReader struct {
+	rest string
+	key  uint32
+	val  string
+}
+
+// next reads one attribute; it reports false at the end.
+func (a *attrReader) next() bool {
+	if a.rest == "" {
+		return false
+	}
+	a.key = uint32(a.uint())
+	a.val = a.text()
+	return true
+}
+
+func (a *attrReader) uint() uint64 {
+	var v uint64
+	for i, shift := 0, 0; i < len(a.rest); i, shift = i+1, shift+7 {
+		c := a.rest[i]
+		v |= uint64(c&0x7f) << shift
+		if c < 0x80 {
+			a.rest = a.rest[i+1:]
+			return v
+		}
+	}
+	a.rest = ""
+	return 0
+}
+
+func (a *attrReader) text() string {
+	n := a.uint()
+	s := a.rest[:n]
+	a.rest = a.rest[n:]
+	return s
+}
+
+// readAttrs makes the attributes again. Values share the chunk's text.
+func readAttrs(syms []string, s string) signal.Attrs {
+	n := 0
+	for a := (attrReader{rest: s}); a.next(); {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make(signal.Attrs, 0, n)
+	for a := (attrReader{rest: s}); a.next(); {
+		out = append(out, signal.Attr{Key: syms[a.key], Value: a.val})
+	}
+	return out
+}

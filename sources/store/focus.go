@@ -1,0 +1,278 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"gameday/sources/signal"
+)
+
+// Bounds on what one correlation ID may bring, so that a value shared by everything ("-") does not cost the frame.
+const (
+	maxFocusTraces  = 32
+	maxFocusLogs    = 10_000
+	maxDetailSpans  = 5_000
+	maxDetailLogs   = 2_000
+	maxFieldMatches = 10_000
+)
+
+// focus is what a correlation ID stands for: the traces, and the records that carry it or one of the traces.
+type focus struct {
+	traces []signal.TraceID // newest first
+	logs   []hit
+}
+
+// resolve finds what a correlation ID stands for. An ID may be a trace ID and a field's value at once.
+func (s *Store) resolve(id signal.CorrelationID) focus {
+	logs, spans := s.logs.snapshot(true), s.spans.snapshot(true)
+	var f focus
+	trace, isTrace := id.TraceID()
+	if isTrace {
+		f.traces = append(f.traces, trace)
+	}
+	seen := make(map[hit]bool)
+	take := func(h hit) bool {
+		if !seen[h] && len(f.logs) < maxFocusLogs {
+			seen[h] = true
+			f.logs = append(f.logs, h)
+		}
+		return len(f.logs) < maxFocusLogs
+	}
+	if id != "" && len(s.fields) > 0 {
+		s.withField(logs, spans, string(id), &f, take)
+	}
+	for _, trace := range f.traces {
+		logsOfTrace(logs, s.hashTrace(trace), trace, take)
+	}
+	slices.SortFunc(f.logs, compareHits)
+	return f
+}
+
+// withField takes the records that have the value in a correlation field, and the traces of these records and spans.
+func (s *Store) withField(logs []*logChunk, spans []*spanChunk, value string, f *focus, take func(hit) bool) {
+	hash := s.hashText(value)
+	join := func(id signal.TraceID) {
+		if !id.IsZero() && len(f.traces) < maxFocusTraces && !slices.Contains(f.traces, id) {
+			f.traces = append(f.traces, id)
+		}
+	}
+	looked := 0
+	for i := len(logs) - 1; i >= 0; i-- {
+		c := logs[i]
+		c.index.each(hash, func(rec int) bool {
+			r := &c.recs[rec]
+			if !s.hasField(c.syms, logAttrs(c, r), value) {
+				return true
+			}
+			join(r.trace)
+			return take(hit{t: c.times[rec], c: c, i: rec})
+		})
+	}
+	for i := len(spans) - 1; i >= 0 && looked < maxFieldMatches && len(f.traces) < maxFocusTraces; i-- {
+		c := spans[i]
+		c.index.each(hash, func(rec int) bool {
+			looked++
+			if r := &c.recs[rec]; s.spanHasField(c, r, value) {
+				join(r.trace)
+			}
+			return looked < maxFieldMatches
+		})
+	}
+}
+
+// hasField reports whether attributes have the value in a correlation field.
+func (s *Store) hasField(syms []string, attrs, value string) bool {
+	for a := (attrReader{rest: attrs}); a.next(); {
+		if a.val == value && s.isField(syms[a.key]) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Store) spanHasField(c *spanChunk, r *spanRec, value string) bool {
+	attrs := r.off + r.message
+	events := attrs + r.attrs
+	if s.hasField(c.syms, c.text[attrs:events], value) {
+		return true
+	}
+	for _, e := range readEvents(c.syms, c.text[events:events+r.events]) {
+		for _, a := range e.Attrs {
+			if a.Value == value && s.isField(a.Key) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// logsOfTrace gives the records of a trace, newest arrivals first, until take returns false.
+func logsOfTrace(chunks []*logChunk, hash uint64, id signal.TraceID, take func(hit) bool) {
+	more := true
+	for i := len(chunks) - 1; i >= 0 && more; i-- {
+		c := chunks[i]
+		c.index.each(hash, func(rec int) bool {
+			if c.recs[rec].trace == id {
+				more = take(hit{t: c.times[rec], c: c, i: rec})
+			}
+			return more
+		})
+	}
+}
+
+// spansOfTrace makes the spans of a trace: the first limit to arrive, sorted for reading.
+func (s *Store) spansOfTrace(chunks []*spanChunk, id signal.TraceID, limit int) []signal.Span {
+	hash := s.hashTrace(id)
+	var out []signal.Span
+	var recs []int
+	for _, c := range chunks {
+		recs = recs[:0]
+		c.index.each(hash, func(rec int) bool {
+			if c.recs[rec].trace == id {
+				recs = append(recs, rec)
+			}
+			return true
+		})
+		for i := len(recs) - 1; i >= 0 && len(out) < limit; i-- {
+			out = append(out, spanAt(c, recs[i]))
+		}
+	}
+	return sortSpans(out)
+}
+
+// Trace is everything held of one trace: its spans, by start but never before their parents, and its log records by
+// time. A trace known only from log records has no spans. It is nil when nothing is held. Of a trace with more than
+// 5,000 spans or 2,000 records the rest is left out; Spans of the summary says how many are held.
+func (s *Store) Trace(id signal.TraceID) *signal.Trace {
+	if id.IsZero() {
+		return nil
+	}
+	t := &signal.Trace{Spans: s.spansOfTrace(s.spans.snapshot(true), id, maxDetailSpans)}
+	var hits []hit
+	logsOfTrace(s.logs.snapshot(true), s.hashTrace(id), id, func(h hit) bool {
+		hits = append(hits, h)
+		return len(hits) < maxDetailLogs
+	})
+	slices.SortFunc(hits, compareHits)
+	t.Logs = records(hits)
+	if len(t.Spans) == 0 && len(t.Logs) == 0 {
+		return nil
+	}
+	t.TraceSummary = signal.TraceSummary{ID: id}
+	s.spans.mu.RLock()
+	if b, _, e := s.traces.find(id); e != nil {
+		t.TraceSummary = b.summary(e)
+	}
+	s.spans.mu.RUnlock()
+	if len(t.Spans) == 0 {
+		first, last := t.Logs[0], t.Logs[len(t.Logs)-1]
+		t.Service, t.Start, t.Duration = first.Service, first.Time, last.Time.Sub(first.Time)
+	}
+	return t
+}
+
+// Find is everything held of one correlation ID: the records that carry it or share a trace with one that does, the
+// spans of those traces, and the events that point at them. At most 10,000 records and 32 traces of 5,000 spans.
+func (s *Store) Find(id signal.CorrelationID) signal.Batch {
+	f := s.resolve(id)
+	b := signal.Batch{Logs: records(f.logs)}
+	chunks := s.spans.snapshot(true)
+	for _, trace := range f.traces {
+		b.Spans = append(b.Spans, s.spansOfTrace(chunks, trace, maxDetailSpans)...)
+	}
+	b.Events = s.events.pick(func(e *signal.Event) bool {
+		return !e.TraceID.IsZero() && slices.Contains(f.traces, e.TraceID)
+	})
+	return b
+}
+
+// sortSpans orders spans by start, a parent always before its children even when their clocks disagree. Spans whose
+// parent is not there come at their own time; those whose parents form a circle come last.
+func sortSpans(spans []signal.Span) []signal.Span {
+	slices.SortStableFunc(spans, func(a, b signal.Span) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(b.Duration, a.Duration))
+	})
+	here := make(map[signal.SpanID]bool, len(spans))
+	for i := range spans {
+		here[spans[i].SpanID] = true
+	}
+	waiting := make(map[signal.SpanID][]int)
+	ready := top[int]{k: len(spans), compare: cmp.Compare[int]} // the least position, which is the earliest start, on top
+	for i := range spans {
+		if p := spans[i].ParentID; !p.IsZero() && p != spans[i].SpanID && here[p] {
+			waiting[p] = append(waiting[p], i)
+		} else {
+			ready.add(i)
+		}
+	}
+	out := make([]signal.Span, 0, len(spans))
+	done := make([]bool, len(spans))
+	for len(ready.items) > 0 {
+		i := ready.pop()
+		out, done[i] = append(out, spans[i]), true
+		for _, child := range waiting[spans[i].SpanID] {
+			ready.add(child)
+		}
+		delete(waiting, spans[i].SpanID)
+	}
+	for i := range spans {
+		if !done[i] {
+			out = append(out, spans[i])
+		}
+	}
+	return out
+}
+
+// focusedFrame fills a frame with what belongs to the focus.
+func (s *Store) focusedFrame(f *signal.Frame, v signal.View, run *filterRun, filter TraceFilter) signal.TraceID {
+	found := s.resolve(v.Focus)
+	from, to := bounds(v.Window)
+	k := limit(v.Logs.Limit, defaultLogs)
+	var hits []hit
+	for _, h := range found.logs {
+		if h.t < from || h.t >= to {
+			continue
+		}
+		f.LogsTotal++
+		m := run.filter.bind(h.c)
+		if m.match(h.i) {
+			hits = append(hits, h)
+		}
+	}
+	f.Logs = records(hits[max(0, len(hits)-k):])
+	q := newTraceQuery(filter, v.Traces, v.Window, clock{})
+	f.Traces, f.TracesTotal = s.someTraces(q, found.traces)
+	if len(found.traces) == 1 {
+		return found.traces[0]
+	}
+	return signal.TraceID{}
+}
+
+// Frame is the picture of a window: its Window, Now, Focus, Logs, Traces, Detail, Events and Store are filled. Without
+// a window it shows the last five minutes. Lists are bounded by the view's limits; a filter that needs to look at more
+// than one frame's time allows marks the frame partial, and the next frame with the same filter goes on from there.
+// Detail is the trace the view asks for, or the only one its focus stands for, whatever the window.
+func (s *Store) Frame(v signal.View) *signal.Frame {
+	now := time.Now()
+	if v.Window.To.IsZero() {
+		v.Window = signal.Window{From: now.Add(-5 * time.Minute), To: now}
+	}
+	run := s.runs.get(v.Logs)
+	filter, wrong := s.runs.trace(v.Traces.Text)
+	f := &signal.Frame{Window: v.Window, Now: now, Focus: v.Focus, LogsErr: run.err, LogsWords: run.filter.words,
+		TracesErr: wrong}
+	trace := v.Trace
+	if v.Focus == "" {
+		f.Logs, f.LogsTotal, f.LogsPartial = s.newestLogs(run, v.Window, limit(v.Logs.Limit, defaultLogs), s.deadline())
+		q := newTraceQuery(filter, v.Traces, v.Window, s.deadline())
+		f.Traces, f.TracesTotal = s.bestTraces(q)
+		f.TracesPartial = q.partial
+	} else if only := s.focusedFrame(f, v, run, filter); trace.IsZero() {
+		trace = only
+	}
+	f.Detail = s.Trace(trace)
+	f.Events = s.events.in(v.Window)
+	f.Store = s.Stats()
+	return f
+}
