@@ -1,0 +1,100 @@
+package otlp
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+
+	"gameday/sources/sanitize"
+	"gameday/sources/signal"
+)
+
+const benchItems = 1000
+
+func benchTraces() ptraceotlp.ExportRequest {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	rs.Resource().Attributes().PutStr("service.name", "checkout")
+	rs.Resource().Attributes().PutStr("host.name", "host-1")
+	spans := rs.ScopeSpans().AppendEmpty().Spans()
+	for i := range benchItems {
+		s := spans.AppendEmpty()
+		s.SetTraceID(pcommon.TraceID{byte(i), byte(i >> 8), 1})
+		s.SetSpanID(pcommon.SpanID{byte(i), byte(i >> 8), 1})
+		s.SetName("POST /checkout")
+		s.SetStartTimestamp(pcommon.NewTimestampFromTime(time.Unix(1700000000, 0)))
+		s.SetEndTimestamp(pcommon.NewTimestampFromTime(time.Unix(1700000000, 5e6)))
+		for _, k := range [...]string{"http.request.method", "url.path", "server.address", "user_agent.original", "request_id"} {
+			s.Attributes().PutStr(k, fmt.Sprintf("value-%d", i))
+		}
+		s.Attributes().PutInt("http.response.status_code", 200)
+	}
+	return ptraceotlp.NewExportRequestFromTraces(td)
+}
+
+func benchLogs() plogotlp.ExportRequest {
+	ld := plog.NewLogs()
+	rl := ld.ResourceLogs().AppendEmpty()
+	rl.Resource().Attributes().PutStr("service.name", "checkout")
+	lrs := rl.ScopeLogs().AppendEmpty().LogRecords()
+	for i := range benchItems {
+		r := lrs.AppendEmpty()
+		r.SetTimestamp(pcommon.NewTimestampFromTime(time.Unix(1700000000, int64(i))))
+		r.SetSeverityNumber(plog.SeverityNumberInfo)
+		r.Body().SetStr(fmt.Sprintf("order %d accepted for payment after 12 ms", i))
+		r.SetTraceID(pcommon.TraceID{byte(i), byte(i >> 8), 1})
+		r.SetSpanID(pcommon.SpanID{byte(i)})
+		for _, k := range [...]string{"request_id", "order_id", "customer"} {
+			r.Attributes().PutStr(k, fmt.Sprintf("value-%d", i))
+		}
+	}
+	return plogotlp.NewExportRequestFromLogs(ld)
+}
+
+// BenchmarkOTLPDecode is one core's share: shape check, decode, convert, sanitise.
+func BenchmarkOTLPDecode(b *testing.B) {
+	type message interface {
+		MarshalProto() ([]byte, error)
+		MarshalJSON() ([]byte, error)
+	}
+	for _, c := range []struct {
+		name   string
+		kind   signalKind
+		req    message
+		asJSON bool
+	}{
+		{"spans/protobuf", kindTraces, benchTraces(), false},
+		{"spans/json", kindTraces, benchTraces(), true},
+		{"logs/protobuf", kindLogs, benchLogs(), false},
+		{"logs/json", kindLogs, benchLogs(), true},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			body, err := c.req.MarshalProto()
+			if c.asJSON {
+				body, err = c.req.MarshalJSON()
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			n := 0
+			in := &intake{Receiver: &Receiver{cfg: Config{}.withDefaults()}, emit: func(batch signal.Batch) {
+				sanitize.Batch(&batch)
+				n += batch.Len()
+			}}
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := in.take(c.kind, body, c.asJSON); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "items/s")
+		})
+	}
+}
