@@ -1,0 +1,183 @@
+// Package load generates load: plans, schedules, executors and what is recorded of every request.
+//
+// A plan's scenarios run under executors. An open executor starts iterations at their appointed instants whether or not
+// earlier ones have been answered; a closed one has a number of users who wait for their answers. In both, latency
+// counts from the instant a request was due, so that a target that stalls cannot hide it by keeping the generator
+// waiting (coordinated omission); arrivals that could not be sent are counted as missed.
+//
+// What is sent over the wire is a protocol's business (engine/load/protocol, engine/load/http1). One worker owns one
+// client; workers record into shards that a collector empties once a second, off the path.
+package load
+
+import (
+	"time"
+
+	"gameday/sources/spec"
+)
+
+// Plan is a document of `kind: Load`.
+type Plan struct {
+	APIVersion string            `yaml:"apiVersion" enum:"gameday/v1" doc:"Always gameday/v1."`
+	Kind       string            `yaml:"kind" enum:"Load" doc:"Always Load."`
+	Metadata   Metadata          `yaml:"metadata" doc:"What the plan is called."`
+	Target     string            `yaml:"target,required" doc:"Base URL, http or https; ${gateway} is the demo shop's."`
+	Vars       map[string]string `yaml:"vars" doc:"Values for ${name} in the target, paths, headers and bodies."`
+	Seed       uint64            `yaml:"seed" doc:"Repeats what is asked for: picks, random values, Poisson spacing. Default 1."`
+	Warmup     time.Duration     `yaml:"warmup" doc:"Time before the measurement begins; its requests are shown but not judged."`
+	Duration   time.Duration     `yaml:"duration" doc:"How long is measured; without it the load runs until it is stopped, or to the end of its stages."`
+	Headers    map[string]string `yaml:"headers" doc:"Headers of every request."`
+	Timeout    time.Duration     `yaml:"timeout" doc:"For each request, connecting included. Default 10s."`
+	Sampling   Share             `yaml:"sampling" doc:"Share of requests whose traceparent asks for tracing, such as 10%. Default 100%."`
+	Executor   *Executor         `yaml:"executor" doc:"Drives all scenarios that have no executor of their own, picked by weight."`
+	Scenarios  []Scenario        `yaml:"scenarios,required" doc:"What users do."`
+	Thresholds []Threshold       `yaml:"thresholds" doc:"What the whole run is judged by."`
+}
+
+// Metadata names a plan.
+type Metadata struct {
+	Name  string `yaml:"name" doc:"Short name, used in labels."`
+	Title string `yaml:"title" doc:"One line for people."`
+}
+
+// Scenario is one thing users do: steps in order as one iteration, or one of a mix of requests.
+type Scenario struct {
+	Name      string            `yaml:"name,required" doc:"Name, used in labels."`
+	Weight    float64           `yaml:"weight" doc:"Share among the scenarios under the plan's executor. Default 1."`
+	Executor  *Executor         `yaml:"executor" doc:"An executor of its own, instead of a weight."`
+	Headers   map[string]string `yaml:"headers" doc:"Headers of every request in it."`
+	ThinkTime ThinkTime         `yaml:"thinkTime" doc:"Pause after each step."`
+	Steps     []Step            `yaml:"steps" doc:"Requests made one after the other: one iteration."`
+	Mix       []Step            `yaml:"mix" doc:"Requests one of which, picked by weight, is an iteration."`
+}
+
+// Step is one request.
+type Step struct {
+	Name      string            `yaml:"name" doc:"Name, used in labels. Default: method and path."`
+	Method    string            `yaml:"method" enum:"GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS,TRACE" doc:"Default GET."`
+	Path      string            `yaml:"path,required" doc:"Starts with /; may hold {{n}}, {{uuid}}, {{random 1 100}}, {{pick a b}}."`
+	Headers   map[string]string `yaml:"headers" doc:"Headers of this request."`
+	Body      string            `yaml:"body" doc:"May hold the same values as the path."`
+	Weight    float64           `yaml:"weight" doc:"In a mix: its share. Default 1."`
+	Check     Check             `yaml:"check" doc:"What a good answer is. Default: any status below 400."`
+	Timeout   time.Duration     `yaml:"timeout" doc:"Overrides the plan's."`
+	ThinkTime *ThinkTime        `yaml:"thinkTime" doc:"Overrides the scenario's."`
+}
+
+// Check says what a good answer is.
+type Check struct {
+	Status StatusSet `yaml:"status" doc:"Expected status: 200, 2xx, or a list of such."`
+}
+
+// ExecutorKind says what an executor holds constant or ramps.
+type ExecutorKind string
+
+// The kinds of executor: the first two are open, the others closed.
+const (
+	ConstantRate  ExecutorKind = "constant-rate"
+	RampingRate   ExecutorKind = "ramping-rate"
+	ConstantUsers ExecutorKind = "constant-users"
+	RampingUsers  ExecutorKind = "ramping-users"
+)
+
+// Open reports whether iterations start at appointed instants, whatever became of earlier ones.
+func (k ExecutorKind) Open() bool { return k == ConstantRate || k == RampingRate }
+
+func (k ExecutorKind) ramping() bool { return k == RampingRate || k == RampingUsers }
+
+// Executor decides when iterations start.
+type Executor struct {
+	Kind           ExecutorKind `yaml:"kind,required" enum:"constant-rate,ramping-rate,constant-users,ramping-users" doc:"Rates are open models, users closed ones."`
+	Rate           float64      `yaml:"rate" doc:"Iterations per second; of ramping-rate: where it begins."`
+	Users          int          `yaml:"users" doc:"Virtual users; of ramping-users: where it begins."`
+	Stages         []Stage      `yaml:"stages" doc:"Of the ramping kinds: where to go, and in what time."`
+	MaxConnections int          `yaml:"maxConnections" doc:"Open models: most connections at once. Default 512."`
+	MaxQueue       int          `yaml:"maxQueue" doc:"Open models: most arrivals that wait for a connection; more are missed. Default: five seconds' worth."`
+	Spacing        string       `yaml:"spacing" enum:"even,poisson" doc:"Open models: how arrivals are spaced. Default even."`
+}
+
+// Stage is one straight piece of a ramp.
+type Stage struct {
+	To  float64       `yaml:"to,required" doc:"Rate or users at its end."`
+	For time.Duration `yaml:"for,required" doc:"How long it takes; 0s jumps."`
+}
+
+// ParsePlan reads a plan out of a document. All faults are reported at once, in a *spec.Problems. apiVersion and kind may
+// be left out, as they are where a plan stands inside an experiment.
+func ParsePlan(doc *spec.Document) (*Plan, error) {
+	p := &Plan{Seed: 1, Timeout: 10 * time.Second, Sampling: 1}
+	doc.Decode(p)
+	p.complete()
+	p.validate(doc)
+	if err := doc.Err(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// LoadPlan reads a plan from a file.
+func LoadPlan(file string) (*Plan, error) {
+	doc, err := spec.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range []string{"apiVersion", "kind"} {
+		if !doc.Has(key) {
+			doc.Reportf("", "%s is missing: a load plan begins with `apiVersion: gameday/v1` and `kind: Load`", key)
+		}
+	}
+	return ParsePlan(doc)
+}
+
+// complete fills in the defaults that depend on other fields.
+func (p *Plan) complete() {
+	if p.Metadata.Name == "" {
+		p.Metadata.Name = "load"
+	}
+	for i := range p.Scenarios {
+		sc := &p.Scenarios[i]
+		if sc.Weight == 0 {
+			sc.Weight = 1
+		}
+		for _, steps := range [][]Step{sc.Steps, sc.Mix} {
+			for j := range steps {
+				steps[j].complete(p)
+			}
+		}
+		sc.Executor.complete()
+	}
+	p.Executor.complete()
+}
+
+func (s *Step) complete(p *Plan) {
+	if s.Method == "" {
+		s.Method = "GET"
+	}
+	if s.Name == "" {
+		s.Name = s.Method + " " + s.Path
+	}
+	if s.Weight == 0 {
+		s.Weight = 1
+	}
+	if s.Timeout == 0 {
+		s.Timeout = p.Timeout
+	}
+}
+
+func (e *Executor) complete() {
+	if e == nil || !e.Kind.Open() {
+		return
+	}
+	if e.MaxConnections == 0 {
+		e.MaxConnections = 512
+	}
+	if e.Spacing == "" {
+		e.Spacing = "even"
+	}
+	if e.MaxQueue == 0 {
+		peak := e.Rate
+		for _, st := range e.Stages {
+			peak = max(peak, st.To)
+		}
+		e.MaxQueue = int(min(max(5*peak, 100), maxQueue))
+	}
+}

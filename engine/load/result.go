@@ -1,0 +1,138 @@
+package load
+
+import (
+	"fmt"
+	"time"
+
+	"gameday/engine/load/histogram"
+	"gameday/engine/load/protocol"
+	"gameday/sources/signal"
+)
+
+// Result is a run that has ended. Everything but Sent and Missed is about the requests that were due after the warm-up.
+type Result struct {
+	Name        string
+	Started     time.Time
+	Elapsed     time.Duration
+	Measured    time.Duration // the part after the warm-up
+	Sent        uint64        // since the start of the run
+	Missed      uint64        // arrivals that were due and never sent: percentiles are too good by them
+	Interrupted uint64        // broken off when the run was stopped
+	Total       Summary
+	Steps       []StepResult
+	Errors      []signal.ErrorCount // by kind, the most frequent first
+	Thresholds  []ThresholdResult
+	Exemplars   []signal.RequestExemplar // of the last minute
+	Notes       []string                 // what must be known to read the figures
+}
+
+// Summary is the figures of some requests. Response counts from the intended instant, Service from when the worker turned
+// to the request, Lag is what lies between.
+type Summary struct {
+	Done, Failed           uint64
+	Rate                   float64 // per second
+	Response, Service, Lag *histogram.Histogram
+	Retried                uint64 // sent again because a kept connection had been closed
+	Dials                  uint64 // connections opened
+	Bytes                  int64  // of bodies received
+	Mean                   protocol.Phases
+}
+
+// StepResult is one step's part of the result.
+type StepResult struct {
+	Scenario, Name string
+	Summary
+}
+
+// Check is the verdict of all thresholds together: failed when one failed, unknown when none failed but one had too few
+// samples, pending when there are none.
+func (r *Result) Check() signal.Check {
+	out := signal.CheckPending
+	for _, t := range r.Thresholds {
+		switch {
+		case t.Check == signal.CheckFailed:
+			return signal.CheckFailed
+		case t.Check == signal.CheckUnknown, out == signal.CheckPending:
+			out = t.Check
+		}
+	}
+	return out
+}
+
+func (r *Run) conclude() Result {
+	out := Result{
+		Name: r.name, Started: r.epoch, Elapsed: r.now(), Sent: r.rec.sent(), Missed: r.missed.Load(),
+	}
+	out.Measured = max(out.Elapsed-r.warmup, 0)
+	if r.total > 0 {
+		// What came after the plan's end was only waiting for the last answers.
+		out.Measured = min(out.Measured, r.total-r.warmup)
+	}
+	var all measured
+	for i, st := range r.plan.steps {
+		one := &measured{}
+		r.rec.total(i, one)
+		out.Steps = append(out.Steps, StepResult{Scenario: st.scenario, Name: st.name, Summary: one.summary(out.Measured)})
+		all.add(&one.counts)
+		all.response.Merge(&one.response)
+		all.service.Merge(&one.service)
+		all.lag.Merge(&one.lag)
+	}
+	out.Total = all.summary(out.Measured)
+	out.Interrupted = all.kinds[protocol.Interrupted]
+	out.Errors = errorCounts(&all.kinds)
+	out.Exemplars = r.state.Load().Exemplars
+	for _, t := range r.thresh {
+		out.Thresholds = append(out.Thresholds, t.judge(r.thresholdSummary(t, &out), out.Missed, out.Measured))
+	}
+	out.Notes = r.notes(&out)
+	return out
+}
+
+// thresholdSummary is the part of the result that a threshold is about.
+func (r *Run) thresholdSummary(t Threshold, res *Result) *Summary {
+	if t.Step == "" {
+		return &res.Total
+	}
+	match, _ := r.matcher(t.Step)
+	var all measured
+	for i := range r.plan.steps {
+		if match(i) {
+			r.rec.total(i, &all)
+		}
+	}
+	s := all.summary(res.Measured)
+	return &s
+}
+
+func (m *measured) summary(span time.Duration) Summary {
+	s := Summary{
+		Done: m.done, Failed: m.failed, Retried: m.retried, Dials: m.dials, Bytes: m.bytes,
+		Response: &m.response, Service: &m.service, Lag: &m.lag,
+	}
+	if span > 0 {
+		s.Rate = float64(m.done) / span.Seconds()
+	}
+	if n := time.Duration(m.done); n > 0 {
+		p := m.phases
+		s.Mean = protocol.Phases{Connect: p.Connect / n, TLS: p.TLS / n, Write: p.Write / n, Wait: p.Wait / n, Read: p.Read / n}
+	}
+	return s
+}
+
+func (r *Run) notes(res *Result) (out []string) {
+	if res.Missed > 0 {
+		out = append(out, fmt.Sprintf("generator saturated: %d arrivals were due and could not be sent, so the percentiles are too good; "+
+			"raise maxConnections or maxQueue, or lower the rate", res.Missed))
+	}
+	if res.Total.Retried > 0 {
+		out = append(out, fmt.Sprintf("%d requests were sent twice, because the target had closed the connection that was kept", res.Total.Retried))
+	}
+	if lag := res.Total.Lag.Quantile(0.99); lag > 5*time.Millisecond {
+		out = append(out, fmt.Sprintf("1 %% of the requests began more than %v after they were due", lag.Round(100*time.Microsecond)))
+	}
+	if res.Interrupted > 0 {
+		out = append(out, fmt.Sprintf("%d requests were broken off when the run was stopped; they count as neither answered nor failed", res.Interrupted))
+	}
+	return out
+}
