@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gameday/sources/signal"
@@ -61,6 +63,7 @@ func ParseLogFilter(text string) (LogFilter, error) {
 		}
 		f.terms = append(f.terms, lt)
 	}
+	slices.SortStableFunc(f.terms, func(a, b logTerm) int { return cmp.Compare(a.cost(), b.cost()) })
 	if err := errors.Join(errs...); err != nil {
 		return f, fmt.Errorf("log filter: %w", oneLine(err))
 	}
@@ -95,6 +98,21 @@ func newLogTerm(t term) (logTerm, error) {
 	var err error
 	lt.test, err = newTest(t)
 	return lt, err
+}
+
+// cost orders terms by how long it takes to judge a record: what is cheap rules out most before it gets dear.
+func (t *logTerm) cost() int {
+	switch {
+	case t.test.re != nil && t.kind != termService && t.kind != termSource:
+		return 4
+	case t.kind == termWord:
+		return 3
+	case t.kind == termAttr || t.kind == termBody:
+		return 2
+	case t.kind == termLevel:
+		return 0
+	}
+	return 1
 }
 
 func levelTerm(t term) (logTerm, error) {

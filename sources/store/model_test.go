@@ -23,7 +23,9 @@ func traceOf(n int) signal.TraceID {
 	return signal.TraceID{0xaa, byte(n >> 16), byte(n >> 8), byte(n), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}
 }
 
-func spanOf(n int) signal.SpanID { return signal.SpanID{0xbb, 0, 0, 0, byte(n >> 16), byte(n >> 8), byte(n), 1} }
+func spanOf(n int) signal.SpanID {
+	return signal.SpanID{0xbb, 0, 0, 0, byte(n >> 16), byte(n >> 8), byte(n), 1}
+}
 
 // model is the store as one would write it without thinking of speed: everything in slices, every question a loop.
 type model struct {

@@ -19,8 +19,8 @@ import (
 
 // The bounds a zero in Config stands for, and the smallest that make sense.
 const (
-	DefaultLogBytes   = 512 << 20
-	DefaultSpanBytes  = 512 << 20
+	DefaultLogBytes   = 256 << 20
+	DefaultSpanBytes  = 256 << 20
 	DefaultEventBytes = 4 << 20
 	minBytes          = 256 << 10
 )
