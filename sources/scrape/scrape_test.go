@@ -194,7 +194,7 @@ func TestHostileTargets(t *testing.T) {
 		want    string
 	}{
 		"not found":   {http.NotFound, "404"},
-		"garbage":     {text("\x00\x1b[2J{{{{\n"), "expected a"},
+		"garbage":     {text("{{{{ \x1b[2J\n"), "expected"},
 		"many labels": {text("x{" + manyLabels(100) + "} 1\n"), "label"},
 		"long label":  {text(`x{a="` + strings.Repeat("y", 4096) + "\"} 1\n"), "label"},
 		"large":       {text(strings.Repeat("# "+strings.Repeat("x", 1000)+"\n", 2000)), "body size limit"},
