@@ -114,6 +114,11 @@ func ParsePlan(doc *spec.Document) (*Plan, error) {
 	return p, nil
 }
 
+// CheckPlan reports to a document everything that is wrong with the plan in it.
+func CheckPlan(doc *spec.Document) {
+	_, _ = ParsePlan(doc) // what it returns is what it has reported
+}
+
 // LoadPlan reads a plan from a file.
 func LoadPlan(file string) (*Plan, error) {
 	doc, err := spec.Load(file)

@@ -4,92 +4,19 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"gameday/chaos/probe"
 	"gameday/sources/signal"
 	"gameday/sources/spec"
 )
 
 // Threshold is one condition the measured part of a run is judged by.
 type Threshold struct {
-	Stat       string `yaml:"stat,required" doc:"rate, count, errors, success, mean, p50, p75, p90, p95, p99, p999, max or missed."`
-	Step       string `yaml:"step" doc:"Name of a step, or scenario/step. Default: all."`
-	Expect     Expect `yaml:"expect,required" doc:"Such as < 200ms, > 99%, = 0, in 100..200."`
-	MinSamples uint64 `yaml:"minSamples" doc:"Fewer requests than this are inconclusive. Default 1."`
-}
-
-// Expect is a condition on a number: "< 200ms", ">= 99%", "= 0", "in 100..200". Durations become seconds, percentages
-// shares.
-type Expect struct {
-	Text      string // as written
-	op        string
-	low, high float64
-}
-
-// UnmarshalScalar reads a condition.
-func (e *Expect) UnmarshalScalar(text string) error {
-	text = strings.TrimSpace(text)
-	fault := fmt.Errorf("%s is not a condition; write it as < 200ms, > 99%%, = 0 or in 100..200", spec.Quote(text))
-	e.Text = text
-	if rest, ok := strings.CutPrefix(text, "in "); ok {
-		low, high, found := strings.Cut(rest, "..")
-		var ok1, ok2 bool
-		e.op = "in"
-		e.low, ok1 = number(low)
-		e.high, ok2 = number(high)
-		if !found || !ok1 || !ok2 || e.low > e.high {
-			return fault
-		}
-		return nil
-	}
-	for _, op := range []string{"<=", ">=", "<", ">", "="} {
-		if rest, ok := strings.CutPrefix(text, op); ok {
-			e.op = op
-			if e.low, ok = number(rest); !ok {
-				return fault
-			}
-			return nil
-		}
-	}
-	return fault
-}
-
-// JSONSchema says what UnmarshalScalar accepts.
-func (*Expect) JSONSchema() map[string]any {
-	return map[string]any{"type": "string", "pattern": `^ *((<=?|>=?|=) *[0-9.].*|in .*\.\..*)$`}
-}
-
-// number reads 5, 5%, or 5ms.
-func number(text string) (v float64, ok bool) {
-	text = strings.TrimSpace(text)
-	if share, percent := strings.CutSuffix(text, "%"); percent {
-		v, err := strconv.ParseFloat(strings.TrimSpace(share), 64)
-		return v / 100, err == nil && !math.IsNaN(v)
-	}
-	if v, err := strconv.ParseFloat(text, 64); err == nil {
-		return v, !math.IsNaN(v)
-	}
-	d, err := time.ParseDuration(text)
-	return d.Seconds(), err == nil
-}
-
-// Holds reports whether a number meets the condition.
-func (e *Expect) Holds(v float64) bool {
-	switch e.op {
-	case "<":
-		return v < e.low
-	case "<=":
-		return v <= e.low
-	case ">":
-		return v > e.low
-	case ">=":
-		return v >= e.low
-	case "=":
-		return v == e.low
-	}
-	return v >= e.low && v <= e.high
+	Stat       string       `yaml:"stat,required" doc:"rate, count, errors, success, mean, p50, p75, p90, p95, p99, p999, max or missed."`
+	Step       string       `yaml:"step" doc:"Name of a step, or scenario/step. Default: all."`
+	Expect     probe.Expect `yaml:"expect,required" doc:"Such as < 200ms, > 99%, = 0, in 100..200."`
+	MinSamples uint64       `yaml:"minSamples" doc:"Fewer requests than this are inconclusive. Default 1."`
 }
 
 // ThresholdResult is a threshold judged. Too few samples are CheckUnknown, never passed.
@@ -104,6 +31,8 @@ type ThresholdResult struct {
 func (c checker) threshold(path string, t *Threshold, p *Plan) {
 	if t.Stat != "" && !slices.Contains(statNames, t.Stat) {
 		c.doc.Reportf(path+".stat", "unknown statistic %s%s", spec.Quote(t.Stat), spec.DidYouMean(t.Stat, statNames))
+	} else if err := t.Expect.Fits(t.Stat, unitOf(t.Stat)); err != nil {
+		c.doc.Reportf(path+".expect", "%v", err)
 	}
 	if t.Step == "" {
 		return
@@ -122,6 +51,19 @@ func (c checker) threshold(path string, t *Threshold, p *Plan) {
 	}
 }
 
+// unitOf is what a statistic is counted in.
+func unitOf(stat string) probe.Unit {
+	switch stat {
+	case "rate":
+		return probe.UnitRate
+	case "count", "missed":
+		return probe.UnitNone
+	case "errors", "success":
+		return probe.UnitShare
+	}
+	return probe.UnitSeconds
+}
+
 // judge judges a threshold by the measured part of the run.
 func (t Threshold) judge(s *Summary, missed uint64, span time.Duration) ThresholdResult {
 	out := ThresholdResult{Threshold: t, Value: math.NaN(), Samples: s.Done}
@@ -131,9 +73,7 @@ func (t Threshold) judge(s *Summary, missed uint64, span time.Duration) Threshol
 		return out
 	}
 	out.Value = s.stat(t.Stat, missed, span)
-	if out.Check = signal.CheckFailed; t.Expect.Holds(out.Value) {
-		out.Check = signal.CheckPassed
-	}
+	out.Check = t.Expect.Judge(probe.Reading{Value: out.Value, Known: true})
 	return out
 }
 

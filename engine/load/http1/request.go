@@ -31,9 +31,9 @@ type prepared struct {
 	idempotent bool
 	timeout    time.Duration
 	path, body *template.Template
-	first      string // method and space
-	beforeID   string // after the path: version, host, up to where the trace ID goes
-	headers    string // after the stamp: everything else, up to and including "Content-Length: "
+	first      string             // method and space
+	beforeID   string             // after the path: version, host, up to where the trace ID goes
+	headers    *template.Template // after the stamp: everything else, up to and including "Content-Length: "
 	hasBody    bool
 	static     []byte // the whole request when nothing but the stamp changes
 	staticAt   int    // where its trace ID goes
@@ -62,6 +62,9 @@ func CheckHeader(name, value string) error {
 		if (c < ' ' && c != '\t') || c == 0x7f {
 			return fmt.Errorf("header %s: its value holds a control character", name)
 		}
+	}
+	if _, err := template.Compile(value); err != nil {
+		return fmt.Errorf("header %s: %w", name, err)
 	}
 	return nil
 }
@@ -136,9 +139,11 @@ func prepare(req protocol.Request, host string) (*prepared, error) {
 	if p.hasBody {
 		lines.WriteString("Content-Length: ")
 	}
-	p.headers = lines.String()
+	if p.headers, err = template.Compile(lines.String()); err != nil {
+		return nil, fmt.Errorf("headers: %w", err)
+	}
 	p.beforeID = " HTTP/1.1\r\nHost: " + host + "\r\n" + stampTrace
-	if p.path.Static() && p.body.Static() {
+	if p.path.Static() && p.body.Static() && p.headers.Static() {
 		p.static, p.staticAt, _ = p.render(nil, nil, &protocol.Call{})
 	}
 	return p, nil
@@ -152,7 +157,7 @@ func (p *prepared) render(dst, scratch []byte, call *protocol.Call) (wire []byte
 	dst = append(dst, p.beforeID...)
 	at = len(dst)
 	dst = append(dst, "00000000000000000000000000000000-0000000000000000"+stampCorr+"00000000000000000000000000000000\r\n"...)
-	dst = append(dst, p.headers...)
+	dst = p.headers.Append(dst, call.N, call.Plan, call.Fresh)
 	if !p.hasBody {
 		return append(dst, "\r\n"...), at, scratch
 	}

@@ -23,7 +23,7 @@ type Request struct {
 	Timeout time.Duration
 }
 
-// Header is one line of a request's head. Values are static.
+// Header is one line of a request's head. Its value may hold {{values}}.
 type Header struct{ Name, Value string }
 
 // Call is what differs from one request to the next. The worker owns it and uses it again.
