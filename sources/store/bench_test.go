@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -192,6 +193,45 @@ func BenchmarkFrame1M(b *testing.B) {
 	})
 }
 
+// BenchmarkFrameHostile asks for what one would make on purpose: a value that all records share, a trace of 100,000
+// spans, and 300,000 traces of one span with a name each.
+func BenchmarkFrameHostile(b *testing.B) {
+	s := newStore(b, Config{CorrelationFields: []string{"request_id"}})
+	shared := signal.Attrs{{Key: "request_id", Value: "-"}}
+	var big signal.TraceID
+	big[0] = 1
+	for i := range 300_000 {
+		var id signal.TraceID
+		binary.BigEndian.PutUint64(id[8:], uint64(i+1))
+		batch := signal.Batch{
+			Logs:  []signal.Record{{Time: at(i), TraceID: id, Body: "b", Attrs: shared}},
+			Spans: []signal.Span{{TraceID: id, SpanID: spanOf(i), Name: fmt.Sprintf("GET /user/%d", i), Start: at(i), Duration: time.Duration(i * 7919 % 300_000)}},
+		}
+		if i%3 == 0 {
+			batch.Spans = append(batch.Spans, signal.Span{TraceID: big, SpanID: spanOf(i), ParentID: spanOf(i - 3), Start: at(i), Failed: true})
+			batch.Logs = append(batch.Logs, signal.Record{Time: at(i), TraceID: big, Body: "b"})
+		}
+		s.Add(batch)
+	}
+	w := signal.Window{From: at(0), To: at(1e6)}
+	for name, v := range map[string]signal.View{
+		"shared-value": {Focus: "-"}, "big-trace": {Trace: big}, "big-focus": {Focus: signal.CorrelationID(big.String())},
+		"shared-value-filter": {Focus: "-", Logs: signal.LogFilter{Text: "b level=unset"}},
+		"slowest":             {Traces: signal.TraceFilter{Order: signal.TracesSlowest}},
+		"many-names":          {Traces: signal.TraceFilter{Text: "no-such-name"}},
+		"half-window":         {Window: signal.Window{From: at(70_000), To: at(200_001)}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			if v.Window.To.IsZero() {
+				v.Window = w
+			}
+			for b.Loop() {
+				s.Frame(v)
+			}
+		})
+	}
+}
+
 func BenchmarkFind(b *testing.B) {
 	s := million()
 	some := halfway(1_000_000)
@@ -245,15 +285,17 @@ func BenchmarkMemory(b *testing.B) {
 
 // heapOf is by how much the heap grows when n log records and n spans are held.
 func heapOf(tb testing.TB, n int) (int64, signal.StoreStats) {
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := liveHeap()
 	s := filled(tb, n)
+	grown := liveHeap() - before
+	return grown, s.Stats()
+}
+
+// liveHeap is what of the heap is in use.
+func liveHeap() int64 {
+	var m runtime.MemStats
 	runtime.GC()
 	runtime.GC()
-	runtime.ReadMemStats(&after)
-	st := s.Stats()
-	runtime.KeepAlive(s)
-	return int64(after.HeapAlloc) - int64(before.HeapAlloc), st
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }

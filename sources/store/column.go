@@ -39,6 +39,9 @@ func newColumn[R any](max int64, fields map[string]bool) *column[R] {
 	return c
 }
 
+// biggest is how many bytes of text one record may have.
+func (c *column[R]) biggest() int64 { return min(c.max/8, maxSignalBytes) }
+
 // room makes sure that the head can take one more record. Called with mu held.
 func (c *column[R]) room() *head[R] {
 	h := c.head

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"gameday/sources/signal"
 )
@@ -12,9 +11,13 @@ import (
 const (
 	maxFocusTraces  = 32
 	maxFocusLogs    = 10_000
-	maxDetailSpans  = 5_000
-	maxDetailLogs   = 2_000
+	maxTraceSpans   = 10_000
+	maxTraceLogs    = 5_000
 	maxFieldMatches = 10_000
+
+	frameFocusLogs  = 2_000 // what a frame takes instead: it is made ten times a second
+	frameTraceSpans = 1_000
+	frameTraceLogs  = 1_000
 )
 
 // focus is what a correlation ID stands for: the traces, and the records that carry it or one of the traces.
@@ -23,8 +26,9 @@ type focus struct {
 	logs   []hit
 }
 
-// resolve finds what a correlation ID stands for. An ID may be a trace ID and a field's value at once.
-func (s *Store) resolve(id signal.CorrelationID) focus {
+// resolve finds what a correlation ID stands for, with at most so many records. An ID may be a trace ID and a field's
+// value at once.
+func (s *Store) resolve(id signal.CorrelationID, most int) focus {
 	logs, spans := s.logs.snapshot(true), s.spans.snapshot(true)
 	var f focus
 	trace, isTrace := id.TraceID()
@@ -33,11 +37,11 @@ func (s *Store) resolve(id signal.CorrelationID) focus {
 	}
 	seen := make(map[hit]bool)
 	take := func(h hit) bool {
-		if !seen[h] && len(f.logs) < maxFocusLogs {
+		if !seen[h] && len(f.logs) < most {
 			seen[h] = true
 			f.logs = append(f.logs, h)
 		}
-		return len(f.logs) < maxFocusLogs
+		return len(f.logs) < most
 	}
 	if id != "" && len(s.fields) > 0 {
 		s.withField(logs, spans, string(id), &f, take)
@@ -127,6 +131,9 @@ func (s *Store) spansOfTrace(chunks []*spanChunk, id signal.TraceID, limit int) 
 	var out []signal.Span
 	var recs []int
 	for _, c := range chunks {
+		if len(out) >= limit {
+			break
+		}
 		recs = recs[:0]
 		c.index.each(hash, func(rec int) bool {
 			if c.recs[rec].trace == id {
@@ -143,16 +150,20 @@ func (s *Store) spansOfTrace(chunks []*spanChunk, id signal.TraceID, limit int) 
 
 // Trace is everything held of one trace: its spans, by start but never before their parents, and its log records by
 // time. A trace known only from log records has no spans. It is nil when nothing is held. Of a trace with more than
-// 5,000 spans or 2,000 records the rest is left out; Spans of the summary says how many are held.
+// 10,000 spans or 5,000 records the rest is left out; Spans of the summary says how many are held.
 func (s *Store) Trace(id signal.TraceID) *signal.Trace {
+	return s.trace(id, maxTraceSpans, maxTraceLogs)
+}
+
+func (s *Store) trace(id signal.TraceID, spans, logs int) *signal.Trace {
 	if id.IsZero() {
 		return nil
 	}
-	t := &signal.Trace{Spans: s.spansOfTrace(s.spans.snapshot(true), id, maxDetailSpans)}
+	t := &signal.Trace{Spans: s.spansOfTrace(s.spans.snapshot(true), id, spans)}
 	var hits []hit
 	logsOfTrace(s.logs.snapshot(true), s.hashTrace(id), id, func(h hit) bool {
 		hits = append(hits, h)
-		return len(hits) < maxDetailLogs
+		return len(hits) < logs
 	})
 	slices.SortFunc(hits, compareHits)
 	t.Logs = records(hits)
@@ -173,13 +184,13 @@ func (s *Store) Trace(id signal.TraceID) *signal.Trace {
 }
 
 // Find is everything held of one correlation ID: the records that carry it or share a trace with one that does, the
-// spans of those traces, and the events that point at them. At most 10,000 records and 32 traces of 5,000 spans.
+// spans of those traces, and the events that point at them. At most 10,000 records and 32 traces of 10,000 spans.
 func (s *Store) Find(id signal.CorrelationID) signal.Batch {
-	f := s.resolve(id)
+	f := s.resolve(id, maxFocusLogs)
 	b := signal.Batch{Logs: records(f.logs)}
 	chunks := s.spans.snapshot(true)
 	for _, trace := range f.traces {
-		b.Spans = append(b.Spans, s.spansOfTrace(chunks, trace, maxDetailSpans)...)
+		b.Spans = append(b.Spans, s.spansOfTrace(chunks, trace, maxTraceSpans)...)
 	}
 	b.Events = s.events.pick(func(e *signal.Event) bool {
 		return !e.TraceID.IsZero() && slices.Contains(f.traces, e.TraceID)
@@ -222,57 +233,4 @@ func sortSpans(spans []signal.Span) []signal.Span {
 		}
 	}
 	return out
-}
-
-// focusedFrame fills a frame with what belongs to the focus.
-func (s *Store) focusedFrame(f *signal.Frame, v signal.View, run *filterRun, filter TraceFilter) signal.TraceID {
-	found := s.resolve(v.Focus)
-	from, to := bounds(v.Window)
-	k := limit(v.Logs.Limit, defaultLogs)
-	var hits []hit
-	for _, h := range found.logs {
-		if h.t < from || h.t >= to {
-			continue
-		}
-		f.LogsTotal++
-		m := run.filter.bind(h.c)
-		if m.match(h.i) {
-			hits = append(hits, h)
-		}
-	}
-	f.Logs = records(hits[max(0, len(hits)-k):])
-	q := newTraceQuery(filter, v.Traces, v.Window, clock{})
-	f.Traces, f.TracesTotal = s.someTraces(q, found.traces)
-	if len(found.traces) == 1 {
-		return found.traces[0]
-	}
-	return signal.TraceID{}
-}
-
-// Frame is the picture of a window: its Window, Now, Focus, Logs, Traces, Detail, Events and Store are filled. Without
-// a window it shows the last five minutes. Lists are bounded by the view's limits; a filter that needs to look at more
-// than one frame's time allows marks the frame partial, and the next frame with the same filter goes on from there.
-// Detail is the trace the view asks for, or the only one its focus stands for, whatever the window.
-func (s *Store) Frame(v signal.View) *signal.Frame {
-	now := time.Now()
-	if v.Window.To.IsZero() {
-		v.Window = signal.Window{From: now.Add(-5 * time.Minute), To: now}
-	}
-	run := s.runs.get(v.Logs)
-	filter, wrong := s.runs.trace(v.Traces.Text)
-	f := &signal.Frame{Window: v.Window, Now: now, Focus: v.Focus, LogsErr: run.err, LogsWords: run.filter.words,
-		TracesErr: wrong}
-	trace := v.Trace
-	if v.Focus == "" {
-		f.Logs, f.LogsTotal, f.LogsPartial = s.newestLogs(run, v.Window, limit(v.Logs.Limit, defaultLogs), s.deadline())
-		q := newTraceQuery(filter, v.Traces, v.Window, s.deadline())
-		f.Traces, f.TracesTotal = s.bestTraces(q)
-		f.TracesPartial = q.partial
-	} else if only := s.focusedFrame(f, v, run, filter); trace.IsZero() {
-		trace = only
-	}
-	f.Detail = s.Trace(trace)
-	f.Events = s.events.in(v.Window)
-	f.Store = s.Stats()
-	return f
 }

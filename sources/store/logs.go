@@ -32,7 +32,7 @@ func (s *Store) addLog(r *signal.Record, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.received++
-	if textSize(r.Body, r.Attrs) > c.max/8 {
+	if textSize(r.Body, r.Attrs) > c.biggest() {
 		c.dropped++
 		return
 	}

@@ -36,7 +36,7 @@ func (s *Store) addSpan(sp *signal.Span, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.received++
-	if sp.TraceID.IsZero() || spanSize(sp) > c.max/8 {
+	if sp.TraceID.IsZero() || spanSize(sp) > c.biggest() {
 		c.dropped++
 		return
 	}

@@ -23,6 +23,7 @@ const (
 	DefaultSpanBytes  = 256 << 20
 	DefaultEventBytes = 4 << 20
 	minBytes          = 256 << 10
+	maxSignalBytes    = 16 << 20 // no signal may be bigger, however much memory there is
 )
 
 // Config bounds the memory. A zero takes the default; the bounds are bytes of heap, per kind of signal.

@@ -182,16 +182,16 @@ func TestHugeTraceIsBounded(t *testing.T) {
 	s := newStore(t, Config{})
 	var spans []signal.Span
 	var logs []signal.Record
-	for i := range maxDetailSpans + 500 {
+	for i := range maxTraceSpans + 500 {
 		name := fmt.Sprintf("op-%d", i)
 		spans = append(spans, signal.Span{TraceID: traceOf(1), SpanID: spanOf(i), Service: name, Name: name, Start: at(-i)})
 		logs = append(logs, signal.Record{TraceID: traceOf(1), Time: at(i), Body: name})
 	}
 	s.Add(signal.Batch{Spans: spans, Logs: logs})
 	tr := s.Trace(traceOf(1))
-	require.Len(t, tr.Spans, maxDetailSpans)
-	require.Len(t, tr.Logs, maxDetailLogs)
-	require.Equal(t, maxDetailSpans+500, tr.TraceSummary.Spans)
+	require.Len(t, tr.Spans, maxTraceSpans)
+	require.Len(t, tr.Logs, maxTraceLogs)
+	require.Equal(t, maxTraceSpans+500, tr.TraceSummary.Spans)
 	require.LessOrEqual(t, len(s.traces.last.syms), maxBlockSyms)
 }
 
@@ -307,11 +307,52 @@ func TestConcurrentUse(t *testing.T) {
 	requireBalance(t, st)
 }
 
+// TestBytesAreHonest compares what the store says it holds with what the heap grew by, for records of different kinds.
 func TestBytesAreHonest(t *testing.T) {
-	heap, st := heapOf(t, 100_000)
-	counted := int64(st.Logs.Bytes + st.Spans.Bytes)
-	require.InDelta(t, float64(heap), float64(counted), 0.25*float64(heap), "counted %d, heap grew by %d", counted, heap)
-	require.Zero(t, st.Logs.Evicted)
+	shop, n := newProducer(1), 0
+	unique := func() string { n++; return fmt.Sprintf("value-%d-%d", n, n*7919) }
+	shapes := map[string]func() signal.Batch{
+		"shop logs":  func() signal.Batch { return shop.batch(100, 0, at(n)) },
+		"shop spans": func() signal.Batch { return shop.batch(0, 100, at(n)) },
+		"bare logs":  func() signal.Batch { return signal.Batch{Logs: make([]signal.Record, 100)} },
+		"long logs": func() signal.Batch {
+			return signal.Batch{Logs: []signal.Record{{Body: strings.Repeat(unique(), 100)}}}
+		},
+		"ever new words": func() signal.Batch {
+			return signal.Batch{Logs: []signal.Record{{Service: unique(), Source: unique(), Body: "b",
+				Attrs: signal.Attrs{{Key: unique(), Value: unique()}, {Key: unique(), Value: unique()}}}}}
+		},
+		"one span per trace": func() signal.Batch {
+			n++
+			return signal.Batch{Spans: []signal.Span{{TraceID: traceOf(n), SpanID: spanOf(n), Service: "s", Name: "n", Start: at(n)}}}
+		},
+		"ever new names": func() signal.Batch {
+			n++
+			return signal.Batch{Spans: []signal.Span{{TraceID: traceOf(n), SpanID: spanOf(n), Service: unique(), Name: unique(), Start: at(n)}}}
+		},
+		"spans with events": func() signal.Batch {
+			n++
+			events := []signal.SpanEvent{{Time: at(n), Name: "exception", Attrs: signal.Attrs{{Key: "stack", Value: strings.Repeat("x", 400)}}}}
+			return signal.Batch{Spans: []signal.Span{{TraceID: traceOf(n / 9), SpanID: spanOf(n), Events: events, Start: at(n)}}}
+		},
+	}
+	for _, name := range sortedKeys(shapes) {
+		t.Run(name, func(t *testing.T) {
+			before := liveHeap()
+			s := newStore(t, Config{MaxLogBytes: 12 << 20, MaxSpanBytes: 12 << 20, CorrelationFields: []string{"request_id"}})
+			for st := s.Stats(); st.Logs.Evicted+st.Spans.Evicted < 5000; st = s.Stats() { // full, and going round
+				for range 100 {
+					s.Add(shapes[name]())
+				}
+			}
+			grown := liveHeap() - before
+			st := s.Stats()
+			counted := int64(st.Logs.Bytes + st.Spans.Bytes)
+			t.Logf("counted %d, heap %d, %.2f; %d held", counted, grown, float64(counted)/float64(grown), st.Logs.Held+st.Spans.Held)
+			require.InDelta(t, float64(grown), float64(counted), 0.25*float64(grown))
+			requireBalance(t, st)
+		})
+	}
 }
 
 func TestMemoryStaysBoundedWhenTracesNeverEnd(t *testing.T) {

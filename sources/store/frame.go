@@ -1,0 +1,66 @@
+package store
+
+import (
+	"time"
+
+	"gameday/sources/signal"
+)
+
+// focusedFrame fills a frame with what belongs to the focus.
+func (s *Store) focusedFrame(f *signal.Frame, v signal.View, run *filterRun, filter TraceFilter) signal.TraceID {
+	found := s.resolve(v.Focus, frameFocusLogs)
+	from, to := bounds(v.Window)
+	k := limit(v.Logs.Limit, defaultLogs)
+	var hits []hit
+	bound := map[*logChunk]*matcher{}
+	for _, h := range found.logs {
+		if h.t < from || h.t >= to {
+			continue
+		}
+		f.LogsTotal++
+		m := bound[h.c]
+		if m == nil {
+			fresh := run.filter.bind(h.c)
+			m, bound[h.c] = &fresh, &fresh
+		}
+		if m.match(h.i) {
+			hits = append(hits, h)
+		}
+	}
+	f.Logs = records(hits[max(0, len(hits)-k):])
+	q := newTraceQuery(filter, v.Traces, v.Window, clock{})
+	f.Traces, f.TracesTotal = s.someTraces(q, found.traces)
+	if len(found.traces) == 1 {
+		return found.traces[0]
+	}
+	return signal.TraceID{}
+}
+
+// Frame is the picture of a window: its Window, Now, Focus, Logs, Traces, Detail, Events and Store are filled. Without
+// a window it shows the last five minutes. Lists are bounded by the view's limits; a filter that needs to look at more
+// than one frame's time allows marks the frame partial, and the next frame with the same filter goes on from there.
+// A focus shows at most the 2,000 records of it that arrived last. Detail is the trace the view asks for, or the only one
+// its focus stands for, whatever the window: up to 1,000 spans and 1,000 records (Store.Trace has more).
+func (s *Store) Frame(v signal.View) *signal.Frame {
+	now := time.Now()
+	if v.Window.To.IsZero() {
+		v.Window = signal.Window{From: now.Add(-5 * time.Minute), To: now}
+	}
+	run := s.runs.get(v.Logs)
+	filter, wrong := s.runs.trace(v.Traces.Text)
+	f := &signal.Frame{Window: v.Window, Now: now, Focus: v.Focus, LogsErr: run.err, LogsWords: run.filter.words,
+		TracesErr: wrong}
+	trace := v.Trace
+	if v.Focus == "" {
+		f.Logs, f.LogsTotal, f.LogsPartial = s.newestLogs(run, v.Window, limit(v.Logs.Limit, defaultLogs), s.deadline())
+		q := newTraceQuery(filter, v.Traces, v.Window, s.deadline())
+		f.Traces, f.TracesTotal = s.bestTraces(q)
+		f.TracesPartial = q.partial
+	} else if only := s.focusedFrame(f, v, run, filter); trace.IsZero() {
+		trace = only
+	}
+	f.Detail = s.trace(trace, frameTraceSpans, frameTraceLogs)
+	f.Events = s.events.in(v.Window)
+	f.Store = s.Stats()
+	return f
+}
