@@ -54,7 +54,7 @@ func constant(took time.Duration) *fake {
 }
 
 // plan parses the part of a plan below its target.
-func plan(t *testing.T, text string) *Plan {
+func plan(t testing.TB, text string) *Plan {
 	t.Helper()
 	doc, err := spec.Parse("plan.yaml", []byte("apiVersion: gameday/v1\nkind: Load\ntarget: http://127.0.0.1:1\n"+text))
 	require.NoError(t, err)
