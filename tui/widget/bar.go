@@ -36,6 +36,26 @@ func (p Pen) Spark(values []float64, width int) string {
 	return b.String()
 }
 
+// Squash makes n values of many, each the mean of an equal part, so that a sparkline shows the whole history. Fewer
+// values stay as they are.
+func Squash(values []float64, n int) []float64 {
+	if n <= 0 || len(values) <= n {
+		return values
+	}
+	out := make([]float64, n)
+	for i := range out {
+		sum, count := 0.0, 0
+		for _, v := range values[i*len(values)/n : (i+1)*len(values)/n] {
+			if !math.IsNaN(v) {
+				sum += v
+				count++
+			}
+		}
+		out[i] = sum / float64(count) // NaN when the part had none
+	}
+	return out
+}
+
 // span is the range a sparkline is scaled to: from zero when all values are positive and vary by more than a tenth.
 func span(values []float64) (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
@@ -50,7 +70,8 @@ func span(values []float64) (lo, hi float64) {
 	if lo > 0 && lo < 0.9*hi {
 		lo = 0
 	}
-	return lo, hi
+	// what hardly varies is drawn flat: a ripple of one per cent must not look like a storm
+	return lo, max(hi, lo+0.2*math.Abs(hi))
 }
 
 func level(v, lo, hi float64, n int) int {

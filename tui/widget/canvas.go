@@ -2,6 +2,7 @@ package widget
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/NimbleMarkets/ntcharts/canvas"
@@ -47,8 +48,12 @@ func (p Pen) Shade(r themes.Role) string {
 }
 
 func rgb(hex string, out *[3]int) bool {
-	n, err := fmt.Sscanf(hex, "#%02x%02x%02x", &out[0], &out[1], &out[2])
-	return err == nil && n == 3
+	if len(hex) != 7 || hex[0] != '#' {
+		return false
+	}
+	n, err := strconv.ParseUint(hex[1:], 16, 32)
+	out[0], out[1], out[2] = int(n>>16), int(n>>8&0xff), int(n&0xff)
+	return err == nil
 }
 
 // plot is a canvas of the charting library that is drawn on by role and read back as rows.

@@ -150,10 +150,15 @@ func (c *Chart) axes(p Pen, d ChartData, f frame, ticks []float64, labels int, t
 	}
 }
 
-// bands shade the time a fault was active, with its label on top.
+// bands shade the time a fault was active, with its label on top; the newest band's label comes first.
 func (c *Chart) bands(p Pen, d ChartData, f frame) {
 	end := f.from.Add(f.length)
-	for i, b := range d.Bands {
+	lanes := make([]int, max(1, f.h/4)) // the leftmost cell that is taken, per row of labels
+	for i := range lanes {
+		lanes[i] = f.w
+	}
+	for i := len(d.Bands) - 1; i >= 0; i-- {
+		b := d.Bands[i]
 		from, to := b.From, b.To
 		if to.IsZero() || to.After(end) {
 			to = end
@@ -167,7 +172,7 @@ func (c *Chart) bands(p Pen, d ChartData, f frame) {
 			continue
 		}
 		c.band(p, f, a/2, min(z/2, f.w-1))
-		c.bandLabel(p, b.Label, f, a/2, min(z/2, f.w-1), i)
+		c.bandLabel(p, b.Label, f, a/2, min(z/2, f.w-1), lanes)
 	}
 }
 
@@ -190,22 +195,25 @@ func (c *Chart) band(p Pen, f frame, a, z int) {
 	}
 }
 
-// bandLabel writes a band's label into the highest row that no line crosses there; overlapping bands take turns.
-func (c *Chart) bandLabel(p Pen, label string, f frame, a, z, i int) {
-	width := z - a + 1
-	if width < 8 { // a short band: let the label stick out to the side that has room
-		width = min(Width(label)+2, f.w)
-		a = clampInt(a, 0, f.w-width)
-	}
-	text := p.Fit(label, width-2)
-	y := i % max(min(f.h-1, 3), 1)
-	c.plot.put(f.x0+a+1, y, themes.Fault, text)
-	if p.Shade(themes.Fault) != "" {
-		for x := range Width(text) {
-			if a+1+x <= z {
-				c.plot.shade(f.x0+a+1+x, y)
+// bandLabel writes a band's label on top of it, in the first row where nothing of the label to the right is in the way.
+// A label that has no room is left out: the timeline names the fault too.
+func (c *Chart) bandLabel(p Pen, label string, f frame, a, z int, lanes []int) {
+	width := max(z-a+1, min(Width(label)+2, f.w)) // a short band's label sticks out to the side that has room
+	a = clampInt(a, 0, f.w-width)
+	for y, taken := range lanes {
+		room := min(width, taken-a)
+		if room < min(width, 8) {
+			continue
+		}
+		text := p.Fit(label, room-2)
+		c.plot.put(f.x0+a+1, y, themes.Fault, text)
+		lanes[y] = a
+		if p.Shade(themes.Fault) != "" {
+			for x := a + 1; x <= min(a+Width(text), z); x++ {
+				c.plot.shade(f.x0+x, y)
 			}
 		}
+		return
 	}
 }
 

@@ -1,6 +1,7 @@
 package widget
 
 import (
+	"math"
 	"strings"
 
 	"gameday/themes"
@@ -41,9 +42,11 @@ func (p Pen) row(width int, on bool, bg themes.Role, segs []Seg) string {
 	total, content := 0, 0
 	for _, s := range segs {
 		if t := strings.TrimRight(s.Text, " "); t != "" {
-			content = total + Width(t)
+			content = total + widthTo(t, width)
 		}
-		total += Width(s.Text)
+		if total += widthTo(s.Text, width); total > width && content > width {
+			break
+		}
 	}
 	budget := width
 	if content > width {
@@ -60,7 +63,7 @@ func (p Pen) row(width int, on bool, bg themes.Role, segs []Seg) string {
 		out.add(s.Role, text)
 		used += w
 		role = s.Role
-		if used < budget && w < Width(s.Text) { // a wide character did not fit: do not go on with the next segment
+		if used < budget && w < widthTo(s.Text, budget) { // a wide character did not fit: do not go on with the next segment
 			break
 		}
 	}
@@ -84,6 +87,22 @@ type painter struct {
 }
 
 func (o *painter) add(r themes.Role, text string) {
+	if st := o.theme.Styles[r]; st.Underline || st.Strike { // alignment is not part of the word
+		word := strings.TrimSpace(text)
+		if word == "" {
+			r = themes.Text
+		} else if len(word) < len(text) {
+			at := strings.Index(text, word)
+			o.put(themes.Text, text[:at])
+			o.put(r, word)
+			o.put(themes.Text, text[at+len(word):])
+			return
+		}
+	}
+	o.put(r, text)
+}
+
+func (o *painter) put(r themes.Role, text string) {
 	if text == "" {
 		return
 	}
@@ -132,8 +151,9 @@ func (p Pen) Fit(s string, width int) string {
 	if width <= 0 {
 		return ""
 	}
-	if Width(s) <= width {
-		return s
+	if widthTo(s, width) <= width {
+		text, _ := take(s, width)
+		return text
 	}
 	text, _ := take(s, width-1)
 	return text + p.Glyph(Ellipsis)
@@ -188,7 +208,7 @@ func Wrap(s string, width int) []string {
 	var lines []string
 	line, used := "", 0
 	for _, word := range strings.Fields(s) {
-		w := Width(word)
+		word, w := take(word, math.MaxInt)
 		if used > 0 && used+1+w <= width {
 			line, used = line+" "+word, used+1+w
 			continue
@@ -204,7 +224,7 @@ func Wrap(s string, width int) []string {
 			}
 			lines = append(lines, part)
 			word = rest(word, width)
-			w = Width(word)
+			w -= cells
 		}
 		line, used = word, w
 	}

@@ -2,8 +2,8 @@ package experiment
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
-	"time"
 
 	"gameday/sources/signal"
 	"gameday/themes"
@@ -58,27 +58,39 @@ func faultSegs(pen widget.Pen, f *signal.Frame, s *signal.FaultState, width int)
 	if s.Phase == signal.FaultUndone && !s.Undone.IsZero() {
 		at = s.Undone
 	}
-	if !at.IsZero() {
+	if !at.IsZero() && width >= 64 {
 		word += " " + at.In(f.Now.Location()).Format("15:04:05")
 	}
 	segs := []widget.Seg{seg(role, pen.Glyph(glyph)+" "+s.Title+"  "), seg(role, word)}
 	if s.Phase.Active() && !s.Until.IsZero() {
-		segs = append(segs, seg(themes.Text, "  lease "+widget.Duration(max(s.Until.Sub(f.Now), 0).Round(time.Second))))
+		segs = append(segs, seg(themes.Text, "  lease "+strconv.Itoa(int(max(s.Until.Sub(f.Now), 0).Seconds()))+"s"))
+	}
+	if s.Phase == signal.FaultArmed && s.Undo != "" {
+		segs = append(segs, seg(themes.OK, "  undo ready"))
 	}
 	if s.Unit != "" {
 		touched := themes.Text
 		if s.Touched == 0 && s.Phase != signal.FaultPlanned {
 			touched = themes.Warning
 		}
-		segs = append(segs, seg(touched, fmt.Sprintf("  %s %s", widget.Count(s.Touched), s.Unit)))
-	}
-	if s.Phase == signal.FaultArmed && s.Undo != "" {
-		segs = append(segs, seg(themes.OK, "  undo ready"))
+		segs = append(segs, seg(touched, "  "+counted(s.Touched, s.Unit)))
 	}
 	if width >= 90 {
 		segs = append(segs, seg(themes.Muted, "  "+s.Kind+" on "+strings.Join(s.Targets, ", ")))
 	}
 	return segs
+}
+
+// counted is a number with its unit, which comes as a plural.
+func counted(n uint64, unit string) string {
+	if n == 1 {
+		if s, ok := strings.CutSuffix(unit, "sses"); ok {
+			unit = s + "ss"
+		} else {
+			unit = strings.TrimSuffix(unit, "s")
+		}
+	}
+	return widget.Count(n) + " " + unit
 }
 
 // loadLines say what is sent and how it is answered.
@@ -106,15 +118,22 @@ func loadLines(pen widget.Pen, f *signal.Frame, width int) []line {
 	users := fmt.Sprintf("%d users  %d in flight  %s done", l.Users, l.InFlight, widget.Count(l.Done))
 	second := []widget.Seg{seg(themes.Muted, pen.Left("", labelWidth)), seg(themes.Text, users)}
 	if l.Missed > 0 {
-		second = append(second, seg(themes.Warning, "  "+pen.Glyph(widget.Warn)+" "+widget.Count(l.Missed)+" missed: generator saturated"))
+		second = append(second, seg(themes.Warning, "  "+pen.Glyph(widget.Warn)+" "+widget.Count(l.Missed)+" missed"))
+		if width >= 76 {
+			second = append(second, seg(themes.Warning, ": generator saturated"))
+		}
 	}
-	out := []line{{segs: first}, {segs: second}, {segs: []widget.Seg{seg(themes.Muted, pen.Left("", labelWidth)), seg(themes.Text, percentiles(l.P50, l.P90, l.P95, l.P99)),
-		seg(themes.Muted, "  max "+widget.Duration(l.Max))}}, {segs: errorSegs(pen, l)}}
+	out := []line{{segs: first}, {segs: second}, {segs: []widget.Seg{seg(themes.Muted, pen.Left("", labelWidth)), seg(themes.Text, percentiles(l, width)),
+		seg(themes.Muted, "  max "+widget.Duration(l.Max))}},
+		{segs: errorSegs(pen, l)}}
 	return append(append(out, stepLines(pen, l, width)...), requestLines(pen, f, l)...)
 }
 
-func percentiles(p50, p90, p95, p99 time.Duration) string {
-	return fmt.Sprintf("p50 %7s  p90 %7s  p95 %7s  p99 %7s", widget.Duration(p50), widget.Duration(p90), widget.Duration(p95), widget.Duration(p99))
+func percentiles(l *signal.LoadState, width int) string {
+	if width < 72 {
+		return fmt.Sprintf("p50 %s  p95 %s  p99 %s", widget.Duration(l.P50), widget.Duration(l.P95), widget.Duration(l.P99))
+	}
+	return fmt.Sprintf("p50 %7s  p90 %7s  p95 %7s  p99 %7s", widget.Duration(l.P50), widget.Duration(l.P90), widget.Duration(l.P95), widget.Duration(l.P99))
 }
 
 func errorSegs(pen widget.Pen, l *signal.LoadState) []widget.Seg {

@@ -113,7 +113,9 @@ const (
 	colExpect
 	colWord
 	colSpark
-	colPhases
+	colBefore
+	colDuring
+	colAfter
 	colSince
 	colTrace
 )
@@ -125,12 +127,14 @@ func ladder(width int, e *signal.ExperimentState) (widget.Table, bool) {
 		expect = min(max(expect, widget.Width(s.Expect)), 16)
 	}
 	words := width >= 104 // room for "before ✔  during ✔  after ·"
-	phases, name := 5, 8
+	name, before, during, after := 8, 1, 1, 1
+	head := []string{"b", "d", "a"}
 	if words {
-		phases = 27
+		before, during, after = 8, 8, 7
+		head = []string{"", "", ""}
 	}
 	for _, s := range e.Probes {
-		name = min(max(name, widget.Width(s.Name)), 20)
+		name = min(max(name, widget.Width(s.Name)), 14)
 	}
 	return widget.NewTable(width,
 		widget.Column{Width: 1},
@@ -138,10 +142,12 @@ func ladder(width int, e *signal.ExperimentState) (widget.Table, bool) {
 		widget.Column{Title: "now", Width: value, Right: true},
 		widget.Column{Title: "expected", Width: expect, Drop: 2},
 		widget.Column{Title: "is", Width: 7, Drop: 3},
-		widget.Column{Title: "", Width: min(max(width/8, 6), 24), Drop: 7},
-		widget.Column{Title: map[bool]string{true: "", false: "b d a"}[words], Width: phases, Drop: 4},
-		widget.Column{Title: "since", Width: 8, Drop: 6},
-		widget.Column{Title: "trace", Width: 10, Drop: 5},
+		widget.Column{Title: "", Width: min(max(width/8, 6), 24), Drop: 5},
+		widget.Column{Title: head[0], Width: before, Drop: 4},
+		widget.Column{Title: head[1], Width: during, Drop: 4},
+		widget.Column{Title: head[2], Width: after, Drop: 4},
+		widget.Column{Title: "since", Width: 8, Drop: 7},
+		widget.Column{Title: "trace", Width: 10, Drop: 6},
 	), words
 }
 
@@ -154,11 +160,27 @@ func probes(pen widget.Pen, ctx pane.Context, e *signal.ExperimentState, width i
 	for i := range e.Probes {
 		s := &e.Probes[i]
 		out = append(out, line{ref: ref{probeRef, s.Name}, segs: rung(pen, ctx, table, words, s)})
+		if s.Now == signal.CheckFailed && table.ColumnWidth(colTrace) == 0 {
+			out = append(out, line{segs: behind(pen, ctx, s)})
+		}
 		if s.Err != "" {
 			out = append(out, line{segs: []widget.Seg{seg(themes.Warning, "  "+pen.Glyph(widget.Branch)+" unknown: "+s.Err)}})
 		}
 	}
 	return out
+}
+
+// behind says in a row of its own what the narrow ladder has no columns for: since when, and the exemplar.
+func behind(pen widget.Pen, ctx pane.Context, s *signal.ProbeState) []widget.Seg {
+	text := "  " + pen.Glyph(widget.Branch)
+	if !s.Since.IsZero() {
+		text += " since " + s.Since.In(ctx.Frame.Now.Location()).Format("15:04:05")
+	}
+	segs := []widget.Seg{seg(themes.Muted, text)}
+	if !s.TraceID.IsZero() {
+		segs = append(segs, seg(themes.Focus, "  "+pen.Glyph(widget.FocusMark)+" "+s.TraceID.Short()), seg(themes.Muted, " enter opens it"))
+	}
+	return segs
 }
 
 // rung is one probe's row.
@@ -185,28 +207,28 @@ func rung(pen widget.Pen, ctx pane.Context, table widget.Table, words bool, s *s
 	if s.Now == signal.CheckFailed {
 		spark = themes.Failed
 	}
-	cells := make([]widget.Seg, 9)
+	cells := make([]widget.Seg, 11)
 	cells[colGlyph] = seg(role, pen.Glyph(glyph))
 	cells[colName] = seg(text, s.Name)
 	cells[colValue] = seg(text, value)
 	cells[colExpect] = seg(themes.Muted, s.Expect)
 	cells[colWord] = seg(role, s.Now.String())
-	cells[colSpark] = seg(spark, pen.Spark(s.History, table.ColumnWidth(colSpark)))
-	cells[colPhases] = seg(themes.Muted, phasesText(pen, s, words))
+	cells[colSpark] = seg(spark, pen.Spark(widget.Squash(s.History, table.ColumnWidth(colSpark)), table.ColumnWidth(colSpark)))
+	cells[colBefore] = phase(pen, "before ", s.Before, words)
+	cells[colDuring] = phase(pen, "during ", s.During, words)
+	cells[colAfter] = phase(pen, "after ", s.After, words)
 	cells[colSince] = seg(themes.Muted, since)
 	cells[colTrace] = seg(themes.Focus, trace)
 	return table.Segs(pen, cells...)
 }
 
-func phasesText(pen widget.Pen, s *signal.ProbeState, words bool) string {
-	sign := func(c signal.Check) string {
-		g, _ := checkGlyph(c)
-		return pen.Glyph(g)
+// phase is a probe's state in one phase: its sign, behind the phase's name where there is room.
+func phase(pen widget.Pen, name string, c signal.Check, words bool) widget.Seg {
+	g, role := checkGlyph(c)
+	if !words {
+		name = ""
 	}
-	if words {
-		return fmt.Sprintf("before %s  during %s  after %s", sign(s.Before), sign(s.During), sign(s.After))
-	}
-	return sign(s.Before) + " " + sign(s.During) + " " + sign(s.After)
+	return seg(role, name+pen.Glyph(g))
 }
 
 // method draws the steps across time: in one row when they fit, else a row each.

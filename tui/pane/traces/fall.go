@@ -2,7 +2,6 @@ package traces
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strconv"
 	"time"
 
@@ -17,12 +16,8 @@ import (
 
 func (p *Pane) actFall(ctx pane.Context, a keymap.Action) tea.Cmd {
 	if a == keymap.Leave {
-		focused := p.seen != ""
 		p.show(signal.TraceID{})
-		if focused {
-			return pane.Wish(pane.FocusMsg{})
-		}
-		return nil
+		return pane.Wish(pane.FocusMsg{})
 	}
 	tr := p.detail(ctx)
 	if tr == nil {
@@ -160,6 +155,9 @@ func divide(width int) geometry {
 	const duration, gaps = 8, 4 // cursor, two blanks, scroll mark
 	free := max(width-duration-gaps, 2)
 	g := geometry{label: free * 45 / 100}
+	if width < 70 {
+		g.label = free * 54 / 100
+	}
 	g.label = min(max(g.label, 14), 48, free)
 	g.bar = max(free-g.label, 0)
 	return g
@@ -168,6 +166,9 @@ func divide(width int) geometry {
 func (p *Pane) drawFall(ctx pane.Context) []string {
 	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
 	tr := p.detail(ctx)
+	if tr == nil && (ctx.Frame == nil || string(ctx.Frame.Focus) != p.open.String()) {
+		return pen.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Muted, Text: "Looking for trace " + p.open.String()})
+	}
 	if tr == nil {
 		return pen.Message(ctx.Width, ctx.Height,
 			widget.Seg{Role: themes.Text, Text: fmt.Sprintf("Trace %s is not held: evicted or not sampled.", p.open)},
@@ -236,7 +237,7 @@ func (p *Pane) spanSegs(pen widget.Pen, t *tree, g geometry, it item) []widget.S
 			fold = pen.Glyph(widget.Closed)
 		}
 	}
-	colour := serviceRole(s.Service)
+	colour := widget.ServiceRole(s.Service)
 	pre := indent(it.depth, g.label) + fold
 	room := g.label - widget.Width(pre)
 	segs := []widget.Seg{{Role: themes.Muted, Text: pre}}
@@ -314,11 +315,4 @@ func logSegs(pen widget.Pen, ctx pane.Context, t *tree, g geometry, it item) []w
 		segs = append(segs, widget.Seg{Role: themes.Muted, Text: " " + offset})
 	}
 	return segs
-}
-
-// serviceRole gives a service the same colour in every trace.
-func serviceRole(service string) themes.Role {
-	h := fnv.New32a()
-	h.Write([]byte(service))
-	return themes.Series0 + themes.Role(h.Sum32()%8)
 }

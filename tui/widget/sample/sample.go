@@ -243,3 +243,23 @@ func Processes() []signal.Process {
 func Switches() []signal.Switch {
 	return []signal.Switch{{Name: "patterns", Help: "all of them"}, {Name: "checkout/breaker"}, {Name: "checkout/retry", On: true}, {Name: "checkout/timeout", On: true}}
 }
+
+// BigTrace has n spans, nested up to 500 deep, every tenth of them failed, and a log line for every fifth.
+func BigTrace(n int) *signal.Trace {
+	tr := &signal.Trace{TraceSummary: signal.TraceSummary{ID: TraceID(0x4f), Service: "gateway", Name: "batch", Start: Now.Add(-time.Minute), Rooted: true}}
+	for i := range n {
+		s := signal.Span{TraceID: tr.ID, SpanID: spanID(i + 1), Service: []string{"gateway", "catalog", "payment"}[i%3], Name: fmt.Sprintf("step %d", i),
+			Start: tr.Start.Add(time.Duration(i) * time.Millisecond), Duration: time.Duration(1+i%700) * time.Millisecond, Failed: i%10 == 9}
+		if i%500 != 0 {
+			s.ParentID = spanID(i)
+		} else if i > 0 {
+			s.ParentID = spanID(1)
+		}
+		if i%5 == 0 {
+			tr.Logs = append(tr.Logs, signal.Record{Seq: uint64(i + 1), Time: s.Start, Severity: signal.SeverityInfo, Service: s.Service, Body: "did a step", TraceID: tr.ID, SpanID: s.SpanID})
+		}
+		tr.Spans = append(tr.Spans, s)
+	}
+	tr.TraceSummary.Spans = n
+	return tr
+}
