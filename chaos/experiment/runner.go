@@ -1,0 +1,441 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gameday/chaos"
+	"gameday/chaos/probe"
+	"gameday/sources/signal"
+)
+
+// Controller is what a run needs of chaos.Controller.
+type Controller interface {
+	Plan(ctx context.Context, r chaos.Request) (*chaos.Planned, error)
+	Inject(ctx context.Context, p *chaos.Planned) (id string, err error)
+	Undo(ctx context.Context, id string) error
+	UndoAll(ctx context.Context, reason string) []error
+	ResumeAfterAbort()
+	States() []signal.FaultState
+}
+
+// LoadStarter starts an experiment's load. stop ends it and waits for it.
+type LoadStarter interface {
+	StartLoad(ctx context.Context, ref LoadRef) (stop func(), err error)
+}
+
+// RunConfig is what a run works with. Experiment, Controller and Observer are required, and Load where the experiment
+// has any.
+type RunConfig struct {
+	Experiment  *Experiment
+	Controller  Controller
+	Observer    probe.Observer
+	Load        LoadStarter
+	Event       func(signal.Event) uint64 // puts something on the timeline; nil: nobody listens
+	Environment string                    // "demo", "staging", "production"
+	Vars        map[string]string         // values of ${name}
+	Planned     []*chaos.Planned          // what an operator was shown and agreed to, one for each step; nil: planned at the start
+	UndoTimeout time.Duration             // how long to wait for faults to be undone; 0 means 40s
+}
+
+const defaultUndoTimeout = 40 * time.Second // the controller tries three times for up to five seconds, and verifies
+
+// Runner takes one experiment through its phases, once. Its methods are safe for concurrent use.
+type Runner struct {
+	cfg     RunConfig
+	exp     *Experiment
+	rungs   []*rung
+	guards  []*guard
+	stopped chan struct{} // closed by Abort
+
+	mu      sync.Mutex
+	phase   signal.Phase
+	verdict signal.Verdict
+	reason  string
+	started time.Time
+	ended   time.Time
+	abort   string // why, once aborted
+	before  span
+	during  span // from the first fault that is armed to the beginning of the undo
+	method  span // from the beginning of the method to that of the undo
+	after   span
+	faults  []fault // one for each step
+	unsure  chan struct{}
+	event   uint64
+	stack   string
+	others  map[string]bool // faults that were there before the run
+	running bool
+}
+
+// fault is one step on its way.
+type fault struct {
+	title string
+	id    string // "" until it is injected
+	armed time.Time
+}
+
+// New makes a runner and says what is missing for a run: a variable without a value, a load without a starter. Nothing is
+// measured or touched yet.
+func New(cfg RunConfig) (*Runner, error) {
+	if cfg.Experiment == nil || cfg.Controller == nil || cfg.Observer == nil {
+		return nil, errors.New("run experiment: it needs an experiment, a controller and an observer")
+	}
+	if cfg.UndoTimeout <= 0 {
+		cfg.UndoTimeout = defaultUndoTimeout
+	}
+	e := cfg.Experiment
+	r := &Runner{cfg: cfg, exp: e, stopped: make(chan struct{}), unsure: make(chan struct{}, 1), faults: make([]fault, len(e.Method))}
+	var errs []error
+	if e.Load != nil && cfg.Load == nil {
+		errs = append(errs, errors.New("it brings its own load, and nothing here can start one"))
+	}
+	if cfg.Planned != nil && len(cfg.Planned) != len(e.Method) {
+		errs = append(errs, fmt.Errorf("%d faults were planned for %d steps", len(cfg.Planned), len(e.Method)))
+	}
+	for _, c := range e.SteadyState.Probes {
+		p, err := probe.New(c, cfg.Observer, cfg.Vars)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		r.rungs = append(r.rungs, newRung(p))
+	}
+	for i := range e.Abort {
+		g, err := r.newGuard(i)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		r.guards = append(r.guards, g)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("run experiment %s: %w", e.Metadata.Name, err)
+	}
+	for i, s := range e.Method {
+		r.faults[i].title = s.Title
+		if s.Title == "" {
+			r.faults[i].title = s.Fault
+		}
+	}
+	return r, nil
+}
+
+func (r *Runner) newGuard(i int) (*guard, error) {
+	a := &r.exp.Abort[i]
+	g := &guard{name: a.Name, when: a.When, hold: a.For}
+	if a.Probe == "" {
+		c := a.config(i)
+		g.name = c.Name
+		p, err := probe.New(c, r.cfg.Observer, r.cfg.Vars)
+		g.probe = p
+		return g, err
+	}
+	if g.name == "" {
+		g.name = a.Probe
+	}
+	at := slices.IndexFunc(r.rungs, func(l *rung) bool { return l.probe.Name() == a.Probe })
+	if at < 0 {
+		return nil, fmt.Errorf("abort condition %d: no probe is called %q", i+1, a.Probe)
+	}
+	g.rung = r.rungs[at]
+	return g, nil
+}
+
+// Run makes a runner and runs it. What New complains about is the verdict "could not run".
+func Run(ctx context.Context, cfg RunConfig) Result {
+	r, err := New(cfg)
+	if err != nil {
+		now := time.Now()
+		s := signal.ExperimentState{Phase: signal.PhaseDone, Verdict: signal.VerdictError, Reason: err.Error(), Started: now, Ended: now}
+		if cfg.Experiment != nil {
+			s.Name, s.Title, s.Hypothesis = cfg.Experiment.Metadata.Name, cfg.Experiment.Title(), cfg.Experiment.Hypothesis
+		}
+		return Result{State: s}
+	}
+	return r.Run(ctx)
+}
+
+// Abort undoes everything and ends the run. It returns at once; Run returns when all is undone. The first reason counts.
+// Before Run it prevents the run; after its end it does nothing.
+func (r *Runner) Abort(reason string) {
+	if reason == "" {
+		reason = "it was asked for"
+	}
+	r.mu.Lock()
+	first := r.abort == "" && r.phase != signal.PhaseDone
+	if first {
+		r.abort = reason
+	}
+	r.mu.Unlock()
+	if first {
+		close(r.stopped)
+	}
+}
+
+// ending is why a run ended before its time. nil is a run that came to its end.
+type ending struct {
+	verdict signal.Verdict
+	reason  string
+}
+
+func (e *ending) Error() string { return e.reason }
+
+func couldNotRun(format string, args ...any) *ending {
+	return &ending{signal.VerdictError, fmt.Sprintf(format, args...)}
+}
+
+// Run takes the experiment through its phases and returns when every fault is undone or known to be past undoing, load
+// is stopped and all its goroutines have ended. When ctx ends, everything is undone first.
+func (r *Runner) Run(ctx context.Context) Result {
+	if !r.begin() {
+		return Result{State: signal.ExperimentState{Phase: signal.PhaseDone, Verdict: signal.VerdictError, Reason: "this run has been started before; make a new one"}}
+	}
+	r.prepare()
+	runCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	select {
+	case <-r.stopped: // before it began
+		cancel()
+	default:
+	}
+	// What must go on while ctx ends: measuring until all is undone.
+	lasting, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
+
+	var work sync.WaitGroup
+	work.Go(func() { // Abort ends the run
+		select {
+		case <-r.stopped:
+			cancel()
+		case <-lasting.Done():
+		}
+	})
+	var load loadHandle
+	method := r.newMethod()
+	end := r.guarded(func() *ending { return r.toSteadyState(runCtx, lasting, &work, &load, method) })
+	if end == nil {
+		end = r.guarded(func() *ending { return method.run(runCtx) })
+	}
+	failures := r.rollback(ctx, end, method)
+	if end == nil && len(failures) == 0 {
+		end = r.guarded(func() *ending { return r.watchRecovery(runCtx) })
+	}
+	if stop := r.guarded(load.stopLoad); stop != nil && end == nil {
+		end = stop
+	}
+	release()
+	work.Wait()
+	return r.finish(end, failures)
+}
+
+func (r *Runner) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.running {
+		return false
+	}
+	r.running, r.started = true, time.Now()
+	return true
+}
+
+// prepare lets injections through after an earlier abort, and notes which faults are not of this run.
+func (r *Runner) prepare() {
+	_ = r.guarded(func() *ending { // a controller that panics here does so again at Plan, which is reported
+		r.cfg.Controller.ResumeAfterAbort()
+		others := map[string]bool{}
+		for _, s := range r.cfg.Controller.States() {
+			others[s.ID] = true
+		}
+		r.others = others
+		return nil
+	})
+}
+
+// guarded turns a panic into an ending, so that the undo behind it is reached.
+func (r *Runner) guarded(f func() *ending) (end *ending) {
+	defer func() {
+		if p := recover(); p != nil {
+			stack := string(debug.Stack())
+			r.mu.Lock()
+			r.stack = stack
+			r.mu.Unlock()
+			end = couldNotRun("gameday itself failed: %v", p)
+		}
+	}()
+	return f()
+}
+
+// loadHandle holds what stops the load.
+type loadHandle struct{ stop func() }
+
+func (l *loadHandle) stopLoad() *ending {
+	if l.stop != nil {
+		l.stop()
+	}
+	return nil
+}
+
+// toSteadyState plans everything, starts load and probes, and checks the steady state. Nothing is touched.
+func (r *Runner) toSteadyState(ctx, lasting context.Context, work *sync.WaitGroup, load *loadHandle, m *method) *ending {
+	r.enter(signal.PhaseLoading)
+	if ctx.Err() != nil {
+		return r.interrupted(ctx)
+	}
+	if allowed := r.exp.BlastRadius.Environments; len(allowed) > 0 && !slices.Contains(allowed, r.cfg.Environment) {
+		return couldNotRun("the experiment may run in %s, and this is %q", strings.Join(allowed, ", "), r.cfg.Environment)
+	}
+	if err := m.plan(ctx); err != nil {
+		return r.stopOr(ctx, couldNotRun("%v", err))
+	}
+	if r.exp.Load != nil {
+		stop, err := r.cfg.Load.StartLoad(ctx, *r.exp.Load)
+		if err != nil {
+			return r.stopOr(ctx, couldNotRun("the load did not start: %v", err))
+		}
+		load.stop = stop
+	}
+	r.measure(lasting, work)
+	if end := r.wait(ctx, r.exp.Durations.Warmup); end != nil {
+		return end
+	}
+	r.enter(signal.PhaseBefore)
+	return r.checkBefore(ctx)
+}
+
+// checkBefore watches the steady state and gives up as soon as it has failed.
+func (r *Runner) checkBefore(ctx context.Context) *ending {
+	timer := time.NewTimer(r.exp.Durations.Before)
+	defer timer.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-ctx.Done():
+			return r.interrupted(ctx)
+		case <-timer.C:
+			waiting = false
+		case <-r.unsure:
+			waiting = r.mayHold()
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before.to = time.Now()
+	var faults []string
+	var unknown []string
+	for _, g := range r.rungs {
+		switch g.before.throughout(true) {
+		case signal.CheckFailed:
+			faults = append(faults, fmt.Sprintf("%s is %s, expected %s", g.probe.Name(), g.before.failedText, g.expect))
+		case signal.CheckUnknown:
+			unknown = append(unknown, fmt.Sprintf("%s is unknown: %s", g.probe.Name(), orElse(g.err, "there were too few readings")))
+		}
+	}
+	if len(faults) == 0 { // with a failure the phase was cut short, and those that lack readings say nothing
+		faults = unknown
+	}
+	if len(faults) > 0 {
+		return couldNotRun("the steady state does not hold, so nothing was touched: %s", strings.Join(faults, "; "))
+	}
+	return nil
+}
+
+// mayHold reports whether no probe has failed yet in the phase before.
+func (r *Runner) mayHold() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !slices.ContainsFunc(r.rungs, func(g *rung) bool { return g.before.failed })
+}
+
+// watchRecovery lets the steady state return.
+func (r *Runner) watchRecovery(ctx context.Context) *ending {
+	r.enter(signal.PhaseAfter)
+	end := r.wait(ctx, r.exp.Durations.After)
+	r.mu.Lock()
+	r.after.to = time.Now()
+	r.mu.Unlock()
+	return end
+}
+
+// wait sleeps, or says why it was woken.
+func (r *Runner) wait(ctx context.Context, d time.Duration) *ending {
+	timer := time.NewTimer(max(0, d))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return r.interrupted(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// interrupted is the ending of a run whose context ended, by Abort or from outside.
+func (r *Runner) interrupted(ctx context.Context) *ending {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.abort == "" {
+		r.abort = "it was interrupted"
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+			r.abort += ": " + cause.Error()
+		}
+	}
+	return &ending{signal.VerdictAborted, r.abort}
+}
+
+// stopOr prefers that the run was stopped over what failed because of it.
+func (r *Runner) stopOr(ctx context.Context, end *ending) *ending {
+	if ctx.Err() != nil {
+		return r.interrupted(ctx)
+	}
+	return end
+}
+
+// measure starts one goroutine for each probe and for each condition that measures for itself.
+func (r *Runner) measure(ctx context.Context, work *sync.WaitGroup) {
+	start := func(p *probe.Probe, take func(probe.Reading)) {
+		work.Go(func() {
+			// A mistake of ours in here must not leave faults in force without anybody who watches.
+			if end := r.guarded(func() *ending { repeat(ctx, p, take); return nil }); end != nil {
+				r.Abort(end.reason)
+			}
+		})
+	}
+	for _, g := range r.rungs {
+		start(g.probe, func(reading probe.Reading) { r.observe(g, reading) })
+	}
+	for _, g := range r.guards {
+		if g.probe != nil {
+			start(g.probe, func(reading probe.Reading) { r.observeGuard(g, reading) })
+		}
+	}
+}
+
+// repeat measures at every interval until ctx ends. A reading that ctx cut off is dropped.
+func repeat(ctx context.Context, p *probe.Probe, take func(probe.Reading)) {
+	c := p.Config()
+	tick := time.NewTicker(c.IntervalOrDefault())
+	defer tick.Stop()
+	for {
+		reading := p.Measure(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		take(reading)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
