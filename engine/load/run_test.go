@@ -247,3 +247,34 @@ func TestSeedRepeatsTheRunAndIDsNeverRepeat(t *testing.T) {
 		require.False(t, idsB[id])
 	}
 }
+
+// instant is a target that costs nothing, for measuring what is around it.
+type instant struct{}
+
+func (instant) Prepare(protocol.Request) (int, error) { return 0, nil }
+
+func (i instant) NewClient(context.Context, time.Time) protocol.Client { return i }
+
+func (instant) Do(_ *protocol.Call, out *protocol.Outcome) { *out = protocol.Outcome{Status: 200} }
+
+func (instant) Close() {}
+
+func TestAnIterationDoesNotAllocate(t *testing.T) {
+	r, err := Start(t.Context(), plan(t, `
+executor: {kind: constant-rate, rate: 0.001}
+scenarios:
+  - {name: a, steps: [{path: /}, {path: /b}]}
+  - {name: b, mix: [{path: /}, {path: /b, thinkTime: {mean: 1s, deviation: 1s}}]}
+`), Options{protocol: instant{}})
+	require.NoError(t, err)
+	defer r.Wait()
+	defer r.Stop()
+	w := r.newWorker(r.plan.groups[0])
+	defer w.close()
+	n := uint64(0)
+	iterate := func() { w.iterate(n, 0); n++ }
+	for range 50 {
+		iterate()
+	}
+	require.Zero(t, testing.AllocsPerRun(500, iterate))
+}
