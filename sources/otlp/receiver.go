@@ -119,11 +119,12 @@ func (r *Receiver) Stats() Stats {
 		Items: c.items.Load(), Rejected: c.rejected.Load()}
 }
 
-// Lost is the number of items and of whole requests that arrived and were not emitted, for the source's balance. Requests
-// that were told to come again are not among them.
-func (r *Receiver) Lost() uint64 {
+// Report is what arrived and was not emitted: rejected items, and each request that could not be used as one. Requests that
+// were told to come again are not among them. It makes the source's balance whole; err is always nil.
+func (r *Receiver) Report() (received, kept, dropped uint64, err error) {
 	s := r.Stats()
-	return s.Rejected + s.Bad + s.TooLarge
+	lost := s.Rejected + s.Bad + s.TooLarge
+	return lost, 0, lost, nil
 }
 
 // Close gives the ports back when Run will not be called. After a Run it does nothing.

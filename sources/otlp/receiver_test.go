@@ -234,7 +234,9 @@ func TestPartialSuccessNamesTheReason(t *testing.T) {
 	require.Contains(t, res.PartialSuccess().ErrorMessage(), "trace ID")
 	require.Equal(t, unknownService, s.all().Spans[0].Service)
 	require.Equal(t, Stats{Requests: 1, Items: 1, Rejected: 1}, r.Stats())
-	require.EqualValues(t, 1, r.Lost())
+	received, kept, dropped, err := r.Report()
+	require.NoError(t, err)
+	require.Equal(t, [3]uint64{1, 0, 1}, [3]uint64{received, kept, dropped})
 }
 
 func TestBadRequestsGetClearAnswers(t *testing.T) {
