@@ -64,9 +64,11 @@ func (f *Latency) Plan(_ context.Context, targets []chaos.Target, args chaos.Arg
 		amount += " ±" + jitter.String()
 	}
 	return proxy.PlanRules(f.links, f.Kind(), targets, proxy.Wording{
-		Title:  proxy.Toward(targets) + " " + amount,
-		Action: func(l *proxy.Link) string { return fmt.Sprintf("delay %s on link %s by %s", direction, l.Name(), amount) },
-		Unit:   unit,
+		Title: proxy.Toward(targets) + " " + amount,
+		Action: func(l *proxy.Link) string {
+			return fmt.Sprintf("delay %s on link %s by %s", direction, l.Name(), amount)
+		},
+		Unit: unit,
 	}, func(l *proxy.Link, i int) (*proxy.Rule, error) {
 		return l.SetLatency(proxy.Latency{Delay: delay, Jitter: jitter, Direction: proxy.Direction(direction), Seed: f.seed + uint64(i)})
 	})
@@ -84,7 +86,9 @@ func unit(links []*proxy.Link) string {
 }
 
 // Restore checks that the proxy that delayed is gone.
-func (*Latency) Restore(_ context.Context, undo json.RawMessage) error { return proxy.RestoreRules(undo) }
+func (*Latency) Restore(_ context.Context, undo json.RawMessage) error {
+	return proxy.RestoreRules(undo)
+}
 
 // Remedy is the command that remains.
 func (*Latency) Remedy(undo []byte) string { return proxy.RemedyFor(undo) }
