@@ -1,0 +1,66 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"gameday/engine"
+	"gameday/engine/load"
+	"gameday/sources/spec"
+)
+
+// checkCmd reads files and reports what is wrong with them.
+type checkCmd struct {
+	Files []string `arg:"" help:"Experiments and load plans."`
+}
+
+// Run checks every file; each fault is one line with file, line and column.
+func (c checkCmd) Run(stdout io.Writer) error {
+	var errs []error
+	for _, file := range c.Files {
+		kind, err := check(file)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		fmt.Fprintf(stdout, "%s: %s is well-formed\n", file, kind)
+	}
+	return errors.Join(errs...)
+}
+
+func check(file string) (kind string, err error) {
+	doc, err := engine.ReadDocument(file)
+	if err != nil {
+		return "", err
+	}
+	parsed, err := spec.Parse(file, doc.Data)
+	if err != nil {
+		return "", err
+	}
+	kind = "Experiment"
+	if sub, ok := parsed.Sub("kind"); ok {
+		kind, _ = sub.Scalar() // a kind that is no word is reported by whoever reads it as an experiment
+	}
+	if kind == "Load" {
+		_, err = load.ParsePlan(parsed)
+		return "load plan", err
+	}
+	_, err = engine.ParseExperiment(file, doc.Data, engine.Catalog(nil, nil, 0))
+	return "experiment", err
+}
+
+// schemaCmd prints a JSON Schema.
+type schemaCmd struct {
+	Kind string `arg:"" optional:"" enum:"experiment,load" default:"experiment" help:"experiment or load"`
+}
+
+// Run prints the schema of that kind of document.
+func (c schemaCmd) Run(stdout io.Writer) error {
+	out, err := engine.Schema(c.Kind)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%s\n", out)
+	return err
+}

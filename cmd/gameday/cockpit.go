@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	experiments "gameday/chaos/experiment"
+	"gameday/engine"
+	"gameday/sources/signal"
+	"gameday/sources/store"
+	"gameday/tui"
+	"gameday/tui/pane"
+	"gameday/tui/pane/experiment"
+	"gameday/tui/pane/logs"
+	"gameday/tui/pane/metrics"
+	"gameday/tui/pane/traces"
+)
+
+// screenFlags are how the cockpit looks.
+type screenFlags struct {
+	Theme   string        `help:"The theme to start with: dark, light, contrast or mono. Chosen by the terminal when not given."`
+	Window  time.Duration `help:"How much of the past is shown at first." default:"5m"`
+	ASCII   bool          `help:"For terminals without braille and box drawing."`
+	NoMouse bool          `help:"Leave the mouse to the terminal."`
+}
+
+// demoCmd opens the cockpit on the embedded shop.
+type demoCmd struct {
+	Patterns string `help:"Start with the shop's resilience patterns on or off; a key turns them later." enum:"on,off" default:"off"`
+	screenFlags
+	receiverFlags
+}
+
+// Run starts the shop and the cockpit, and ends both.
+func (c demoCmd) Run() error {
+	return withState(func(state string, cfg engine.Config) error {
+		cfg, err := demoConfig(cfg, c.Patterns == "on")
+		if err != nil {
+			return err
+		}
+		cfg.OTLPGRPC, cfg.OTLPHTTP, cfg.Ambient = c.OTLPGRPC, c.OTLPHTTP, "shop"
+		return cockpit(state, cfg, c.screenFlags, true)
+	})
+}
+
+// withState prepares what every session needs: a private directory, a log, and that no dead session's faults are left.
+func withState(run func(state string, cfg engine.Config) error) error {
+	state, err := stateDir()
+	if err != nil {
+		return err
+	}
+	if err := recoverFirst(state); err != nil {
+		return err
+	}
+	cfg, closeLog, err := baseConfig(state)
+	if err != nil {
+		return err
+	}
+	return errors.Join(run(state, cfg), closeLog())
+}
+
+// cockpit runs a session with a screen until the operator quits or a signal comes. The exit code is that of the last
+// experiment when it was aborted or left something behind; leaving in peace is a success.
+func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) error {
+	if !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())) {
+		return errors.New("the cockpit needs a terminal; without one use: gameday run EXPERIMENT --demo")
+	}
+	crash, closeCrash, err := crashFile(state)
+	if err != nil {
+		return err
+	}
+	defer closeCrash()
+	restore, err := tui.SaveTerminal(os.Stdin)
+	if err != nil {
+		return fmt.Errorf("save the terminal's modes: %w", err)
+	}
+	ctx, stop := withSignals(context.Background(), func(sig os.Signal) {
+		restore()
+		fmt.Fprintf(os.Stderr, "\r\ngameday: %v again: ending at once; the keeper undoes what is in force\r\n", sig)
+		os.Exit(exitAborted)
+	})
+	defer stop()
+	s, err := engine.New(cfg)
+	if err != nil {
+		return err
+	}
+	returned, err := borrowTerminal(s.JournalPath(), crash, os.Stdin)
+	if err != nil {
+		return errors.Join(err, s.Close(ctx))
+	}
+	s.Start()
+	shown := tui.Run(ctx, tui.Config{
+		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Theme: look.Theme, Window: look.Window, ASCII: look.ASCII, NoMouse: look.NoMouse, Welcome: welcome,
+	})
+	restore()
+	if err := returned(); err != nil {
+		cfg.Log("terminal: %v", err)
+	}
+	return leave(ctx, state, s, shown)
+}
+
+// panes are those of the cockpit, in the order of tab.
+func panes() []pane.Pane {
+	checkLogs := func(text string) error { _, err := store.ParseLogFilter(text); return err }
+	checkTraces := func(text string) error { _, err := store.ParseTraceFilter(text); return err }
+	words := func(text string) []string {
+		f, err := store.ParseLogFilter(text)
+		if err != nil {
+			return nil
+		}
+		return f.Words()
+	}
+	return []pane.Pane{metrics.New(), traces.New(checkTraces), logs.New(checkLogs, words), experiment.New()}
+}
+
+// leave ends the session and tells on the normal screen what happened and what is left.
+func leave(ctx context.Context, state string, s *engine.Session, shown error) error {
+	active := 0
+	for _, f := range s.Faults() {
+		if f.Phase.Active() {
+			active++
+		}
+	}
+	if active > 0 {
+		fmt.Fprintf(os.Stderr, "gameday: undoing %d active fault(s)\n", active)
+	}
+	run, ran := s.State()
+	aborted := ran && run.Verdict == signal.VerdictNone // it was still going on
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	closed := s.Close(end)
+	if sig, ok := signalled(ctx); ok {
+		if sig.String() == "quit" {
+			if path, err := dumpGoroutines(state); err == nil {
+				fmt.Fprintln(os.Stderr, "gameday: goroutines written to", path)
+			}
+		}
+		fmt.Fprintf(os.Stderr, "gameday: ended by signal %q; everything is undone\n", sig)
+		shown, aborted = nil, true
+	}
+	if run, ok := s.State(); ok {
+		fmt.Fprintf(os.Stderr, "gameday: %s: %s\n", run.Title, join(run.Verdict.String(), run.Reason))
+		switch run.Verdict {
+		case signal.VerdictRollbackFailed:
+			return exitError{exitRollbackFailed, errors.Join(closed, shown)}
+		case signal.VerdictAborted:
+			aborted = true
+		}
+	}
+	if closed != nil {
+		return exitError{exitRollbackFailed, errors.Join(closed, shown)}
+	}
+	if err := s.SystemErr(); err != nil {
+		return errors.Join(err, shown)
+	}
+	if shown == nil && aborted {
+		return exitError{code: exitAborted}
+	}
+	return shown
+}
+
+// join puts a reason behind a word when there is one.
+func join(word, reason string) string {
+	if reason == "" {
+		return word
+	}
+	return word + ": " + reason
+}
+
+// operator is the session as the screen sees it. What was planned and shown is kept, so that what is started is what was
+// agreed to.
+type operator struct {
+	*engine.Session
+	mu    sync.Mutex
+	plans map[string]*engine.Plan
+}
+
+// Experiments lists what can be run.
+func (o *operator) Experiments() []tui.Choice { return choices(o.Session.Experiments()) }
+
+// LoadPlans lists what load can be started.
+func (o *operator) LoadPlans() []tui.Choice { return choices(o.Session.LoadPlans()) }
+
+func choices(in []engine.Choice) []tui.Choice {
+	out := make([]tui.Choice, len(in))
+	for i, c := range in {
+		out[i] = tui.Choice{ID: c.ID, Title: c.Title, Detail: c.Detail}
+		if c.Err != nil {
+			out[i].Detail = c.Err.Error()
+		}
+	}
+	return out
+}
+
+// Plan says what starting an experiment would do.
+func (o *operator) Plan(ctx context.Context, id string) (tui.Plan, error) {
+	p, err := o.PlanExperiment(ctx, id)
+	if err != nil {
+		return tui.Plan{}, err
+	}
+	o.mu.Lock()
+	o.plans[id] = p
+	o.mu.Unlock()
+	return describe(p, o.Environment()), nil
+}
+
+// StartExperiment runs the plan that was shown.
+func (o *operator) StartExperiment(_ context.Context, id string) error {
+	o.mu.Lock()
+	p := o.plans[id]
+	delete(o.plans, id)
+	o.mu.Unlock()
+	if p == nil {
+		return errors.New("nothing was planned: pick the experiment again, and read what it will do")
+	}
+	return o.Session.StartExperiment(p)
+}
+
+// StopLoad ends the load that runs.
+func (o *operator) StopLoad(context.Context) error {
+	o.Session.StopLoad()
+	return nil
+}
+
+// Abort undoes everything.
+func (o *operator) Abort(ctx context.Context, reason string) (tui.Aborted, error) {
+	did, err := o.Session.Abort(ctx, reason)
+	return tui.Aborted{Faults: did.Faults, Load: did.Load, Experiment: did.Experiment}, err
+}
+
+// Done never ends: the session lives as long as the cockpit.
+func (o *operator) Done() <-chan error { return nil }
+
+// describe turns a plan into what the confirmation shows.
+func describe(p *engine.Plan, environment string) tui.Plan {
+	e := p.Experiment
+	out := tui.Plan{
+		Title: e.Title(), Hypothesis: e.Hypothesis, Environment: environment, Production: environment == "production",
+		Load: p.Load, Duration: e.Total(),
+	}
+	for i, f := range p.Faults {
+		pf := tui.PlannedFault{
+			Title: f.Title, Kind: f.Kind, Actions: f.Description.Actions, Undo: f.Description.Undo, At: e.Method[i].At, For: e.Method[i].For, Irreversible: !f.Reversible,
+			Share: fmt.Sprintf("%d of %d %ss (%.0f %%)", len(f.Targets), f.Total, f.Targets[0].Kind, 100*float64(len(f.Targets))/float64(max(f.Total, 1))),
+		}
+		for _, t := range f.Targets {
+			pf.Targets = append(pf.Targets, t.Name)
+		}
+		out.Faults = append(out.Faults, pf)
+		if out.Production && out.Typed == "" {
+			out.Typed = f.Targets[0].Name
+		}
+	}
+	for _, pr := range e.SteadyState.Probes {
+		out.Probes = append(out.Probes, pr.Name+" "+pr.Expect.String())
+	}
+	for _, a := range e.Abort {
+		out.AbortWhen = append(out.AbortWhen, abortWhen(a))
+	}
+	return out
+}
+
+// abortWhen is an abort condition in words.
+func abortWhen(a experiments.AbortCondition) string {
+	what := a.Name
+	if what == "" {
+		what = a.Probe
+	}
+	if when := a.When.String(); when != "" {
+		what += " " + when
+	} else {
+		what += " fails"
+	}
+	if a.For > 0 {
+		what += " for " + a.For.String()
+	}
+	return what
+}

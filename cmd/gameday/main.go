@@ -1,0 +1,107 @@
+// Command gameday is a cockpit in the terminal for people responsible for running systems: live metrics, logs and
+// traces joined by correlation ID, a load engine, and a chaos controller whose faults always come back out.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"gameday/cmd/shop/service"
+)
+
+// The exit codes of every command.
+const (
+	exitHeld           = 0 // all went well; the hypothesis held
+	exitBroken         = 1 // the hypothesis did not hold
+	exitCannotRun      = 2 // bad input, or something that is needed is not there
+	exitAborted        = 3 // ended early by the operator, a signal or an abort condition
+	exitRollbackFailed = 4 // a fault could not be undone; the command that remains was printed
+)
+
+// cli is every command with its flags.
+type cli struct {
+	Demo    demoCmd    `cmd:"" help:"Open the cockpit on the embedded demo shop."`
+	Watch   watchCmd   `cmd:"" help:"Open the cockpit on what sends OTLP here or is scraped."`
+	Run     runCmd     `cmd:"" help:"Run an experiment without a terminal; the exit code is the verdict."`
+	Check   checkCmd   `cmd:"" help:"Check experiment and load files; report every fault in them at once."`
+	Faults  faultsCmd  `cmd:"" help:"List the faults that are in force on this machine, by whom and until when."`
+	Abort   abortCmd   `cmd:"" help:"Undo every fault of the sessions that run on this machine."`
+	Recover recoverCmd `cmd:"" help:"Undo what a session that died may have left behind."`
+	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of experiments or load plans, for editors."`
+	Keys    keysCmd    `cmd:"" help:"Print every key of the cockpit."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// exitError carries an exit code that is not the ordinary 2. A nil err has been told already.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }
+
+func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// start runs the command line and returns the exit code. The two hidden commands come first: they are other programs
+// that live in the same file, and want neither flags nor help.
+func start(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		switch args[0] {
+		case shopCommand:
+			return service.Main(context.Background(), args[1:])
+		case keeperCommand:
+			return keeperMain(args[1:], stderr)
+		}
+	}
+	var c cli
+	code := -1
+	parser, err := kong.New(&c, kong.Name("gameday"),
+		kong.Description("A cockpit for game days: watch a system, load it, break it, see why it hurts, take it back.\n\nStart with: gameday demo"),
+		kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Exit(func(n int) { code = n }),
+		kong.BindTo(stdout, (*io.Writer)(nil)),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(stderr, "gameday:", err)
+		return exitCannotRun
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	ctx, err := parser.Parse(args)
+	if code >= 0 { // --help ends here
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "gameday: %v\nSee gameday --help.\n", err)
+		return exitCannotRun
+	}
+	return report(ctx.Run(), stderr)
+}
+
+// report prints an error once and turns it into the exit code.
+func report(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitHeld
+	}
+	code := exitCannotRun
+	var e exitError
+	if errors.As(err, &e) {
+		code = e.code
+	}
+	if err.Error() != "" {
+		fmt.Fprintln(stderr, "gameday:", err)
+	}
+	return code
+}

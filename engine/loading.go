@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gameday/engine/load"
+	"gameday/sources/signal"
+)
+
+// loadRun is one run of the load engine, and how it is stopped.
+type loadRun struct {
+	id   string // of the plan, "" for one that an experiment carries inline
+	run  *load.Run
+	stop func() // ends it and waits
+}
+
+// StartLoad starts one of the session's load plans in place of the one that runs. It returns once it runs.
+func (s *Session) StartLoad(ctx context.Context, id string) error {
+	plan, ok := s.docs.plans[id]
+	if !ok {
+		return fmt.Errorf("there is no load plan %q", id)
+	}
+	if plan.err != nil {
+		return plan.err
+	}
+	if _, err := s.await(ctx); err != nil {
+		return err
+	}
+	return s.replaceLoad(id, plan.plan)
+}
+
+// await waits for the system, so that nothing is fired at something that is not up yet.
+func (s *Session) await(ctx context.Context) (System, error) {
+	select {
+	case <-s.ready:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if err := s.SystemErr(); err != nil {
+		return nil, fmt.Errorf("%s did not start: %w", s.cfg.Name, err)
+	}
+	return s.System(), nil
+}
+
+// replaceLoad stops the load that runs and starts another. An aborted session starts none until it is asked to.
+func (s *Session) replaceLoad(id string, plan *load.Plan) error {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	s.stopLoad()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return errors.New("gameday is being quit")
+	}
+	run, err := load.Start(s.ctx, plan, load.Options{Vars: s.vars(), Seed: s.cfg.Seed, Emit: s.emitLoad})
+	if err != nil {
+		return err
+	}
+	title := plan.Metadata.Title
+	if title == "" {
+		title = plan.Metadata.Name
+	}
+	event := signal.Event{Kind: signal.EventLoad, Title: title, Start: time.Now(), Open: true, Detail: "load started"}
+	event.ID = s.store.Event(event)
+	ended := make(chan struct{})
+	s.work.Go(func() {
+		defer close(ended)
+		run.Wait()
+		event.Open, event.End = false, time.Now()
+		s.store.Event(event)
+	})
+	s.load = &loadRun{id: id, run: run, stop: func() { run.Stop(); <-ended }}
+	return nil
+}
+
+// vars are the values of ${name} in plans and experiments. The caller may hold the lock.
+func (s *Session) vars() map[string]string {
+	if s.system == nil {
+		return nil
+	}
+	return s.system.Vars()
+}
+
+func (s *Session) emitLoad(points []signal.MetricPoint) { s.sink(signal.Batch{Metrics: points}) }
+
+// stopLoad ends the load that runs, if one does, and says so. Its last state stays visible.
+func (s *Session) stopLoad() bool {
+	s.mu.Lock()
+	l := s.load
+	s.mu.Unlock()
+	if l == nil {
+		return false
+	}
+	select {
+	case <-l.run.Done():
+		return false
+	default:
+	}
+	l.stop()
+	return true
+}
+
+// StopLoad ends the load that runs and leaves everything else alone.
+func (s *Session) StopLoad() bool {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	return s.stopLoad()
+}
+
+// startAmbient starts the load that runs while nothing else is asked for. An error is on the timeline: the cockpit is
+// of use without it.
+func (s *Session) startAmbient() {
+	if s.cfg.Ambient == "" {
+		return
+	}
+	if err := s.StartLoad(s.ctx, s.cfg.Ambient); err != nil && s.ctx.Err() == nil {
+		s.Event(signal.Event{Kind: signal.EventLoad, Outcome: signal.Bad, Title: "load did not start", Detail: err.Error()})
+	}
+}

@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"gameday/sources/signal"
+)
+
+// querier is what the panels need of the metric memory.
+type querier interface {
+	Range(ctx context.Context, query string, w signal.Window, step time.Duration) ([]signal.Series, error)
+	Instant(ctx context.Context, query string, at time.Time) ([]signal.Series, error)
+}
+
+// panelTimeout bounds one evaluation of all panels: a cockpit that waits for a chart is worse than one without it.
+const panelTimeout = 3 * time.Second
+
+// panels evaluates the charts. A live cockpit asks ten times a second, while samples come once a second: so the live
+// picture is evaluated in the background once a second and handed out until the next is ready. A paused one is
+// evaluated where it is asked for, and remembered.
+type panels struct {
+	db    querier
+	specs []PanelSpec
+	head  HeadlineSpec
+
+	mu      sync.Mutex
+	live    picture
+	paused  picture
+	running bool
+	work    sync.WaitGroup
+	closed  bool
+}
+
+// picture is the charts of one window.
+type picture struct {
+	window signal.Window
+	step   time.Duration
+	panels []signal.Panel
+	head   signal.Headline
+}
+
+func newPanels(db querier, specs []PanelSpec, head HeadlineSpec) *panels {
+	return &panels{db: db, specs: specs, head: head}
+}
+
+// stepFor is the distance of two points: about 120 of them across the window, on whole seconds, so that the points of
+// two successive pictures are the same and lines do not shimmer.
+func stepFor(length time.Duration) time.Duration {
+	step := (length / 120).Truncate(time.Second)
+	return max(step, time.Second)
+}
+
+// get returns the charts for the view. It is safe for concurrent use.
+func (p *panels) get(ctx context.Context, v signal.View) ([]signal.Panel, signal.Headline) {
+	step := v.Step
+	if step <= 0 {
+		step = stepFor(v.Window.Length())
+	}
+	to := v.Window.To.Truncate(step)
+	w := signal.Window{From: to.Add(-v.Window.Length().Truncate(step)), To: to}
+	p.mu.Lock()
+	kept := &p.live
+	if !v.Live {
+		kept = &p.paused
+	}
+	fresh := kept.step == step && kept.window == w
+	usable := kept.step == step && kept.window.Length() == w.Length()
+	if fresh || v.Live && usable {
+		out := *kept
+		if !fresh {
+			p.refresh(ctx, w, step)
+		}
+		p.mu.Unlock()
+		return out.panels, out.head
+	}
+	if v.Live {
+		// the first picture of this length: hand out empty charts rather than hold up the screen
+		p.refresh(ctx, w, step)
+		p.mu.Unlock()
+		return p.empty(), unknownHeadline
+	}
+	p.mu.Unlock()
+	pic := p.evaluate(ctx, w, step)
+	p.mu.Lock()
+	p.paused = pic
+	p.mu.Unlock()
+	return pic.panels, pic.head
+}
+
+// refresh evaluates the live picture in the background, one at a time. The caller holds the lock.
+func (p *panels) refresh(ctx context.Context, w signal.Window, step time.Duration) {
+	if p.running || p.closed {
+		return
+	}
+	p.running = true
+	p.work.Add(1)
+	go func() {
+		defer p.work.Done()
+		pic := p.evaluate(ctx, w, step)
+		p.mu.Lock()
+		p.live, p.running = pic, false
+		p.mu.Unlock()
+	}()
+}
+
+func (p *panels) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.work.Wait()
+}
+
+func (p *panels) empty() []signal.Panel {
+	out := make([]signal.Panel, len(p.specs))
+	for i, s := range p.specs {
+		out[i] = signal.Panel{Title: s.Title, Query: s.Query, Unit: s.Unit, Bound: s.Bound, Err: "being evaluated"}
+	}
+	return out
+}
+
+func (p *panels) evaluate(ctx context.Context, w signal.Window, step time.Duration) picture {
+	ctx, cancel := context.WithTimeout(ctx, panelTimeout)
+	defer cancel()
+	pic := picture{window: w, step: step, panels: make([]signal.Panel, len(p.specs))}
+	for i, s := range p.specs {
+		panel := signal.Panel{Title: s.Title, Query: s.Query, Unit: s.Unit, Bound: s.Bound}
+		series, err := p.db.Range(ctx, s.Query, w, step)
+		switch {
+		case err != nil:
+			panel.Err = err.Error()
+		case len(series) == 0:
+			panel.Err = "no samples yet for " + s.Query
+		}
+		for j := range series {
+			if name := series[j].Labels.Get(s.Legend); s.Legend != "" && name != "" {
+				series[j].Name = name
+			}
+		}
+		panel.Series = series
+		pic.panels[i] = panel
+	}
+	pic.head = signal.Headline{
+		Rate: p.value(ctx, p.head.Rate, w.To), P95: p.value(ctx, p.head.P95, w.To),
+		ErrorRate: p.value(ctx, p.head.ErrorRate, w.To), Budget: p.value(ctx, p.head.Budget, w.To),
+	}
+	return pic
+}
+
+// unknownHeadline is the header before anything was measured.
+var unknownHeadline = signal.Headline{Rate: -1, P95: -1, ErrorRate: -1, Budget: -1}
+
+// value is the one value of a query, or -1 when there is none: unknown is not zero.
+func (p *panels) value(ctx context.Context, query string, at time.Time) float64 {
+	if query == "" {
+		return -1
+	}
+	series, err := p.db.Instant(ctx, query, at)
+	if err != nil || len(series) != 1 || len(series[0].Samples) == 0 {
+		return -1
+	}
+	v := series[0].Samples[len(series[0].Samples)-1].V
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return -1
+	}
+	return v
+}
