@@ -1,0 +1,113 @@
+package experiment_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"gameday/keymap"
+	"gameday/sources/signal"
+	"gameday/tui/pane"
+	"gameday/tui/pane/experiment"
+	"gameday/tui/widget/panetest"
+	"gameday/tui/widget/sample"
+)
+
+func TestGolden(t *testing.T) {
+	panetest.Golden(t, func(ctx pane.Context) pane.Pane {
+		p := experiment.New()
+		p.View(ctx)
+		panetest.Do(p, ctx, keymap.Down)
+		return p
+	})
+}
+
+func TestGoldenVerdict(t *testing.T) {
+	panetest.Golden(t, func(ctx pane.Context) pane.Pane {
+		e := ctx.Frame.Experiment
+		e.Phase, e.Verdict, e.Reason, e.Elapsed = signal.PhaseDone, signal.VerdictBroken, "p95 was 412 ms while payment was slow, expected < 200ms", e.Total
+		return experiment.New()
+	})
+}
+
+func TestGoldenEmpty(t *testing.T) {
+	panetest.Golden(t, func(ctx pane.Context) pane.Pane {
+		ctx.Frame.Experiment, ctx.Frame.Faults = nil, nil
+		return experiment.New()
+	})
+}
+
+func TestTheRedProbeLeadsToItsTrace(t *testing.T) {
+	f := sample.Frame()
+	ctx := panetest.Context(t, f, 98, 21)
+	p := experiment.New()
+	require.Nil(t, panetest.Do(p, ctx, keymap.NextError))
+	require.Equal(t, pane.OpenTraceMsg{ID: f.Experiment.Probes[1].TraceID}, panetest.Do(p, ctx, keymap.Open))
+	require.Equal(t, pane.FocusMsg{ID: signal.CorrelationID(f.Experiment.Probes[1].TraceID.String())}, panetest.Do(p, ctx, keymap.FocusIt))
+	panetest.Do(p, ctx, keymap.Up)
+	require.Contains(t, panetest.Do(p, ctx, keymap.Open).(pane.StatusMsg).Text, "success rate has no exemplar")
+	require.Equal(t, pane.CopyMsg{Text: "99.87 %"}, panetest.Do(p, ctx, keymap.Copy))
+	require.Contains(t, p.Keys(ctx), keymap.Abort)
+}
+
+// TestEveryStateHasItsWord in the theme without colours.
+func TestEveryStateHasItsWord(t *testing.T) {
+	f := sample.Frame()
+	ctx := panetest.Context(t, f, 120, 40)
+	ctx.Theme = panetest.Theme(t, "mono")
+	p := experiment.New()
+	text := panetest.Text(p, ctx)
+	for _, want := range []string{"✔ success rate", "passed", "✘ p95", "failed", "? orders written", "unknown: no samples in the last 10s", "12:03:40", "4f607182",
+		"before ✔", "during ✘", "after ·", "29/30s", "▲ payment +800ms", "injected 12:03:31", "lease 1s", "412 requests", "undo ready", "■ kill orders-replica-1", "irreversible",
+		"1.2k req/s of 1.2k", "p95  412 ms", "✘ 96 failed", "HTTP 503 81, timeout 15", "3 missed", "▲ orders-replica-1 starting 1 restart", "checkout/retry on", "checkout/breaker off"} {
+		require.Contains(t, text, want)
+	}
+	f.Faults[0].Phase, f.Faults[0].Remedy, f.Faults[0].Err = signal.FaultNeedsHuman, "gameday recover --fault f1", "the proxy does not answer"
+	next := *f
+	ctx.Frame = &next
+	text = panetest.Text(p, ctx)
+	require.Contains(t, text, "! payment +800ms  NEEDS YOU")
+	require.Contains(t, text, "run this yourself: gameday recover --fault f1")
+	require.Contains(t, text, "error: the proxy does not answer")
+}
+
+func TestVerdicts(t *testing.T) {
+	for v, want := range map[signal.Verdict]string{signal.VerdictHeld: "✔ HELD  because", signal.VerdictBroken: "✘ DID NOT HOLD  because", signal.VerdictAborted: "■ ABORTED  because",
+		signal.VerdictRollbackFailed: "! ROLLBACK FAILED  because", signal.VerdictError: "! COULD NOT RUN  because", signal.VerdictInconclusive: "? INCONCLUSIVE  because"} {
+		f := sample.Frame()
+		f.Experiment.Verdict, f.Experiment.Reason, f.Experiment.Phase = v, "because", signal.PhaseDone
+		ctx := panetest.Context(t, f, 80, 20)
+		p := experiment.New()
+		require.Contains(t, panetest.Text(p, ctx), want)
+		require.Contains(t, p.Keys(ctx), keymap.Experiments)
+	}
+}
+
+func TestFaultDetailsAndTheWayDown(t *testing.T) {
+	ctx := panetest.Context(t, sample.Frame(), 80, 12)
+	p := experiment.New()
+	for range 4 {
+		panetest.Do(p, ctx, keymap.Down)
+	}
+	panetest.Do(p, ctx, keymap.Open)
+	text := panetest.Text(p, ctx)
+	for range 60 {
+		panetest.Do(p, ctx, keymap.Down)
+		text += panetest.Text(p, ctx)
+	}
+	require.Contains(t, text, "targets checkout→payment")
+	require.Contains(t, text, "undo: proxy lets traffic pass again")
+	require.Contains(t, text, "checkout/timeout on", "what lies below the last thing can be reached")
+	panetest.Do(p, ctx, keymap.Top)
+	require.Contains(t, strings.Split(panetest.Text(p, ctx), "\n")[0], "Checkout survives")
+}
+
+func TestEmptySaysWhatToDo(t *testing.T) {
+	ctx := panetest.Context(t, &signal.Frame{Now: sample.Now}, 80, 12)
+	p := experiment.New()
+	text := panetest.Text(p, ctx)
+	require.Contains(t, text, "no experiment yet: press e")
+	require.Contains(t, text, "press l to start a plan")
+	require.Equal(t, keymap.Experiments, p.Keys(ctx)[0])
+}
