@@ -305,3 +305,81 @@ func TestCloseRemovesItsOwnDirectoryAndSweepsAbandonedOnes(t *testing.T) {
 	_, err = Open(Config{Dir: filepath.Join(own, "file", "below")})
 	require.Error(t, err)
 }
+
+func TestQueriesReachIntoBlocksAndTheRetentionEnds(t *testing.T) {
+	db := open(t, Config{Retention: time.Minute})
+	ctx := context.Background()
+	t0 := time.Now().Add(-50 * time.Second).Truncate(time.Second)
+	for i := range 50 {
+		at := t0.Add(time.Duration(i) * time.Second)
+		require.NoError(t, db.Append(ctx, []signal.MetricPoint{point("c_total", at, float64(2*i), "service", "a"), point("late", at, 1)}))
+		if i > 5 { // out of order, into the head or into what was compacted
+			require.NoError(t, db.Append(ctx, []signal.MetricPoint{point("late", at.Add(-3500*time.Millisecond), 1)}))
+		}
+		if i%10 == 9 {
+			require.NoError(t, db.tsdb.Compact(ctx))
+		}
+	}
+	require.NotEmpty(t, db.tsdb.Blocks(), "the heap holds the newest samples only")
+	got, err := db.Range(ctx, `rate(c_total[5s])`, signal.Window{From: t0.Add(5 * time.Second), To: t0.Add(49 * time.Second)}, time.Second)
+	require.NoError(t, err)
+	require.Len(t, got, 1)
+	require.Len(t, got[0].Samples, 45)
+	for _, s := range got[0].Samples {
+		require.InDelta(t, 2, s.V, 0.001)
+	}
+	total, err := db.Instant(ctx, `count_over_time(late[1m])`, t0.Add(50*time.Second))
+	require.NoError(t, err)
+	require.Equal(t, 50.0+44, total[0].Samples[0].V)
+	require.Zero(t, db.Stats().Dropped())
+}
+
+func TestClosedSeriesMakeRoom(t *testing.T) {
+	db := open(t, Config{Retention: time.Minute, MaxSeries: 10})
+	ctx := context.Background()
+	t0 := time.Now().Add(-55 * time.Second).Truncate(time.Second)
+	for i := range 10 {
+		require.NoError(t, db.Append(ctx, []signal.MetricPoint{point("old", t0, 1, "i", fmt.Sprint(i))}))
+	}
+	require.NoError(t, db.Append(ctx, []signal.MetricPoint{point("new", t0, 1)}))
+	require.EqualValues(t, 1, db.Stats().Refused)
+	for i := range 40 {
+		require.NoError(t, db.Append(ctx, []signal.MetricPoint{point("old", t0.Add(time.Duration(i+1)*time.Second), 1, "i", "0")}))
+	}
+	require.NoError(t, db.tsdb.Compact(ctx))
+	require.Less(t, db.SeriesCount(), 10, "series without new samples have left the head")
+	require.NoError(t, db.Append(ctx, []signal.MetricPoint{point("new", t0.Add(41*time.Second), 1)}))
+	require.EqualValues(t, 1, db.Stats().Refused)
+}
+
+func BenchmarkRange(b *testing.B) {
+	db, err := Open(Config{})
+	require.NoError(b, err)
+	defer db.Close()
+	ctx, t0 := context.Background(), time.Now().Add(-5*time.Minute).Truncate(time.Second)
+	for i := range 300 {
+		var ps []signal.MetricPoint
+		for s := range 8 {
+			for _, le := range []string{"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "+Inf"} {
+				p := point("latency_bucket", t0.Add(time.Duration(i)*time.Second), float64(i), "service", fmt.Sprint("s", s), "le", le)
+				p.Exemplar = &signal.Exemplar{T: p.T, V: 0.1, TraceID: signal.TraceID{byte(i), byte(s), 1}}
+				ps = append(ps, p)
+			}
+		}
+		require.NoError(b, db.Append(ctx, ps))
+	}
+	w := signal.Window{From: t0, To: t0.Add(5 * time.Minute)}
+	for name, q := range map[string]string{
+		"quantile of 88 buckets": `histogram_quantile(0.95, sum by (le, service) (rate(latency_bucket[10s])))`,
+		"rate of 8":              `sum by (service) (rate(latency_bucket{le="+Inf"}[10s]))`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				got, err := db.Range(ctx, q, w, 3*time.Second)
+				require.NoError(b, err)
+				require.Len(b, got, 8)
+			}
+		})
+	}
+}
