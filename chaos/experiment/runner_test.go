@@ -138,7 +138,7 @@ func TestNothingIsTouchedWhenTheSteadyStateDoesNotHold(t *testing.T) {
 	t.Run("failed", func(t *testing.T) {
 		run(t, slow, func(w *world) { w.base = func(time.Duration) float64 { return 0.3 } }, func(t *testing.T, w *world, res experiment.Result) {
 			verdict(t, res, signal.VerdictError, "the steady state does not hold, so nothing was touched: p95 is 300 ms, expected < 200ms")
-			require.Equal(t, []string{"0s load plan.yaml", "7s load stopped"}, w.log, "with the first reading that counts, it is over")
+			require.Equal(t, []string{"0s load plan.yaml", "8s load stopped"}, w.log, "with the first reading that counts, it is over")
 			require.Equal(t, signal.CheckFailed, res.State.Probes[0].Before)
 			require.Equal(t, signal.CheckPending, res.State.Probes[0].During)
 		})

@@ -40,7 +40,7 @@ type PromQL struct {
 
 // Load measures the load engine.
 type Load struct {
-	Stat string        `yaml:"stat,required" enum:"p50,p90,p95,p99,max,rate,errors,success,count" doc:"p50 to max are times, rate is per second, errors and success are shares"`
+	Stat string        `yaml:"stat,required" enum:"mean,p50,p75,p90,p95,p99,p999,max,rate,errors,success,count,missed" doc:"mean to max are times, rate is per second, errors and success are shares, count and missed are numbers of requests"`
 	Step string        `yaml:"step" doc:"only this step of the scenario"`
 	Over time.Duration `yaml:"over" doc:"how far to look back; 5s when not given"`
 }
@@ -82,6 +82,9 @@ const (
 	DefaultTimeout  = 2 * time.Second
 	DefaultOver     = 5 * time.Second
 )
+
+// loadLag is how much further than asked a statistic of the load may look back: it counts whole seconds only.
+const loadLag = time.Second
 
 // readShort reads a part that is either a map or its main field alone.
 func readShort(part *spec.Document, main *string, whole any) {
@@ -150,8 +153,10 @@ func (c *Config) Check(report func(path, format string, args ...any)) {
 	if !c.Measure.Check(report) {
 		return
 	}
-	if err := c.Expect.Fits(c.what(), c.unit()); err != nil {
-		report("expect", "%s", err)
+	if what := c.what(); what != "" { // else the statistic is missing or unknown, which was said already
+		if err := c.Expect.Fits(what, c.unit()); err != nil {
+			report("expect", "%s", err)
+		}
 	}
 	if c.Expect.op == opConnects && c.TCP == nil {
 		report("expect", "connects is for tcp probes")
@@ -265,7 +270,7 @@ func (m *Measure) unit() Unit {
 		return UnitAny
 	}
 	switch stat {
-	case "p50", "p90", "p95", "p99", "max", "latency":
+	case "mean", "p50", "p75", "p90", "p95", "p99", "p999", "max", "latency":
 		return UnitSeconds
 	case "errors", "success", "errorRate":
 		return UnitShare
@@ -316,7 +321,7 @@ func (c *Config) Window() time.Duration {
 	}
 	switch {
 	case c.Load != nil:
-		return over(c.Load.Over)
+		return over(c.Load.Over) + loadLag
 	case c.Logs != nil:
 		return over(c.Logs.Over)
 	case c.Traces != nil:

@@ -23,8 +23,9 @@ import (
 type Observer interface {
 	// PromQL evaluates an expression that gives one value. exemplar is a request behind it, zero when there is none.
 	PromQL(ctx context.Context, query string, at time.Time) (value float64, ok bool, exemplar signal.TraceID, err error)
-	// LoadStat is a statistic of the load that runs: p50, p90, p95, p99 and max in seconds, rate per second, errors and
-	// success as shares, count. step narrows it to one step of the scenario; "" is all of them.
+	// LoadStat is a statistic of the load that runs: mean, p50, p75, p90, p95, p99, p999 and max in seconds, rate per
+	// second, errors and success as shares, count and missed as numbers. Only whole seconds need to count. step narrows
+	// it to one step of the scenario; "" is all of them.
 	LoadStat(stat, step string, over time.Duration) (value float64, ok bool, exemplar signal.TraceID)
 	// CountLogs counts the records of the last while that match a filter.
 	CountLogs(ctx context.Context, filter string, over time.Duration) (n int, example signal.TraceID, err error)

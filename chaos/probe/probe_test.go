@@ -153,7 +153,7 @@ func TestWindow(t *testing.T) {
 		`{name: a, promql: "rate(x[5s]) + rate(y[ 1m30s ])", expect: "= 1"}`:      90 * time.Second,
 		`{name: a, promql: "max_over_time(x[2d:1m])", expect: "= 1"}`:             48 * time.Hour,
 		`{name: a, promql: "job:recorded", settle: 30s, expect: "= 1"}`:           30 * time.Second,
-		`{name: a, load: {stat: p95}, expect: "< 1s"}`:                            5 * time.Second,
+		`{name: a, load: {stat: p95}, expect: "< 1s"}`:                            6 * time.Second, // whole seconds only
 		`{name: a, logs: {filter: x, over: 7s}, expect: "= 0"}`:                   7 * time.Second,
 		`{name: a, http: "http://h/", expect: "= 200"}`:                           0,
 		`{name: a, traces: {stat: count, over: 2s}, tolerate: 2, expect: "> 0"}`:  2 * time.Second,
@@ -233,7 +233,7 @@ func TestCheckReports(t *testing.T) {
 	for text, want := range map[string]string{
 		`{name: a, expect: "= 1"}`:                                             `p.yaml:1:2: needs one kind of measurement: promql, load, http, tcp, process, logs, traces`,
 		`{name: a, promql: up, tcp: "h:1", expect: "= 1"}`:                     `p.yaml:1:2: has promql and tcp; a probe has one kind of measurement`,
-		`{name: a, load: {stat: p96}, expect: "< 1s"}`:                         `p.yaml:1:24: load.stat: "p96" is not one of p50, p90, p95, p99, max, rate, errors, success, count (did you mean "p90"?)`,
+		`{name: a, load: {stat: p96}, expect: "< 1s"}`:                         `p.yaml:1:24: load.stat: "p96" is not one of mean, p50, p75, p90, p95, p99, p999, max, rate, errors, success, count, missed (did you mean "p90"?)`,
 		`{name: a, load: {stat: p95}, expect: "< 200"}`:                        `p.yaml:1:38: expect: p95 is a time; write its unit, as in "< 200ms"`,
 		`{name: a, load: {stat: p95, ovr: 3s}, expect: "< 1s"}`:                `p.yaml:1:29: load.ovr: unknown field (did you mean "over"?)`,
 		`{name: a, load: {stat: p95, over: 1ms}, expect: "< 1s"}`:              `p.yaml:1:35: load.over: 1ms is outside 1s to 1h`,

@@ -288,7 +288,7 @@ func TestNearest(t *testing.T) {
 	known := []string{"network.latency", "network.partition", "process.kill", "expect", "maxTargets"}
 	for word, want := range map[string]string{
 		"network.latancy": "network.latency", "latency": "network.latency", "exepct": "expect", "max_targets": "maxTargets",
-		"proces.kil": "process.kill", "nonsense": "", "": "", "x": "",
+		"proces.kil": "process.kill", "xepect": "expect", "nonsense": "", "": "", "x": "",
 	} {
 		got, ok := spec.Nearest(word, known)
 		require.Equal(t, want != "", ok, word)
@@ -296,6 +296,14 @@ func TestNearest(t *testing.T) {
 			require.Equal(t, want, got)
 		}
 	}
+}
+
+func TestNearestPrefersTheSameLetters(t *testing.T) {
+	got, ok := spec.Nearest("p59", []string{"p50", "p95", "p99"})
+	require.True(t, ok)
+	require.Equal(t, "p95", got)
+	got, _ = spec.Nearest("fro", []string{"at", "for", "fault"})
+	require.Equal(t, "for", got)
 }
 
 func TestLoad(t *testing.T) {
