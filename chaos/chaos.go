@@ -68,6 +68,8 @@ type Fault interface {
 type Change interface {
 	Describe() Description
 	Undo() json.RawMessage // the undo as data, for the journal; fixed at plan time
+	// Apply takes effect. When its context ends it may be left behind while Revert runs; it must not touch anything after
+	// Revert was called.
 	Apply(ctx context.Context) error
 	Revert(ctx context.Context) error     // idempotent; nil when nothing is left
 	Verify(ctx context.Context) error     // nil: measured, nothing of the fault is left

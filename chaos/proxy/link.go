@@ -78,7 +78,15 @@ func (l *Link) Addr() string { return l.ln.Addr().String() }
 func (l *Link) Upstream() string { return *l.upstream.Load() }
 
 // SetUpstream leads new connections elsewhere. Those that are open stay where they are.
-func (l *Link) SetUpstream(addr string) { l.upstream.Store(&addr) }
+func (l *Link) SetUpstream(addr string) {
+	l.upstream.Store(&addr)
+	l.mu.Lock()
+	h := l.http
+	l.mu.Unlock()
+	if h != nil {
+		h.transport.CloseIdleConnections() // they lead to the old one
+	}
+}
 
 // Stats reads the counters.
 func (l *Link) Stats() Stats {

@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"time"
 
@@ -201,7 +201,9 @@ func settled(ctx context.Context, vs []victim, stopped bool) error {
 type pausing struct {
 	victims []victim
 	undo    json.RawMessage
-	begun   atomic.Bool // a signal may have been sent
+	mu      sync.Mutex
+	begun   bool // a signal may have been sent
+	over    bool // reverted; nothing may be stopped any more
 	count   counter
 }
 
@@ -229,26 +231,47 @@ func (c *pausing) Apply(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		c.begun.Store(true)
-		if err := v.Signal(syscall.SIGSTOP); err != nil {
+		if err := c.stop(v); err != nil {
 			return fmt.Errorf("pause %s: %w", v.Name, err)
 		}
-		c.count.add()
 	}
 	return settled(ctx, c.victims, true)
+}
+
+func (c *pausing) stop(v victim) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return errors.New("it was taken back meanwhile")
+	}
+	c.begun = true
+	if err := v.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	c.count.add()
+	return nil
+}
+
+func (c *pausing) touched() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.begun
 }
 
 // Revert lets the processes go on, if Apply stopped any: it refuses before it touches anything when one is stopped already,
 // and that one is not ours to let go on.
 func (c *pausing) Revert(ctx context.Context) error {
-	if !c.begun.Load() {
+	c.mu.Lock()
+	c.over = true
+	c.mu.Unlock()
+	if !c.touched() {
 		return nil // Apply touched nothing, so whoever is stopped was not stopped by us
 	}
 	return resume(ctx, c.victims)
 }
 
 func (c *pausing) Verify(ctx context.Context) error {
-	if !c.begun.Load() {
+	if !c.touched() {
 		return nil
 	}
 	return settled(ctx, c.victims, false)
