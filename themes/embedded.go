@@ -39,7 +39,7 @@ func must(t *Theme, err error) *Theme {
 
 // dark: blue ink, an apricot frame for the place where the cursor is, and one clear colour per meaning.
 func dark() (*Theme, error) {
-	const header, selected = "#1b2330", "#28354a"
+	const header, selected = "#20252e", "#303a4b" // both come out as a grey where there are only 256 colours
 	t, err := New("dark", true, false, [NumRoles]Style{
 		Text:         {FG: "#d3dae6"},
 		Muted:        {FG: "#98a3b8"},
@@ -72,7 +72,7 @@ func dark() (*Theme, error) {
 
 // light: dark ink on paper, the same meanings.
 func light() (*Theme, error) {
-	const header, selected = "#e9edf4", "#d9e4f5"
+	const header, selected = "#eceff4", "#d9e4f5"
 	t, err := New("light", false, false, [NumRoles]Style{
 		Text:         {FG: "#1f2733"},
 		Muted:        {FG: "#4d5867"},

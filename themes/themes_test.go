@@ -76,6 +76,6 @@ func TestPaintKeepsTheText(t *testing.T) {
 	require.Equal(t, "", th.Paint(OK, ""))
 	require.True(t, strings.HasSuffix(th.Paint(OK, "fine"), "fine\x1b[m"))
 	on := th.PaintOn(Failed, Selected, "bad")
-	require.Contains(t, on, "48;2;40;53;74", "the row's ground")
+	require.Contains(t, on, "48;2;48;58;75", "the row's ground")
 	require.Contains(t, on, "38;2;255;138;138", "the segment's colour")
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"slices"
+	"strings"
 
 	"gameday/keymap"
 	"gameday/sources/signal"
@@ -17,12 +18,12 @@ type zone struct {
 
 // footer is the last row: the keys that work here and now.
 func (m *Model) footer(zones *[]zone) string {
-	items := []item{m.keyItem(7, keymap.NextPane, "")}
+	items := []item{m.keyItem(4, keymap.NextPane, "")}
 	id := m.active()
 	if s := m.slots[id]; s != nil {
 		for i, a := range s.pane.Keys(m.context(id)) {
 			if i < 6 && !plain(a) {
-				items = append(items, m.keyItem(3, a, ""))
+				items = append(items, m.keyItem(3+2*i, a, ""))
 			}
 		}
 	}
@@ -31,7 +32,7 @@ func (m *Model) footer(zones *[]zone) string {
 		if f.Filter() != "" {
 			name = "filter on"
 		}
-		items = append(items, m.keyItem(4, keymap.Filter, name))
+		items = append(items, m.keyItem(5, keymap.Filter, name))
 	}
 	items = append(items, m.keyItem(2, keymap.Experiments, ""), m.keyItem(8, keymap.LoadPlans, ""), m.keyItem(9, keymap.Switches, ""))
 	pause := ""
@@ -49,18 +50,23 @@ func (m *Model) footer(zones *[]zone) string {
 	abort := m.keyItem(0, keymap.Abort, "")
 	if len(abort.segs) > 0 {
 		abort.right = true
-		if activeFaults(m.frame) == 0 && (m.frame.Load == nil || !m.frame.Load.Running) {
+		if !m.danger() {
 			abort.segs[1].Role = themes.Muted
 		} else {
 			abort.segs[0].Role, abort.segs[1].Role = themes.Fault, themes.Fault
 		}
 		items = append(items, abort)
 	}
-	return m.bar(items, 3, func(tag string, x, w int) {
+	return m.bar(items, m.gap(), func(tag string, x, w int) {
 		if zones != nil {
 			*zones = append(*zones, zone{x, w, keymap.Action(tag)})
 		}
 	})
+}
+
+// danger reports whether there is something to abort.
+func (m *Model) danger() bool {
+	return activeFaults(m.frame) > 0 || m.frame.Load != nil && m.frame.Load.Running
 }
 
 // plain reports whether the action is a movement that nobody needs to be told.
@@ -149,17 +155,18 @@ func (m *Model) redProbe() string {
 		if p.Now != signal.CheckFailed {
 			continue
 		}
-		text := p.Name + " " + p.Value + ", expected " + p.Expect
+		text := strings.TrimSpace(p.Name+" "+p.Value) + ", want " + p.Expect
 		if !p.Since.IsZero() {
 			text += ", since " + p.Since.Local().Format("15:04:05")
 		}
-		if p.TraceID.IsZero() {
-			return text
+		switch {
+		case p.TraceID.IsZero():
+		case m.active() == "experiment":
+			text += "; " + m.keys.Key(keymap.Open) + " opens its trace"
+		default:
+			text += "; in experiment " + m.keys.Key(keymap.Open) + " opens its trace"
 		}
-		if m.active() == "experiment" {
-			return text + "; " + m.keys.Key(keymap.Open) + " opens the request behind it"
-		}
-		return text + "; " + m.keys.Key(keymap.NextPane) + " to the experiment, " + m.keys.Key(keymap.Open) + " opens the request behind it"
+		return text
 	}
 	return ""
 }

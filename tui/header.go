@@ -16,13 +16,7 @@ type item struct {
 	tag   string
 }
 
-func (it item) width() int {
-	n := 0
-	for _, s := range it.segs {
-		n += widget.Width(s.Text)
-	}
-	return n
-}
+func (it item) width() int { return widthOf(it.segs) }
 
 func piece(rank int, segs ...widget.Seg) item { return item{segs: segs, rank: rank} }
 
@@ -114,13 +108,21 @@ func (m *Model) header() string {
 	}
 	items = append(items, m.figures()...)
 	if n := activeFaults(f); n > 0 {
-		text := m.bolt() + " " + plural(n, "fault")
+		text := m.bolt() + plural(n, "fault")
 		if m.aborting {
-			text = m.bolt() + " undoing " + fmt.Sprint(n)
+			text = m.bolt() + fmt.Sprint(n) + " undoing"
 		}
 		items = append(items, onRight(1, sg(themes.Fault, text)))
 	}
-	return m.bar(items, 3, nil)
+	return m.bar(items, m.gap(), nil)
+}
+
+// gap is the room between the pieces of header and footer.
+func (m *Model) gap() int {
+	if m.width < 100 {
+		return 2
+	}
+	return 3
 }
 
 func (m *Model) bolt() string {

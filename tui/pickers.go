@@ -7,7 +7,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"gameday/keymap"
 	"gameday/sources/signal"
 	"gameday/themes"
 	"gameday/tui/overlay"
@@ -106,7 +105,7 @@ func (m *Model) openPalette() {
 	for _, b := range m.keys.All() {
 		if b.Palette {
 			role := themes.Key
-			items = append(items, overlay.Item{ID: "do:" + string(b.Action), Kind: "command", Title: b.Long, Hint: m.keys.Key(b.Action), Role: role, Msg: actMsg{b.Action}})
+			items = append(items, overlay.Item{ID: "do:" + string(b.Action), Kind: "command", Title: b.Short, Note: b.Long, Hint: m.keys.Key(b.Action), Role: role, Msg: actMsg{b.Action}})
 		}
 	}
 	items = append(items, choices(m.session.Experiments(), "experiment", false)...)
@@ -215,12 +214,12 @@ func faultFacts(q *overlay.Question, f PlannedFault) {
 	add("", themes.Text, "")
 	when := "at " + widget.Clock(f.At)
 	if f.For > 0 {
-		when += ", for " + widget.Duration(f.For)
+		when += " for " + widget.Duration(f.For)
 	}
-	add("fault", themes.Fault, fmt.Sprintf("%s   %s   %s", f.Title, f.Kind, when))
+	add("fault", themes.Fault, fmt.Sprintf("%s, %s, %s", f.Title, f.Kind, when))
 	hit := strings.Join(f.Targets, ", ")
 	if f.Share != "" {
-		hit += "   (" + f.Share + ")"
+		hit += " (" + f.Share + ")"
 	}
 	add("will hit", themes.Title, hit)
 	for i, s := range f.Actions {

@@ -16,13 +16,12 @@ type tape struct {
 	cells []string
 	roles []themes.Role
 	taken []bool // by a mark or its label: nothing else goes there
-	band  []bool
 	from  time.Time
 	len   time.Duration
 }
 
 func (m *Model) newTape(width int, w signal.Window) *tape {
-	t := &tape{cells: make([]string, width), roles: make([]themes.Role, width), taken: make([]bool, width), band: make([]bool, width),
+	t := &tape{cells: make([]string, width), roles: make([]themes.Role, width), taken: make([]bool, width),
 		from: w.From, len: max(w.Length(), 1)}
 	rule := m.pen().Glyph(widget.Rule)
 	for i := range t.cells {
@@ -50,15 +49,6 @@ func (t *tape) write(x int, text []string, role themes.Role) bool {
 		t.cells[x+i], t.roles[x+i], t.taken[x+i] = c, role, true
 	}
 	return true
-}
-
-// fill draws a band over cells a to z.
-func (t *tape) fill(a, z int, glyph string, role themes.Role) {
-	for i := max(a, 0); i <= min(z, len(t.cells)-1); i++ {
-		if !t.taken[i] {
-			t.cells[i], t.roles[i], t.band[i] = glyph, role, true
-		}
-	}
 }
 
 func (t *tape) row(pen widget.Pen, lead []widget.Seg, width int) string {
@@ -99,16 +89,7 @@ func (m *Model) timeline() []string {
 		second = m.newTape(width, w)
 	}
 	events := m.marks()
-	for _, e := range events {
-		if bandKind(e.Kind) {
-			m.drawBand(first, e, w)
-		}
-	}
-	for _, e := range events {
-		if !bandKind(e.Kind) {
-			m.drawMark(second, e)
-		}
-	}
+	m.drawEvents(first, second, events, w)
 	m.drawCursor(first)
 	if second != first {
 		m.drawCursor(second)
@@ -177,7 +158,40 @@ func importance(e signal.Event) int {
 	return 8
 }
 
-func (m *Model) drawBand(t *tape, e signal.Event, w signal.Window) {
+// drawEvents draws what lasts onto the first tape and what happened at an instant onto the second, which may be the same:
+// bands first, so that marks stand on them, and the names that matter least last.
+func (m *Model) drawEvents(first, second *tape, events []signal.Event, w signal.Window) {
+	for _, kind := range []signal.EventKind{signal.EventLoad, signal.EventFault} {
+		for _, e := range events {
+			if e.Kind == kind {
+				m.drawBand(first, e, w)
+			}
+		}
+	}
+	for _, e := range events {
+		if !bandKind(e.Kind) && importance(e) <= 2 {
+			m.drawMark(second, e)
+		}
+	}
+	for _, e := range events {
+		if e.Kind == signal.EventFault {
+			m.nameBand(first, e, w, themes.Fault)
+		}
+	}
+	for _, e := range events {
+		if !bandKind(e.Kind) && importance(e) > 2 {
+			m.drawMark(second, e)
+		}
+	}
+	for _, e := range events {
+		if e.Kind == signal.EventLoad {
+			m.nameBand(first, e, w, themes.Load)
+		}
+	}
+}
+
+// span is the first and last cell of something that lasts; they may lie outside.
+func (t *tape) span(e signal.Event, w signal.Window) (a, z int) {
 	end := e.End
 	if end.IsZero() {
 		end = e.Start
@@ -185,39 +199,39 @@ func (m *Model) drawBand(t *tape, e signal.Event, w signal.Window) {
 			end = w.To
 		}
 	}
-	a, z := t.x(e.Start), t.x(end)
+	return t.x(e.Start), t.x(end)
+}
+
+func (m *Model) drawBand(t *tape, e signal.Event, w signal.Window) {
+	a, z := t.span(e, w)
+	glyph, role := m.pen().Glyph(widget.BarMedium), themes.Fault
+	if e.Kind == signal.EventLoad {
+		glyph, role = m.either("━", "="), themes.Load
+	}
+	for i := max(a, 0); i <= min(z, len(t.cells)-1); i++ {
+		t.cells[i], t.roles[i] = glyph, role
+	}
+}
+
+// nameBand writes the name of something that lasts: into it, or beside it where it is too short.
+func (m *Model) nameBand(t *tape, e signal.Event, w signal.Window, role themes.Role) {
+	a, z := t.span(e, w)
 	if z < 0 || a >= len(t.cells) {
 		return
 	}
-	pen := m.pen()
-	glyph, role := pen.Glyph(widget.BarMedium), themes.Fault
-	if e.Kind == signal.EventLoad {
-		if e.End.IsZero() && !e.Open {
-			m.drawMark(t, e)
+	a, z = max(a, 0), min(z, len(t.cells)-1)
+	label := letters(m.pen().Fit(oneLine(e.Title), 28))
+	n := len(label)
+	for x := a + 2; x+n <= z-1; x += 2 {
+		if t.write(x, label, role) {
 			return
 		}
-		glyph, role = "━", themes.Load
-		if m.ascii {
-			glyph = "="
-		}
 	}
-	if e.Kind == signal.EventLoad { // under the faults: it never covers a band
-		for i := max(a, 0); i <= min(z, len(t.cells)-1); i++ {
-			if !t.taken[i] && !t.band[i] {
-				t.cells[i], t.roles[i] = glyph, role
-			}
-		}
-	} else {
-		t.fill(a, z, glyph, role)
-	}
-	a, z = max(a, 0), min(z, len(t.cells)-1)
-	label := letters(oneLine(e.Title))
-	if len(label)+2 <= z-a+1 {
-		t.write(a+min(4, (z-a+1-len(label))/2), label, role)
+	if e.Kind != signal.EventFault {
 		return
 	}
-	if e.Kind == signal.EventFault {
-		t.write(z+1, append([]string{" "}, append(label, " ")...), role)
+	if !t.write(z+1, append([]string{" "}, append(label, " ")...), role) {
+		t.write(a-n-2, append([]string{" "}, append(label, " ")...), role)
 	}
 }
 

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"image/color"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -92,7 +93,7 @@ func (m *Model) rows() ([]string, *tea.Cursor) {
 
 // cover puts the overlay over the rows. What lies behind a box is dimmed; header, timeline, status and footer are not.
 func (m *Model) cover(rows []string) ([]string, *tea.Cursor) {
-	box := m.over.Box(overlay.Look{Pen: m.pen(), Keys: m.keys, Width: m.width, Height: m.height})
+	box := m.over.Box(overlay.Look{Pen: m.pen(), Keys: m.keys, Width: m.width, Height: m.height, Danger: m.danger()})
 	area := m.area()
 	x, y := (m.width-box.Width)/2, area.Y+max((area.H-len(box.Rows))/2, 0)
 	if box.Bottom {
@@ -227,6 +228,9 @@ func (m *Model) corner(id string) (segs []widget.Seg, text string) {
 		segs = []widget.Seg{sg(themes.Accent, "zoomed")}
 	} else if pages := m.screen.pages; len(pages) > 1 && m.screen.place.Panes[0].Pane == id {
 		segs = m.tabs(pages)
+		if r, ok := m.screen.place.Find(id); ok && widthOf(segs) > r.W/2 {
+			segs = []widget.Seg{sg(themes.Accent, m.page(pages))}
+		}
 	}
 	for _, s := range segs {
 		text += s.Text
@@ -235,6 +239,24 @@ func (m *Model) corner(id string) (segs []widget.Seg, text string) {
 		}
 	}
 	return segs, text
+}
+
+func widthOf(segs []widget.Seg) int {
+	n := 0
+	for _, s := range segs {
+		n += widget.Width(s.Text)
+	}
+	return n
+}
+
+// page says which page is shown, where their names have no room.
+func (m *Model) page(pages [][]string) string {
+	for i, p := range pages {
+		if slices.Contains(p, m.active()) {
+			return fmt.Sprintf("page %d of %d", i+1, len(pages))
+		}
+	}
+	return fmt.Sprintf("%d pages", len(pages))
 }
 
 // tabs names the pages of a small screen, the one that is shown marked.

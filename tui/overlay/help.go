@@ -101,10 +101,10 @@ func (h *Help) Box(l Look) Box {
 
 // blocks draws one block of rows for each group.
 func (h *Help) blocks(l Look, width int) [][]string {
-	in := l.Keys.In(h.scope)
+	in := folded(l.Keys.In(h.scope))
 	keyWidth := 8
 	for _, b := range in {
-		keyWidth = max(keyWidth, min(widget.Width(keyText(b)), 22))
+		keyWidth = max(keyWidth, min(widget.Width(keyText(b)), 16))
 	}
 	var out [][]string
 	for _, g := range keymap.Groups() {
@@ -135,7 +135,25 @@ func (h *Help) blocks(l Look, width int) [][]string {
 	return out
 }
 
-func keyText(b keymap.Binding) string { return strings.Join(b.Keys, ", ") }
+// keyText names the first two keys: more would push the words aside.
+func keyText(b keymap.Binding) string { return strings.Join(b.Keys[:min(len(b.Keys), 2)], ", ") }
+
+// folded puts the workspaces into one row.
+func folded(in []keymap.Binding) []keymap.Binding {
+	var out []keymap.Binding
+	var names, keys []string
+	for _, b := range in {
+		if !strings.HasPrefix(string(b.Action), "workspace.") || len(b.Keys) == 0 {
+			out = append(out, b)
+			continue
+		}
+		names, keys = append(names, b.Short), append(keys, b.Keys[0])
+	}
+	if len(names) > 0 {
+		out = append(out, keymap.Binding{Group: keymap.Screen, Keys: []string{strings.Join(keys, "")}, Long: "workspaces: " + strings.Join(names, ", ")})
+	}
+	return out
+}
 
 // spread deals blocks out to columns, in order, so that they end at about the same row.
 func spread(blocks [][]string, cols int) [][]string {

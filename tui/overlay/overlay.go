@@ -17,7 +17,8 @@ import (
 type Look struct {
 	Pen           widget.Pen
 	Keys          *keymap.Map
-	Width, Height int // of the screen
+	Width, Height int  // of the screen
+	Danger        bool // something is in force that could be aborted
 }
 
 // Result is the answer to a key.

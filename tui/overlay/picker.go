@@ -2,6 +2,7 @@ package overlay
 
 import (
 	"slices"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/sahilm/fuzzy"
@@ -15,6 +16,7 @@ import (
 type Item struct {
 	ID     string
 	Title  string
+	Note   string // a sentence after the title, muted; searched for whole words only
 	Kind   string // a word in the left column; "" for none
 	Hint   string // on the right: a key, a state
 	Role   themes.Role
@@ -78,10 +80,24 @@ func (p *Picker) search() {
 		return
 	}
 	p.shown = fuzzy.FindFrom(p.input.Value(), titles(p.items))
+	p.searchNotes()
 	if p.Extra != nil {
 		for _, it := range p.Extra(p.input.Value()) {
 			p.shown = append(p.shown, fuzzy.Match{Index: len(p.items)})
 			p.items = append(p.items[:len(p.items):len(p.items)], it)
+		}
+	}
+}
+
+// searchNotes adds the items whose note has the query in it, after those whose title matches.
+func (p *Picker) searchNotes() {
+	q := strings.ToLower(strings.TrimSpace(p.input.Value()))
+	if len(q) < 2 {
+		return
+	}
+	for i, it := range p.items {
+		if strings.Contains(strings.ToLower(it.Note), q) && !slices.ContainsFunc(p.shown, func(m fuzzy.Match) bool { return m.Index == i }) {
+			p.shown = append(p.shown, fuzzy.Match{Index: i})
 		}
 	}
 }
@@ -301,6 +317,9 @@ func (p *Picker) row(l Look, i, width int) string {
 	hintWidth := widget.Width(it.Hint)
 	room := width - length(segs) - hintWidth - 2
 	segs = append(segs, highlight(l.Pen.Fit(it.Title, room), m.MatchedIndexes)...)
+	if rest := room - widget.Width(it.Title) - 2; it.Note != "" && rest > 8 {
+		segs = append(segs, seg(themes.Muted, "  "+l.Pen.Fit(it.Note, rest)))
+	}
 	segs = append(segs, seg(themes.Text, repeat(" ", width-length(segs)-hintWidth)), seg(it.Role, it.Hint))
 	return l.Pen.Line(i == p.sel, width, segs...)
 }

@@ -80,7 +80,12 @@ func (p *Prompt) Update(msg tea.Msg) Result {
 
 // Box implements Overlay.
 func (p *Prompt) Box(l Look) Box {
-	row, cur := p.input.Row(l.Pen, seg(themes.Accent, " "+p.Label+" "), l.Width)
+	abort := []widget.Seg(nil)
+	if k := l.Keys.Key(keymap.Abort); l.Danger && k != "" { // the footer that says so is covered
+		abort = []widget.Seg{seg(themes.Fault, "  "+k+" ABORT ")}
+	}
+	row, cur := p.input.Row(l.Pen, seg(themes.Accent, " "+p.Label+" "), l.Width-length(abort))
+	row += l.Pen.Row(length(abort), abort...)
 	second := l.Pen.Row(l.Width, append([]widget.Seg{seg(themes.Muted, " "+p.Help+"   ")},
 		hints(hint(l, keymap.Open, "apply"), hint(l, keymap.Leave, "leave"))...)...)
 	if p.err != nil {
