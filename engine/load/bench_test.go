@@ -1,3 +1,5 @@
+//go:build unix
+
 package load
 
 import (
@@ -5,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -160,9 +161,6 @@ func median(v []float64) float64 {
 	return s[len(s)/2]
 }
 
-// targetEnv makes this test binary the target: its CPU time must not count as the generator's.
-const targetEnv = "GAMEDAY_BENCH_TARGET"
-
 // startTarget starts the target as a process of its own and ends it with the benchmark.
 func startTarget(b *testing.B) string {
 	cmd := exec.Command(os.Args[0])
@@ -188,37 +186,4 @@ func startTarget(b *testing.B) string {
 		b.Fatal(err)
 	}
 	return "http://" + strings.TrimSpace(string(line[:n]))
-}
-
-// serveTarget answers every read with a small page until standard input ends.
-func serveTarget() {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
-	}()
-	fmt.Println(l.Addr())
-	page := []byte("HTTP/1.1 200 OK\r\nDate: Sun, 22 Nov 2026 10:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok")
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			os.Exit(1)
-		}
-		go func() {
-			defer c.Close()
-			b := make([]byte, 4096)
-			for {
-				if _, err := c.Read(b); err != nil {
-					return
-				}
-				if _, err := c.Write(page); err != nil {
-					return
-				}
-			}
-		}()
-	}
 }

@@ -75,6 +75,26 @@ type group struct {
 	weights   picker
 }
 
+// perIteration is how many requests an iteration makes on average.
+func (g *group) perIteration() float64 {
+	sum, before, all := 0.0, 0.0, 1.0
+	if n := len(g.weights); n > 0 {
+		all = g.weights[n-1]
+	}
+	for i, sc := range g.scenarios {
+		weight := all
+		if len(g.weights) > 0 {
+			weight, before = g.weights[i]-before, g.weights[i]
+		}
+		if len(sc.mix) > 0 {
+			sum += weight
+		} else {
+			sum += weight * float64(len(sc.steps))
+		}
+	}
+	return sum / all
+}
+
 // compiled is a plan with its variables filled and its requests prepared.
 type compiled struct {
 	protocol protocol.Protocol

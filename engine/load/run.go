@@ -135,6 +135,11 @@ func (r *Run) main() {
 		}
 	})
 	defer release()
+	if r.total > 0 {
+		// Requests and a backlog that are under way at the end of the plan are seen through; a user's long pauses are not.
+		overdue := time.AfterFunc(r.total+2*r.longest, r.stop)
+		defer overdue.Stop()
+	}
 	var groups sync.WaitGroup
 	for _, g := range r.plan.groups {
 		groups.Go(func() {

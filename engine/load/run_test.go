@@ -187,6 +187,16 @@ scenarios: [{name: s, steps: [{path: /, timeout: 3s}]}]
 	})
 }
 
+func TestAnEndedPlanDoesNotWaitForPauses(t *testing.T) {
+	for _, model := range []string{"{kind: constant-rate, rate: 10}", "{kind: constant-users, users: 5}"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := start(t, plan(t, "duration: 5s\ntimeout: 3s\nexecutor: "+model+"\nscenarios: [{name: s, thinkTime: 24h, steps: [{path: /}, {path: /b}]}]\n"),
+				constant(time.Millisecond))
+			require.LessOrEqual(t, r.Wait().Elapsed, 12*time.Second)
+		})
+	}
+}
+
 func TestStepsInOrderAndMixByWeight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order [3]atomic.Int64
@@ -211,6 +221,8 @@ scenarios:
   - {name: ordered, weight: 1, steps: [{path: /1}, {path: /2, thinkTime: 5s}]}
   - {name: mixed, weight: 3, mix: [{path: /often, weight: 9}, {path: /rare}]}
 `), f)
+		time.Sleep(2 * time.Second)
+		require.InDelta(t, 125, r.State().Target, 1e-9, "requests, not iterations: one of four makes two")
 		res := r.Wait()
 		require.Zero(t, res.Total.Failed)
 		require.Equal(t, order[0].Load(), order[1].Load())

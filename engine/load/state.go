@@ -27,11 +27,11 @@ func (r *Run) State() signal.LoadState {
 	return s
 }
 
-// targetRate is the sum of what the open executors intend.
+// targetRate is the sum of what the open executors intend, in requests per second.
 func (r *Run) targetRate(at time.Duration) (rate float64) {
 	for _, g := range r.plan.groups {
 		if g.executor.Kind.Open() {
-			rate += g.profile.level(at)
+			rate += g.profile.level(at) * g.perIteration()
 		}
 	}
 	return rate
