@@ -256,7 +256,7 @@ func TestAgainstModel(t *testing.T) {
 		require.NoError(t, err)
 		s.budget = 0
 		m := &model{traces: map[signal.TraceID]*modelTrace{}}
-		for n := range 6000 {
+		for n := range 4000 {
 			log, span := randomLog(r, n), randomSpan(r, n)
 			before := s.Stats()
 			s.Add(signal.Batch{Logs: []signal.Record{log}, Spans: []signal.Span{span}})
@@ -264,7 +264,7 @@ func TestAgainstModel(t *testing.T) {
 			log.Seq = uint64(n + 1)
 			m.logs = append(m.logs, log)[after.Logs.Evicted-before.Logs.Evicted:]
 			m.addSpan(span, int(after.Spans.Evicted-before.Spans.Evicted))
-			if n%600 == 599 {
+			if n%500 == 499 {
 				compareAll(t, r, s, m, n)
 			}
 		}

@@ -122,8 +122,8 @@ func TestFilterGoesOnWhereTheLastFrameStopped(t *testing.T) {
 func TestFilterRunsAreBounded(t *testing.T) {
 	s := newStore(t, Config{MaxLogBytes: minBytes})
 	p := newProducer(3)
-	for i := range 200 {
-		s.Add(p.batch(100, 100, at(i*100)))
+	for i := range 60 {
+		s.Add(p.batch(300, 300, at(i*100)))
 		for k := range 20 {
 			s.Frame(signal.View{Logs: signal.LogFilter{Text: fmt.Sprintf("w%d", k)}, Traces: signal.TraceFilter{Text: fmt.Sprintf("w%d", k)},
 				Window: signal.Window{From: at(0), To: at(1e6)}})
@@ -339,7 +339,7 @@ func TestBytesAreHonest(t *testing.T) {
 	for _, name := range sortedKeys(shapes) {
 		t.Run(name, func(t *testing.T) {
 			before := liveHeap()
-			s := newStore(t, Config{MaxLogBytes: 12 << 20, MaxSpanBytes: 12 << 20, CorrelationFields: []string{"request_id"}})
+			s := newStore(t, Config{MaxLogBytes: 6 << 20, MaxSpanBytes: 6 << 20, CorrelationFields: []string{"request_id"}})
 			for st := s.Stats(); st.Logs.Evicted+st.Spans.Evicted < 5000; st = s.Stats() { // full, and going round
 				for range 100 {
 					s.Add(shapes[name]())
@@ -357,7 +357,7 @@ func TestBytesAreHonest(t *testing.T) {
 
 func TestMemoryStaysBoundedWhenTracesNeverEnd(t *testing.T) {
 	s := newStore(t, Config{MaxSpanBytes: 1 << 20})
-	for i := range 50_000 { // one trace that always gets another span and a new name, and many that come and go
+	for i := range 12_000 { // one trace that always gets another span and a new name, and many that come and go
 		name := fmt.Sprintf("operation-%d", i)
 		s.Add(signal.Batch{Spans: []signal.Span{
 			{TraceID: traceOf(0), SpanID: spanOf(i), ParentID: spanOf(1), Service: name, Name: name, Start: at(-i)},

@@ -12,7 +12,7 @@ import (
 const (
 	blockTraces  = 512
 	maxServices  = 8    // of one trace, that a filter can find
-	maxBlockSyms = 4096 // words of one block; what comes after is shown as manyWords
+	maxBlockSyms = 2048 // words of one block; what comes after is shown as manyWords
 	manyWords    = "…"
 )
 
