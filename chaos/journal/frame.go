@@ -123,9 +123,17 @@ func salvage(path string, data []byte) *Contents {
 			break
 		}
 		i += j
-		p, ok := payload(data[i:])
+		n, ok := header(data[i:])
 		if !ok {
 			i++
+			continue
+		}
+		p, ok := payload(data[i:])
+		if !ok { // the header is right, so what follows it belongs to the damaged record, unless the file was cut there
+			i += headerSize
+			if i+n <= len(data) {
+				i += n
+			}
 			continue
 		}
 		var r Record
