@@ -19,7 +19,7 @@ type Config struct {
 	Interval time.Duration `yaml:"interval" doc:"time between two readings; 1s when not given"`
 	Timeout  time.Duration `yaml:"timeout" doc:"the longest that one reading may take; 2s when not given"`
 	Tolerate Tolerance     `yaml:"tolerate" doc:"bad readings that do not count yet: a number of them in a row (2), or how long they may last (3s)"`
-	Settle   time.Duration `yaml:"settle" doc:"how far a reading looks back, where it cannot be seen from the probe; the after phase waits for it"`
+	Settle   time.Duration `yaml:"settle" doc:"how far a reading looks back, where the probe itself does not show it (a recorded PromQL series); a reading counts for a phase when all of that lies in it"`
 }
 
 // Measure is what is measured: exactly one of its fields is set.

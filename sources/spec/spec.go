@@ -18,6 +18,7 @@ import (
 // The bounds of one document. They are far above what a person writes and far below what would hurt.
 const (
 	maxBytes  = 4 << 20 // of YAML text
+	maxMarks  = 200_000 // line ends, commas, colons and brackets, which make tokens
 	maxTokens = 50_000  // of the lexer: the parser underneath is quadratic in them
 	maxNodes  = 100_000 // after aliases are unfolded
 	maxDepth  = 64      // maps and lists within each other

@@ -30,6 +30,9 @@ func parseTree(data []byte) (root *node, faults []fault) {
 	if f, bad := badText(data); bad {
 		return nil, []fault{f}
 	}
+	if f, bad := tooMany(data); bad {
+		return nil, []fault{f}
+	}
 	file, f := parseYAML(string(data))
 	if f != nil {
 		return nil, []fault{*f}
@@ -61,6 +64,24 @@ func badText(data []byte) (fault, bool) {
 		}
 		i += n
 		col++
+	}
+	return fault{}, false
+}
+
+// tooMany refuses text that would make the lexer, which cannot be stopped half-way, fill the memory with tokens.
+func tooMany(data []byte) (fault, bool) {
+	line, marks := 1, 0
+	for _, c := range data {
+		switch c {
+		case '[', ']', '{', '}', ',', ':', '\n':
+			marks++
+		}
+		if c == '\n' {
+			line++
+		}
+		if marks > maxMarks {
+			return fault{position{line, 1}, "", fmt.Sprintf("the document has more than %d lines, commas, colons and brackets", maxMarks)}, true
+		}
 	}
 	return fault{}, false
 }

@@ -1,0 +1,123 @@
+package experiment_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gameday/chaos/experiment"
+	"gameday/chaos/probe"
+)
+
+var update = flag.Bool("update", false, "write the generated part of docs/experiments.md")
+
+// TestDocs keeps the reference in step with the structs.
+func TestDocs(t *testing.T) {
+	const file, from, to = "../../docs/experiments.md", "<!-- fields -->\n", "<!-- end of fields -->"
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	head, rest, ok := strings.Cut(string(data), from)
+	require.True(t, ok)
+	_, tail, ok := strings.Cut(rest, to)
+	require.True(t, ok)
+	want := head + from + tables() + to + tail
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(want), 0o644))
+		return
+	}
+	require.Equal(t, want, string(data), "run go test ./chaos/experiment -run TestDocs -update")
+
+	_, example, ok := strings.Cut(head, "```yaml\n")
+	require.True(t, ok)
+	example, _, _ = strings.Cut(example, "```")
+	_, err = experiment.Parse("docs", []byte(example), experiment.ParseConfig{Faults: realCatalog()})
+	require.NoError(t, err, "the example in the docs is right")
+}
+
+func tables() string {
+	var b strings.Builder
+	for _, s := range []struct {
+		title string
+		v     any
+	}{
+		{"The document", experiment.Experiment{}}, {"metadata", experiment.Metadata{}}, {"steadyState.probes[]", probe.Config{}},
+		{"load (of a probe)", probe.Load{}}, {"http", probe.HTTP{}}, {"tcp", probe.TCP{}}, {"promql", probe.PromQL{}}, {"process", probe.Process{}},
+		{"logs", probe.Logs{}}, {"traces", probe.Traces{}},
+		{"method[]", experiment.Step{}}, {"method[].target", experiment.Target{}}, {"blastRadius", experiment.BlastRadius{}},
+		{"abort[]", experiment.AbortCondition{}}, {"durations", experiment.Durations{}},
+	} {
+		fmt.Fprintf(&b, "\n### %s\n\n| field | type | meaning |\n| --- | --- | --- |\n", s.title)
+		rows(&b, reflect.TypeOf(s.v))
+	}
+	b.WriteString("\nhttp, tcp, promql and process may be written as their first field alone: `http: http://host/healthz`.\n")
+	b.WriteString("\n### Faults\n\n| fault | hits | argument | meaning |\n| --- | --- | --- | --- |\n")
+	for _, f := range realCatalog() {
+		fmt.Fprintf(&b, "| %s | %s | | %s |\n", f.Kind(), f.Hits(), f.Help())
+		for _, p := range f.Params() {
+			typ := p.Type
+			if len(p.OneOf) > 0 {
+				typ = strings.Join(p.OneOf, ", ")
+			}
+			if p.Required {
+				typ += ", required"
+			} else if p.Default != nil {
+				typ += fmt.Sprintf(", default %v", p.Default)
+			}
+			fmt.Fprintf(&b, "| | | %s | %s (%s) |\n", p.Name, p.Help, typ)
+		}
+	}
+	return b.String()
+}
+
+func rows(b *strings.Builder, t reflect.Type) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, ok := f.Tag.Lookup("yaml")
+		if !ok {
+			continue
+		}
+		name, option, _ := strings.Cut(tag, ",")
+		if option == "inline" {
+			rows(b, f.Type)
+			continue
+		}
+		typ := typeName(f.Type)
+		if e := f.Tag.Get("enum"); e != "" {
+			typ = strings.ReplaceAll(e, ",", ", ")
+		}
+		if option == "required" {
+			typ += ", required"
+		}
+		fmt.Fprintf(b, "| %s | %s | %s |\n", name, typ, strings.ReplaceAll(f.Tag.Get("doc"), "|", `\|`))
+	}
+}
+
+func typeName(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "duration"
+	case reflect.TypeFor[probe.Expect]():
+		return "expectation"
+	case reflect.TypeFor[probe.Tolerance]():
+		return "number or duration"
+	case reflect.TypeFor[experiment.Percent]():
+		return "share"
+	case reflect.TypeFor[*experiment.LoadRef]():
+		return "file or load plan"
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		return "list"
+	case reflect.Map, reflect.Struct, reflect.Pointer:
+		return "map"
+	case reflect.Int:
+		return "number"
+	}
+	return "text"
+}
