@@ -237,9 +237,9 @@ func (c *Chart) body(p Pen, d ChartData, width, height int) []string {
 	c.plot.reset(width, height)
 	c.lines(p, d, f)
 	c.axes(p, d, f, ticks, labels, axis)
-	c.bands(p, d, f)
-	c.mark(p, d, f)
 	c.exemplars(p, d, f)
+	c.mark(p, d, f)
+	c.bands(p, d, f)
 	rows := c.plot.rows(p, p.Shade(themes.Fault))
 	if axis && d.Note != "" {
 		rows[height-1] = p.Row(width, Seg{themes.Text, "  "}, Seg{themes.Focus, d.Note})

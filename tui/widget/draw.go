@@ -150,13 +150,14 @@ func (c *Chart) axes(p Pen, d ChartData, f frame, ticks []float64, labels int, t
 	}
 }
 
-// bands shade the time a fault was active, with its label on top; the newest band's label comes first.
+// bands shade the time a fault was active, with a label; the newest band's label chooses its place first.
 func (c *Chart) bands(p Pen, d ChartData, f frame) {
 	end := f.from.Add(f.length)
-	lanes := make([]int, max(1, f.h/4)) // the leftmost cell that is taken, per row of labels
-	for i := range lanes {
-		lanes[i] = f.w
+	type extent struct {
+		label string
+		a, z  int
 	}
+	var drawn []extent
 	for i := len(d.Bands) - 1; i >= 0; i-- {
 		b := d.Bands[i]
 		from, to := b.From, b.To
@@ -171,8 +172,12 @@ func (c *Chart) bands(p Pen, d ChartData, f frame) {
 		if !okA || !okZ || to.Before(from) {
 			continue
 		}
-		c.band(p, f, a/2, min(z/2, f.w-1))
-		c.bandLabel(p, b.Label, f, a/2, min(z/2, f.w-1), lanes)
+		e := extent{b.Label, a / 2, min(z/2, f.w-1)}
+		c.band(p, f, e.a, e.z)
+		drawn = append(drawn, e)
+	}
+	for _, e := range drawn {
+		c.bandLabel(p, e.label, f, e.a, e.z)
 	}
 }
 
@@ -195,26 +200,43 @@ func (c *Chart) band(p Pen, f frame, a, z int) {
 	}
 }
 
-// bandLabel writes a band's label on top of it, in the first row where nothing of the label to the right is in the way.
-// A label that has no room is left out: the timeline names the fault too.
-func (c *Chart) bandLabel(p Pen, label string, f frame, a, z int, lanes []int) {
-	width := max(z-a+1, min(Width(label)+2, f.w)) // a short band's label sticks out to the side that has room
-	a = clampInt(a, 0, f.w-width)
-	for y, taken := range lanes {
-		room := min(width, taken-a)
-		if room < min(width, 8) {
-			continue
+// bandLabel writes a band's label where it hides least: in the highest row that no line, limit, exemplar or other label
+// crosses there. A short band's label sticks out to the side that has room. When every row is full it is left out: the
+// timeline names the fault too.
+func (c *Chart) bandLabel(p Pen, label string, f frame, a, z int) {
+	left := clampInt(a, 0, max(f.w-Width(label)-2, 0)) + 1
+	text := p.Fit(label, min(f.w-left, max(Width(label), z-a-1)))
+	row, least := -1, Width(text)/3+1
+	for y := range f.h {
+		n := 0
+		for x := range Width(text) {
+			n += c.weight(f.x0+left+x, y)
 		}
-		text := p.Fit(label, room-2)
-		c.plot.put(f.x0+a+1, y, themes.Fault, text)
-		lanes[y] = a
-		if p.Shade(themes.Fault) != "" {
-			for x := a + 1; x <= min(a+Width(text), z); x++ {
-				c.plot.shade(f.x0+x, y)
-			}
+		if n < least {
+			row, least = y, n
 		}
+	}
+	if row < 0 {
 		return
 	}
+	c.plot.put(f.x0+left, row, themes.Fault, text)
+	if p.Shade(themes.Fault) == "" {
+		return
+	}
+	for x := max(left, a); x <= min(left+Width(text)-1, z); x++ {
+		c.plot.shade(f.x0+x, row)
+	}
+}
+
+// weight says how bad it would be for a label to hide a cell: nothing, a piece of a line, an exemplar.
+func (c *Chart) weight(x, y int) int {
+	switch c.plot.cv.Cell(canvas.Point{X: x, Y: y}).Rune {
+	case 0, ' ', '╎', '░', '-', '┄', '│', '|':
+		return 0
+	case '◇', '◆', 'o', '@':
+		return 100
+	}
+	return 1
 }
 
 // mark draws the vertical line of the instant under the cursor.
@@ -227,8 +249,7 @@ func (c *Chart) mark(p Pen, d ChartData, f frame) {
 		return
 	}
 	for y := range f.h {
-		cell := c.plot.cv.Cell(canvas.Point{X: f.x0 + x/2, Y: y}).Rune
-		if cell == 0 || cell == []rune(p.Glyph(BarLight))[0] {
+		if c.plot.free(f.x0+x/2, y) {
 			c.plot.put(f.x0+x/2, y, themes.Focus, p.Glyph(Wall))
 		}
 	}

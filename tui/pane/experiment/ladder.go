@@ -39,7 +39,7 @@ func (p *Pane) lines(pen widget.Pen, ctx pane.Context) []line {
 		out = append(out, method(pen, e, width)...)
 	} else {
 		out = append(out, line{segs: []widget.Seg{seg(themes.Text, "no experiment yet: press "), seg(themes.Key, "e"), seg(themes.Text, " to pick one")}},
-			line{segs: []widget.Seg{seg(themes.Muted, "it says what it will hit before it hits anything, and ctrl+x takes everything back")}})
+			line{segs: []widget.Seg{seg(themes.Muted, "first you read what it will hit; ctrl+x takes it back")}})
 	}
 	out = append(out, p.faults(pen, f, width)...)
 	out = append(out, loadLines(pen, f, width)...)

@@ -62,6 +62,9 @@ func (p *Pane) Title(ctx pane.Context) string {
 	case len(shown) > p.screen(ctx, len(shown)):
 		n := p.screen(ctx, len(shown))
 		first := p.index(shown) / n * n
+		if n == 1 {
+			return t + fmt.Sprintf(" %d of %d", first+1, len(shown))
+		}
 		t += fmt.Sprintf(" %d-%d of %d", first+1, min(first+n, len(shown)), len(shown))
 	}
 	return t
@@ -257,7 +260,7 @@ func (p *Pane) chart(pen widget.Pen, ctx pane.Context, panel signal.Panel, selec
 	return c.Rows(pen, d, w, h)
 }
 
-// Bands are the frame's faults as charts show them.
+// Bands are the frame's faults as charts show them, by start.
 func Bands(f *signal.Frame) []widget.Band {
 	var out []widget.Band
 	for _, e := range f.Events {
@@ -273,6 +276,7 @@ func Bands(f *signal.Frame) []widget.Band {
 		}
 		out = append(out, b)
 	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].From.Before(out[j].From) })
 	return out
 }
 

@@ -100,7 +100,7 @@ func TestFaultsAreBands(t *testing.T) {
 	f := sample.Frame()
 	bands := metrics.Bands(f)
 	require.Len(t, bands, 2, "probe events are not faults")
-	require.Equal(t, f.Window.To, bands[0].To, "one that goes on reaches to the end")
+	require.Equal(t, f.Window.To, bands[1].To, "one that goes on reaches to the end")
 }
 
 // TestClicksFindWhatIsDrawn: wherever the mouse clicks, the pane goes on; twice on an exemplar opens its trace.
@@ -108,8 +108,9 @@ func TestClicksFindWhatIsDrawn(t *testing.T) {
 	ctx := panetest.Context(t, sample.Frame(), 98, 21)
 	p := metrics.New()
 	opened := 0
-	for y := range p.View(ctx) {
-		for x := range ctx.Width {
+	p.View(ctx)
+	for y := range 11 { // the first chart
+		for x := range ctx.Width / 2 {
 			cmd := p.Update(ctx, pane.ClickMsg{X: x, Y: y, Double: true})
 			if cmd != nil {
 				if _, ok := cmd().(pane.OpenTraceMsg); ok {

@@ -119,12 +119,12 @@ func (p *Pane) drawList(ctx pane.Context) []string {
 }
 
 func listTable(width int) widget.Table {
-	bar := min(max(width/6, 4), 20)
+	bar := min(max(width/8, 4), 20)
 	return widget.NewTable(width,
 		widget.Column{Title: "time", Width: 8, Drop: 3},
 		widget.Column{Title: "duration", Width: 8, Right: true},
 		widget.Column{Title: "", Width: bar, Drop: 4},
-		widget.Column{Title: "service", Width: min(max(width/6, 8), 16), Drop: 5},
+		widget.Column{Title: "service", Width: min(max(width/8, 8), 16), Drop: 5},
 		widget.Column{Title: "operation", Min: 10},
 		widget.Column{Title: "spans", Width: 5, Right: true, Drop: 7},
 		widget.Column{Title: "errors", Width: 8, Drop: 2},
