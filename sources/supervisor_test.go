@@ -36,38 +36,46 @@ func supervise(cfg Config) (s *Supervisor, stop func() error) {
 
 func TestBackoffGrowsIsBoundedAndStartsAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var starts []time.Time
 		lasts := time.Duration(0)
 		_, stop := supervise(Config{MinBackoff: 100 * time.Millisecond, MaxBackoff: 5 * time.Second, Settle: time.Minute,
 			Driver: driverFunc(func(ctx context.Context, _ func(signal.Batch)) error {
+				mu.Lock()
 				starts = append(starts, time.Now())
+				wait := lasts
+				mu.Unlock()
 				select {
-				case <-time.After(lasts):
+				case <-time.After(wait):
 				case <-ctx.Done():
 					return nil
 				}
 				return errors.New("no")
 			})})
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
+		// during lets the driver's runs last for d each, and tells when they began within the next so many minutes.
+		during := func(minutes int, d time.Duration) []time.Time {
+			mu.Lock()
+			starts, lasts = nil, d
+			mu.Unlock()
+			time.Sleep(time.Duration(minutes) * time.Minute)
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			return starts
+		}
+		tries := during(2, 0)
+		require.Greater(t, len(tries), 20)
 		lo, hi := 100*time.Millisecond, 200*time.Millisecond
-		for i := 1; i < len(starts); i++ {
-			gap := starts[i].Sub(starts[i-1])
+		for i := 1; i < len(tries); i++ {
+			gap := tries[i].Sub(tries[i-1])
 			require.GreaterOrEqual(t, gap, min(lo, 2500*time.Millisecond), "try %d", i)
 			require.LessOrEqual(t, gap, min(hi, 5*time.Second), "try %d", i)
 			lo, hi = min(2*lo, 5*time.Second), min(2*hi, 5*time.Second)
 		}
-		tries := len(starts)
-		require.Greater(t, tries, 20)
-		lasts = 2 * time.Minute // long enough to count as having worked
-		time.Sleep(3 * time.Minute)
-		synctest.Wait()
-		lasts = 0
-		starts = nil
-		time.Sleep(3 * time.Minute)
-		synctest.Wait()
-		require.Greater(t, len(starts), 3)
-		require.Less(t, starts[1].Sub(starts[0]), time.Second, "after a run that worked the wait is short again")
+		during(3, 2*time.Minute) // long enough to count as having worked
+		tries = during(3, 0)
+		require.Greater(t, len(tries), 3)
+		require.Less(t, tries[1].Sub(tries[0]), time.Second, "after a run that worked the wait is short again")
 		require.NoError(t, stop())
 	})
 }

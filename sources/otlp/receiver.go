@@ -165,7 +165,10 @@ func (r *Receiver) listen() error {
 			}
 			return listenError(*p.addr, p.flag, err)
 		}
-		*p.addr = l.Addr().String()
+		// Written in New only: later on it is the same, and others read it.
+		if real := l.Addr().String(); real != *p.addr {
+			*p.addr = real
+		}
 		*p.l = netutil.LimitListener(l, maxConns)
 	}
 	return nil

@@ -37,7 +37,7 @@ func scrape10k(b *testing.B, retention time.Duration) {
 		defer srv.Close()
 		list = append(list, Target{Job: "bench", Instance: host(srv), Labels: map[string]string{"service": fmt.Sprint("s", i)}})
 	}
-	db, err := metrics.Open(metrics.Config{Retention: retention})
+	db, err := metrics.Open(metrics.Config{Retention: retention, Timeout: time.Minute})
 	if err != nil {
 		b.Fatal(err)
 	}
