@@ -53,9 +53,9 @@ func (s *fakeSession) Frame(v signal.View) *signal.Frame {
 	s.busy++
 	s.most = max(s.most, s.busy)
 	s.views = append(s.views, v)
-	f := s.frame
+	f, slow := s.frame, s.slow
 	s.mu.Unlock()
-	time.Sleep(s.slow)
+	time.Sleep(slow)
 	s.mu.Lock()
 	s.busy--
 	s.mu.Unlock()

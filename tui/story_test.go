@@ -165,11 +165,15 @@ func TestOneFrameAtATimeAndTenASecond(t *testing.T) {
 		b.wait(2 * time.Second)
 		require.LessOrEqual(t, len(s.asked()), 22)
 		require.GreaterOrEqual(t, len(s.asked()), 15)
+		s.mu.Lock()
 		s.slow = 350 * time.Millisecond
+		s.mu.Unlock()
 		for range 60 {
 			b.press("]", "[", "space", "space")
 			b.wait(20 * time.Millisecond)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		require.Equal(t, 1, s.most)
 	})
 }

@@ -53,8 +53,13 @@ func (t *tape) write(x int, text []string, role themes.Role) bool {
 
 func (t *tape) row(pen widget.Pen, lead []widget.Seg, width int) string {
 	segs := lead
-	for i := range t.cells {
-		segs = append(segs, sg(t.roles[i], t.cells[i]))
+	for i := 0; i < len(t.cells); {
+		j := i
+		for j < len(t.cells) && t.roles[j] == t.roles[i] {
+			j++
+		}
+		segs = append(segs, sg(t.roles[i], strings.Join(t.cells[i:j], "")))
+		i = j
 	}
 	return pen.Row(width, segs...)
 }

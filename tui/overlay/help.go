@@ -104,7 +104,7 @@ func (h *Help) blocks(l Look, width int) [][]string {
 	in := folded(l.Keys.In(h.scope))
 	keyWidth := 8
 	for _, b := range in {
-		keyWidth = max(keyWidth, min(widget.Width(keyText(b)), 16))
+		keyWidth = max(keyWidth, min(widget.Width(keyText(b)), maxKeys))
 	}
 	var out [][]string
 	for _, g := range keymap.Groups() {
@@ -135,8 +135,17 @@ func (h *Help) blocks(l Look, width int) [][]string {
 	return out
 }
 
-// keyText names the first two keys: more would push the words aside.
-func keyText(b keymap.Binding) string { return strings.Join(b.Keys[:min(len(b.Keys), 2)], ", ") }
+// maxKeys is the room for keys: more would push the words aside.
+const maxKeys = 16
+
+// keyText names the first two keys, or the one that has room.
+func keyText(b keymap.Binding) string {
+	two := strings.Join(b.Keys[:min(len(b.Keys), 2)], ", ")
+	if widget.Width(two) > maxKeys {
+		return b.Keys[0]
+	}
+	return two
+}
 
 // folded puts the workspaces into one row.
 func folded(in []keymap.Binding) []keymap.Binding {

@@ -158,7 +158,7 @@ func processes(ctx pane.Context, p widget.Pen) []row {
 			}
 		}
 		out = append(out, row{text: fmt.Sprintf("%s %s pid=%d %s", x.Name, x.State, x.PID, x.Address), segs: []widget.Seg{
-			seg(role, glyph+" "+p.Left(x.State, 9)), seg(themes.Text, p.Left(x.Name, 16)),
+			seg(role, " "+glyph+" "+p.Left(x.State, 9)), seg(themes.Text, p.Left(x.Name, 16)),
 			seg(themes.Muted, fmt.Sprintf(" pid %-8d", x.PID)), seg(themes.Muted, p.Left(x.Address, 22)), seg(themes.Warning, restarts)}})
 	}
 	return out
@@ -180,7 +180,7 @@ func sources(ctx pane.Context, p widget.Pen) []row {
 		if h.Filtered > 0 {
 			balance += "  filtered " + widget.Count(h.Filtered)
 		}
-		segs := []widget.Seg{seg(role, glyph+" "+p.Left(word, 9)), seg(themes.Text, p.Left(h.Name, 12)), seg(themes.Muted, " "+p.Left(h.Address, 18)), seg(themes.Text, " "+balance)}
+		segs := []widget.Seg{seg(role, " "+glyph+" "+p.Left(word, 9)), seg(themes.Text, p.Left(h.Name, 12)), seg(themes.Muted, " "+p.Left(h.Address, 18)), seg(themes.Text, " "+balance)}
 		if h.Dropped > 0 {
 			segs = append(segs, seg(themes.Warning, "  dropped "+widget.Count(h.Dropped)))
 		}
@@ -200,7 +200,7 @@ func sources(ctx pane.Context, p widget.Pen) []row {
 		if k.s.MaxBytes > 0 {
 			text += fmt.Sprintf("; %s of %s", widget.Bytes(float64(k.s.Bytes)), widget.Bytes(float64(k.s.MaxBytes)))
 		}
-		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, p.Left("  "+k.name, 24)), seg(themes.Text, text)}, text: k.name + " " + text})
+		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, p.Left("   "+k.name, 25)), seg(themes.Text, text)}, text: k.name + " " + text})
 	}
 	return out
 }
@@ -226,7 +226,7 @@ func events(ctx pane.Context, p widget.Pen) []row {
 		case !e.End.IsZero():
 			took = widget.Duration(e.End.Sub(e.Start))
 		}
-		r := row{text: when + " " + kind(e.Kind) + " " + e.Title + " " + e.Detail, segs: []widget.Seg{seg(themes.Muted, when+" "), seg(role, glyph+" "+p.Left(kind(e.Kind), 11)),
+		r := row{text: when + " " + kind(e.Kind) + " " + e.Title + " " + e.Detail, segs: []widget.Seg{seg(themes.Muted, " "+when+" "), seg(role, glyph+" "+p.Left(kind(e.Kind), 11)),
 			seg(themes.Text, p.Left(oneLine(e.Title), 26)+" "), seg(themes.Muted, p.Left(took, 9)), seg(themes.Muted, oneLine(e.Detail))}}
 		at, id := e.Start, e.TraceID
 		r.wish = func() tea.Cmd { return pane.Wish(pane.MomentMsg{At: at}) }

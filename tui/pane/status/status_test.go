@@ -1,0 +1,63 @@
+package status
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/stretchr/testify/require"
+
+	"gameday/keymap"
+	"gameday/sources/signal"
+	"gameday/themes"
+	"gameday/tui/pane"
+	"gameday/tui/tuitest"
+)
+
+func context(t *testing.T, f *signal.Frame, w, h int) pane.Context {
+	th, err := themes.ByName("dark")
+	require.NoError(t, err)
+	return pane.Context{Frame: f, Theme: th, Width: w, Height: h, Active: true}
+}
+
+func TestRowsAreExactAndEmptyIsExplained(t *testing.T) {
+	for _, f := range []*signal.Frame{tuitest.SampleFrame(), {}} {
+		for _, p := range All() {
+			for _, size := range [][2]int{{38, 4}, {78, 20}, {198, 44}, {1, 1}} {
+				rows := p.View(context(t, f, size[0], size[1]))
+				require.Len(t, rows, size[1])
+				for _, r := range rows {
+					require.Equal(t, size[0], ansi.StringWidth(r), "%s %q", p.ID(), ansi.Strip(r))
+				}
+			}
+		}
+	}
+	none := strings.Join(Events().View(context(t, &signal.Frame{}, 80, 5)), "\n")
+	require.Contains(t, ansi.Strip(none), "Nothing has happened in this window")
+}
+
+func TestALostSourceAndWhatWasDroppedAreSaid(t *testing.T) {
+	f := tuitest.SampleFrame()
+	f.Health[0].State, f.Health[0].Err = signal.SourceRetrying, "connection refused"
+	screen := ansi.Strip(strings.Join(Sources().View(context(t, f, 120, 10)), "\n"))
+	require.Contains(t, screen, "lost")
+	require.Contains(t, screen, "dropped 32")
+	require.Contains(t, screen, "connection refused")
+}
+
+func TestEnterOnAnEventGoesThere(t *testing.T) {
+	f := tuitest.SampleFrame()
+	ctx := context(t, f, 80, 20)
+	p := Events()
+	require.Equal(t, pane.MomentMsg{At: f.Events[6].Start}, p.Update(ctx, pane.ActionMsg{Action: keymap.Open})())
+	p.Update(ctx, pane.ActionMsg{Action: keymap.Down})
+	require.Equal(t, pane.OpenTraceMsg{ID: tuitest.SampleTrace}, p.Update(ctx, pane.ActionMsg{Action: keymap.Open})())
+	p.Update(ctx, pane.ActionMsg{Action: keymap.Bottom})
+	copied, ok := p.Update(ctx, pane.ActionMsg{Action: keymap.CopyRow})().(pane.CopyMsg)
+	require.True(t, ok)
+	require.Contains(t, copied.Text, "checkout mix")
+	require.Contains(t, copied.Text, f.Events[0].Start.Local().Format(time.TimeOnly))
+	p.Update(context(t, &signal.Frame{}, 80, 20), pane.ActionMsg{Action: keymap.Up}) // the rows went away
+	require.Len(t, p.View(ctx), 20)
+}
