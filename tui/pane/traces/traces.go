@@ -105,10 +105,10 @@ func (p *Pane) Want(v *signal.View) {
 	if p.order == slowest {
 		v.Traces.Order = signal.TracesSlowest
 	}
-	if !p.open.IsZero() {
-		v.Trace = p.open
-	} else if id, ok := v.Focus.TraceID(); ok {
+	if id, ok := v.Focus.TraceID(); ok {
 		v.Trace = id
+	} else if !p.open.IsZero() {
+		v.Trace = p.open
 	}
 }
 

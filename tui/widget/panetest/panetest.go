@@ -77,7 +77,11 @@ func Conform(t *testing.T, make func() pane.Pane) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(7, uint64(len(name))))
 			p := make()
-			for i := range 400 {
+			steps := 200
+			if f == nil || f.Metrics == nil {
+				steps = 50
+			}
+			for i := range steps {
 				ctx := Context(t, f, 10+rng.IntN(191), 1+rng.IntN(60))
 				switch i % 4 {
 				case 1:
