@@ -226,7 +226,9 @@ func FuzzKeys(f *testing.F) {
 			default:
 				press(m, keys[int(b)%len(keys)])
 			}
-			m.View()
+			if i%4 == 0 {
+				m.View()
+			}
 		}
 		requireExact(t, m, m.width, m.height)
 	})
