@@ -188,11 +188,28 @@ func TestStartSaysWhichServiceFailed(t *testing.T) {
 	}})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 
-	_, err = fleet.Start(t.Context(), fleet.Config{Exe: "/bin/sleep", Args: []string{"60"}, Dir: dir, StartTimeout: time.Second})
-	require.Error(t, err)
+	_, err = fleet.Start(t.Context(), fleet.Config{Exe: "/bin/sh", Args: []string{"-c", "echo thinking; exec sleep 600"}, Dir: dir, StartTimeout: time.Second})
+	require.ErrorContains(t, err, "did not answer in time")
+	require.ErrorContains(t, err, "thinking")
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// The pipe alone must do where there is no parent-death signal.
+func TestServiceEndsWhenItsLifelineBreaks(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	cmd := exec.Command(os.Args[0], argService, "inventory", "-lifeline=3")
+	cmd.ExtraFiles = []*os.File{r}
+	stderr, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	require.NoError(t, r.Close())
+	_, err = stderr.Read(make([]byte, 1)) // it says that it has started
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.ErrorContains(t, cmd.Wait(), "exit status 3")
 }
 
 func TestNothingOutlivesItsParent(t *testing.T) {
