@@ -67,10 +67,9 @@ func (c Config) withDefaults() Config {
 type Supervisor struct {
 	cfg Config
 
-	mu      sync.Mutex
-	health  signal.SourceHealth
-	detail  string // the last error at length
-	current *run
+	mu     sync.Mutex
+	health signal.SourceHealth
+	detail string // the last error at length
 }
 
 // NewSupervisor prepares a supervisor; Run starts it.
