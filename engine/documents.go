@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 
 	"gameday/chaos"
@@ -44,17 +43,6 @@ func parseDocuments(cfg Config, faults []chaos.Fault) documents {
 		d.experiments[doc.ID] = p
 	}
 	return d
-}
-
-// checkLoad lets the load engine judge the load that an experiment carries, so that all faults of a file are reported
-// at once.
-func checkLoad(doc *spec.Document) {
-	if _, err := load.ParsePlan(doc); err != nil {
-		var known *spec.Problems
-		if !errors.As(err, &known) { // problems are recorded in the document already
-			doc.Reportf("", "%v", err)
-		}
-	}
 }
 
 // errNoExperiment names what there is.

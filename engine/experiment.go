@@ -21,7 +21,7 @@ var knownVars = []string{"gateway"}
 
 // ParseExperiment reads an experiment and reports everything that is wrong with it at once, its load included.
 func ParseExperiment(file string, data []byte, faults []chaos.Fault) (*experiment.Experiment, error) {
-	return experiment.Parse(file, data, experiment.ParseConfig{Faults: faults, Vars: knownVars, CheckLoad: checkLoad})
+	return experiment.Parse(file, data, experiment.ParseConfig{Faults: faults, Vars: knownVars, CheckLoad: load.CheckPlan})
 }
 
 // ReadDocument reads a file as the session wants it. Its ID is the file's name without folder and extension.
@@ -135,6 +135,15 @@ func (s *Session) PlanExperiment(ctx context.Context, id string) (*Plan, error) 
 		return nil, err
 	}
 	return plan, nil
+}
+
+// DescribeLoad says what a load plan would do; ok is false when there is no such plan.
+func (s *Session) DescribeLoad(id string) (title, what string, duration time.Duration, ok bool, err error) {
+	p, ok := s.docs.plans[id]
+	if !ok || p.err != nil {
+		return "", "", 0, ok, p.err
+	}
+	return p.plan.Metadata.Title, describeLoad(p.plan), p.plan.Warmup + p.plan.Duration, true, nil
 }
 
 // StartExperiment runs a plan that the operator has agreed to and returns once it runs. Only one runs at a time.

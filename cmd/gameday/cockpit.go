@@ -19,8 +19,12 @@ import (
 	"gameday/tui/pane/experiment"
 	"gameday/tui/pane/logs"
 	"gameday/tui/pane/metrics"
+	"gameday/tui/pane/status"
 	"gameday/tui/pane/traces"
 )
+
+// production is the environment in which nothing harmful starts without a typed word.
+const production = "production"
 
 // screenFlags are how the cockpit looks.
 type screenFlags struct {
@@ -94,6 +98,7 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	if err != nil {
 		return errors.Join(err, s.Close(ctx))
 	}
+	armCrash()
 	s.Start()
 	shown := tui.Run(ctx, tui.Config{
 		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Theme: look.Theme, Window: look.Window, ASCII: look.ASCII, NoMouse: look.NoMouse, Welcome: welcome,
@@ -116,7 +121,7 @@ func panes() []pane.Pane {
 		}
 		return f.Words()
 	}
-	return []pane.Pane{metrics.New(), traces.New(checkTraces), logs.New(checkLogs, words), experiment.New()}
+	return append([]pane.Pane{metrics.New(), traces.New(checkTraces), logs.New(checkLogs, words), experiment.New()}, status.All()...)
 }
 
 // leave ends the session and tells on the normal screen what happened and what is left.
@@ -198,8 +203,11 @@ func choices(in []engine.Choice) []tui.Choice {
 	return out
 }
 
-// Plan says what starting an experiment would do.
+// Plan says what starting an experiment or a load plan would do.
 func (o *operator) Plan(ctx context.Context, id string) (tui.Plan, error) {
+	if title, what, takes, ok, err := o.DescribeLoad(id); ok {
+		return tui.Plan{Title: title, Load: what, Duration: takes, Environment: o.Environment(), Production: o.Environment() == production}, err
+	}
 	p, err := o.PlanExperiment(ctx, id)
 	if err != nil {
 		return tui.Plan{}, err
@@ -241,7 +249,7 @@ func (o *operator) Done() <-chan error { return nil }
 func describe(p *engine.Plan, environment string) tui.Plan {
 	e := p.Experiment
 	out := tui.Plan{
-		Title: e.Title(), Hypothesis: e.Hypothesis, Environment: environment, Production: environment == "production",
+		Title: e.Title(), Hypothesis: e.Hypothesis, Environment: environment, Production: environment == production,
 		Load: p.Load, Duration: e.Total(),
 	}
 	for i, f := range p.Faults {

@@ -65,7 +65,7 @@ func (s shop) Vars() map[string]string { return map[string]string{"gateway": s.G
 // shopPanels are the charts of the demo: what users feel first, then which service it comes from.
 func shopPanels() []engine.PanelSpec {
 	return []engine.PanelSpec{
-		{Title: "latency as users see it", Unit: "s", Bound: 0.2, Legend: "quantile", Query: `gameday_load_latency_seconds{step="",quantile=~"0.5|0.95|0.99"}`},
+		{Title: "latency as users see it", Unit: "s", Bound: 0.2, Legend: "quantile", Query: `gameday_load_latency_seconds{quantile=~"0.5|0.95|0.99"}`},
 		{Title: "p95 by service", Unit: "s", Legend: "service",
 			Query: `histogram_quantile(0.95, sum by (service, le) (rate(http_request_duration_seconds_bucket[10s])))`},
 		{Title: "requests", Unit: "req/s", Legend: "route",

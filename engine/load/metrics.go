@@ -42,6 +42,7 @@ func (r *Run) points(running bool) []signal.MetricPoint {
 	} else {
 		m.add("rate", 0)
 	}
+	m.latency("latency_seconds", nil, running, func(int) bool { return true })
 	totals := r.history.totals()
 	for i, st := range r.plan.steps {
 		m.step(i, st, &totals[i], running)
@@ -64,14 +65,20 @@ func (m *pointMaker) step(i int, st *step, total *counts, running bool) {
 			m.add("errors_total", float64(n), with("kind", kind.String())...)
 		}
 	}
-	w := m.run.history.window(-1, 1, func(step int) bool { return step == i })
+	m.latency("step_latency_seconds", labels, running, func(step int) bool { return step == i })
+}
+
+// latency adds the quantiles of the steps that are wanted, each with a request behind it.
+func (m *pointMaker) latency(name string, labels signal.Attrs, running bool, wanted func(step int) bool) {
+	w := m.run.history.window(-1, 1, wanted)
 	for _, p := range pointed {
+		all := append(append([]signal.Attr(nil), labels...), signal.Attr{Key: "quantile", Value: p.label})
 		if w.latency.Count() == 0 || !running {
-			m.add("latency_seconds", math.NaN(), with("quantile", p.label)...)
+			m.add(name, math.NaN(), all...)
 			continue
 		}
 		v := w.latency.Quantile(p.q)
-		point := m.add("latency_seconds", v.Seconds(), with("quantile", p.label)...)
+		point := m.add(name, v.Seconds(), all...)
 		if s, ok := w.near(v); ok {
 			point.Exemplar = &signal.Exemplar{
 				T: m.run.epoch.Add(s.at), V: s.latency.Seconds(), TraceID: s.trace,

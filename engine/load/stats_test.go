@@ -172,11 +172,14 @@ func TestMetricsEverySecond(t *testing.T) {
 			return nil
 		}
 		second := batches[1]
-		p95 := find(second, `gameday_load_latency_seconds{plan="shop", quantile="0.95", scenario="s", step="b"}`)
+		p95 := find(second, `gameday_load_step_latency_seconds{plan="shop", quantile="0.95", scenario="s", step="b"}`)
 		require.NotNil(t, p95)
 		require.InDelta(t, 0.002, p95.V, 0.0001)
 		require.NotNil(t, p95.Exemplar)
 		require.Equal(t, p95.Exemplar.TraceID.String(), p95.Exemplar.Labels.Get("trace_id"))
+		whole := find(second, `gameday_load_latency_seconds{plan="shop", quantile="0.5"}`)
+		require.InDelta(t, 0.0015, whole.V, 0.0006, "all steps together, in a series of its own")
+		require.NotNil(t, whole.Exemplar)
 		require.InDelta(t, 40, find(second, `gameday_load_rate{plan="shop"}`).V, 0.5)
 		require.InDelta(t, 40, find(second, `gameday_load_target_rate{plan="shop"}`).V, 0.001)
 		last := batches[len(batches)-1]
@@ -187,7 +190,7 @@ func TestMetricsEverySecond(t *testing.T) {
 		require.EqualValues(t, res.Total.Done, good+bad)
 		require.EqualValues(t, res.Total.Failed, bad)
 		require.Zero(t, find(last, `gameday_load_rate{plan="shop"}`).V, "gauges come to rest")
-		require.True(t, math.IsNaN(find(last, `gameday_load_latency_seconds{plan="shop", quantile="0.5", scenario="s", step="a"}`).V))
+		require.True(t, math.IsNaN(find(last, `gameday_load_step_latency_seconds{plan="shop", quantile="0.5", scenario="s", step="a"}`).V))
 		require.Zero(t, find(last, `gameday_load_missed_total{plan="shop"}`).V)
 	})
 }

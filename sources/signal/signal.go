@@ -177,7 +177,7 @@ type TraceSummary struct {
 	Duration time.Duration // from the earliest start to the latest end
 	Spans    int
 	Errors   int  // spans whose status is Error
-	Rooted   bool // the root span has arrived
+	Rooted   bool // the root span has arrived, or the way in: a server's span whose caller sends no spans here
 	Status   string
 }
 

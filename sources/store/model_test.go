@@ -92,7 +92,7 @@ func (m *model) summaries(w signal.Window, keep func(*modelTrace) bool) []signal
 			status = "error"
 		}
 		out = append(out, signal.TraceSummary{ID: id, Service: t.root.Service, Name: t.root.Name, Start: t.start,
-			Duration: t.end.Sub(t.start), Spans: t.spans, Errors: t.errors, Rooted: t.root.ParentID.IsZero(), Status: status})
+			Duration: t.end.Sub(t.start), Spans: t.spans, Errors: t.errors, Rooted: t.root.ParentID.IsZero() || t.root.Kind == signal.SpanServer || t.root.Kind == signal.SpanConsumer, Status: status})
 	}
 	return out
 }

@@ -30,6 +30,7 @@ type traceEntry struct {
 	services   [maxServices]uint16
 	nservices  uint8
 	rooted     bool
+	entry      bool // without a root: the earliest span is a server's, so its caller sends us no spans
 }
 
 func (e *traceEntry) took() int64 { return e.end - e.start }
@@ -172,6 +173,7 @@ func (e *traceEntry) take(b *traceBlock, r *spanRec, start int64, service, name 
 	sym := b.intern(service)
 	if better {
 		e.rooted, e.rootStart, e.rootTook = root, start, r.duration
+		e.entry = r.kind == signal.SpanServer || r.kind == signal.SpanConsumer
 		e.service, e.name = sym, b.intern(name)
 	}
 	e.start, e.end = min(e.start, start), max(e.end, start+r.duration)
@@ -235,6 +237,6 @@ func (b *traceBlock) summary(e *traceEntry) signal.TraceSummary {
 	}
 	return signal.TraceSummary{
 		ID: e.id, Service: b.syms[e.service], Name: b.syms[e.name], Start: time.Unix(0, e.start),
-		Duration: time.Duration(e.took()), Spans: int(e.spans), Errors: int(e.errors), Rooted: e.rooted, Status: status,
+		Duration: time.Duration(e.took()), Spans: int(e.spans), Errors: int(e.errors), Rooted: e.rooted || e.entry, Status: status,
 	}
 }

@@ -20,7 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// binary is the program under test, built once without the race detector: it is what users get.
+// binary is the program under test, built once without the race detector: it is what users get, but for a goroutine that
+// panics on SIGUSR1 (build tag crashtest).
 var binary string
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -33,7 +34,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "gameday")
-	build := exec.Command("go", "build", "-trimpath", "-o", binary, "gameday/cmd/gameday")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "crashtest", "-o", binary, "gameday/cmd/gameday")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "e2e: go build: %v\n%s", err, out)
 		return 1
