@@ -1,0 +1,166 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"gameday/chaos/probe"
+	"gameday/sources/signal"
+)
+
+// toSteadyState plans everything, starts load and probes, and checks the steady state. Nothing is touched.
+func (r *Runner) toSteadyState(ctx, lasting context.Context, work *sync.WaitGroup, load *loadHandle, m *method) *ending {
+	r.enter(signal.PhaseLoading)
+	if ctx.Err() != nil {
+		return r.interrupted(ctx)
+	}
+	if allowed := r.exp.BlastRadius.Environments; len(allowed) > 0 && !slices.Contains(allowed, r.cfg.Environment) {
+		return couldNotRun("the experiment may run in %s, and this is %q", strings.Join(allowed, ", "), r.cfg.Environment)
+	}
+	if err := m.plan(ctx); err != nil {
+		return r.stopOr(ctx, couldNotRun("%v", err))
+	}
+	if r.exp.Load != nil {
+		stop, err := r.cfg.Load.StartLoad(ctx, *r.exp.Load)
+		if err != nil {
+			return r.stopOr(ctx, couldNotRun("the load did not start: %v", err))
+		}
+		load.stop = stop
+	}
+	r.measure(lasting, work)
+	if end := r.wait(ctx, r.exp.Durations.Warmup); end != nil {
+		return end
+	}
+	r.enter(signal.PhaseBefore)
+	return r.checkBefore(ctx)
+}
+
+// checkBefore watches the steady state and gives up as soon as it has failed.
+func (r *Runner) checkBefore(ctx context.Context) *ending {
+	timer := time.NewTimer(r.exp.Durations.Before)
+	defer timer.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-ctx.Done():
+			return r.interrupted(ctx)
+		case <-timer.C:
+			waiting = false
+		case <-r.unsure:
+			waiting = r.mayHold()
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before.to = time.Now()
+	var faults []string
+	var unknown []string
+	for _, g := range r.rungs {
+		switch g.before.throughout(true) {
+		case signal.CheckFailed:
+			faults = append(faults, fmt.Sprintf("%s is %s, expected %s", g.probe.Name(), g.before.failedText, g.expect))
+		case signal.CheckUnknown:
+			unknown = append(unknown, fmt.Sprintf("%s is unknown: %s", g.probe.Name(), orElse(g.err, "there were too few readings")))
+		}
+	}
+	if len(faults) == 0 { // with a failure the phase was cut short, and those that lack readings say nothing
+		faults = unknown
+	}
+	if len(faults) > 0 {
+		return couldNotRun("the steady state does not hold, so nothing was touched: %s", strings.Join(faults, "; "))
+	}
+	return nil
+}
+
+// mayHold reports whether no probe has failed yet in the phase before.
+func (r *Runner) mayHold() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !slices.ContainsFunc(r.rungs, func(g *rung) bool { return g.before.failed })
+}
+
+// watchRecovery lets the steady state return.
+func (r *Runner) watchRecovery(ctx context.Context) *ending {
+	r.enter(signal.PhaseAfter)
+	end := r.wait(ctx, r.exp.Durations.After)
+	r.mu.Lock()
+	r.after.to = time.Now()
+	r.mu.Unlock()
+	return end
+}
+
+// wait sleeps, or says why it was woken.
+func (r *Runner) wait(ctx context.Context, d time.Duration) *ending {
+	timer := time.NewTimer(max(0, d))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return r.interrupted(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// interrupted is the ending of a run whose context ended, by Abort or from outside.
+func (r *Runner) interrupted(ctx context.Context) *ending {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.abort == "" {
+		r.abort = "it was interrupted"
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+			r.abort += ": " + cause.Error()
+		}
+	}
+	return &ending{signal.VerdictAborted, r.abort}
+}
+
+// stopOr prefers that the run was stopped over what failed because of it.
+func (r *Runner) stopOr(ctx context.Context, end *ending) *ending {
+	if ctx.Err() != nil {
+		return r.interrupted(ctx)
+	}
+	return end
+}
+
+// measure starts one goroutine for each probe and for each condition that measures for itself.
+func (r *Runner) measure(ctx context.Context, work *sync.WaitGroup) {
+	start := func(p *probe.Probe, take func(probe.Reading)) {
+		work.Go(func() {
+			// A mistake of ours in here must not leave faults in force without anybody who watches.
+			if end := r.guarded(func() *ending { repeat(ctx, p, take); return nil }); end != nil {
+				r.Abort(end.reason)
+			}
+		})
+	}
+	for _, g := range r.rungs {
+		start(g.probe, func(reading probe.Reading) { r.observe(g, reading) })
+	}
+	for _, g := range r.guards {
+		if g.probe != nil {
+			start(g.probe, func(reading probe.Reading) { r.observeGuard(g, reading) })
+		}
+	}
+}
+
+// repeat measures at every interval until ctx ends. A reading that ctx cut off is dropped.
+func repeat(ctx context.Context, p *probe.Probe, take func(probe.Reading)) {
+	c := p.Config()
+	tick := time.NewTicker(c.IntervalOrDefault())
+	defer tick.Stop()
+	for {
+		reading := p.Measure(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		take(reading)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
