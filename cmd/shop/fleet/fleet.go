@@ -63,7 +63,6 @@ type Fleet struct {
 	spawner *spawner
 	life    *os.File // write end of the pipe that every child watches
 
-	starting chan struct{} // closed when the first start of everything is through
 	stopping chan struct{}
 	stopOnce sync.Once
 	stopped  chan struct{}
@@ -95,7 +94,7 @@ func Start(ctx context.Context, cfg Config) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{cfg: cfg, dir: dir, starting: make(chan struct{}), stopping: make(chan struct{}), stopped: make(chan struct{}), desired: desiredPatterns(cfg.Patterns)}
+	f := &Fleet{cfg: cfg, dir: dir, stopping: make(chan struct{}), stopped: make(chan struct{}), desired: desiredPatterns(cfg.Patterns)}
 	err = f.prepare()
 	if err == nil {
 		err = f.launch(ctx)
@@ -172,7 +171,6 @@ func (f *Fleet) launch(ctx context.Context) error {
 		})
 	}
 	wg.Wait()
-	close(f.starting)
 	f.wg.Go(f.trimLogs)
 	return firstCause(errs)
 }
