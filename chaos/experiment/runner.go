@@ -32,15 +32,18 @@ type LoadStarter interface {
 // RunConfig is what a run works with. Experiment, Controller and Observer are required, and Load where the experiment
 // has any.
 type RunConfig struct {
-	Experiment  *Experiment
-	Controller  Controller
-	Observer    probe.Observer
-	Load        LoadStarter
-	Event       func(signal.Event) uint64 // puts something on the timeline; nil: nobody listens
-	Environment string                    // "demo", "staging", "production"
-	Vars        map[string]string         // values of ${name}
-	Planned     []*chaos.Planned          // what an operator was shown and agreed to, one for each step; nil: planned at the start
-	UndoTimeout time.Duration             // how long to wait for faults to be undone; 0 means 40s
+	Experiment *Experiment
+	Controller Controller
+	Observer   probe.Observer
+	Load       LoadStarter
+	Event      func(signal.Event) uint64 // puts something on the timeline; nil: nobody listens
+	// Reading is told of every reading of a probe and its judgement, so that a report can have the numbers. It is called
+	// from the probe's own goroutine and must return at once; nil: nobody listens.
+	Reading     func(name string, r probe.Reading, c signal.Check)
+	Environment string            // "demo", "staging", "production"
+	Vars        map[string]string // values of ${name}
+	Planned     []*chaos.Planned  // what an operator was shown and agreed to, one for each step; nil: planned at the start
+	UndoTimeout time.Duration     // how long to wait for faults to be undone; 0 means 40s
 }
 
 const defaultUndoTimeout = 40 * time.Second // the controller tries three times for up to five seconds, and verifies

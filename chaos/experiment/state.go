@@ -92,6 +92,9 @@ func (r *Runner) tell(e signal.Event) (id uint64) {
 // observe takes in a reading of a probe.
 func (r *Runner) observe(g *rung, reading probe.Reading) {
 	c, changed, reason := r.judgeReading(g, reading)
+	if r.cfg.Reading != nil {
+		r.cfg.Reading(g.probe.Name(), reading, c)
+	}
 	if changed {
 		r.tell(transitionEvent(g, c, reading))
 	}

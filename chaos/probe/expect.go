@@ -187,6 +187,22 @@ func (e Expect) String() string { return e.source }
 // IsZero reports whether nothing is expected.
 func (e Expect) IsZero() bool { return e.op == opNone }
 
+// Bounds is the range of numbers that meet the expectation, ends infinite where it is open, for a chart to draw. ok is
+// false when that is not a range.
+func (e Expect) Bounds() (lo, hi float64, ok bool) {
+	switch e.op {
+	case opGreater, opAtLeast:
+		return e.lo, math.Inf(1), true
+	case opLess, opAtMost:
+		return math.Inf(-1), e.lo, true
+	case opEqual:
+		return e.lo, e.lo, true
+	case opIn:
+		return e.lo, e.hi, true
+	}
+	return math.Inf(-1), math.Inf(1), false
+}
+
 // Unit is the unit that the expectation was written with.
 func (e Expect) Unit() Unit { return e.unit }
 

@@ -181,3 +181,22 @@ func FuzzParseExpect(f *testing.F) {
 		}
 	})
 }
+
+func TestBounds(t *testing.T) {
+	inf := math.Inf(1)
+	for expect, want := range map[string][2]float64{
+		"> 99%": {0.99, inf}, ">= 3": {3, inf}, "< 200ms": {-inf, 0.2}, "<= 1": {-inf, 1}, "= 200": {200, 200}, "in 10..200ms": {0.01, 0.2},
+	} {
+		e, err := probe.ParseExpect(expect)
+		require.NoError(t, err)
+		lo, hi, ok := e.Bounds()
+		require.True(t, ok, expect)
+		require.Equal(t, want, [2]float64{lo, hi}, expect)
+	}
+	for _, expect := range []string{"!= 0", "= up", "matches ^ok$", "connects"} {
+		e, err := probe.ParseExpect(expect)
+		require.NoError(t, err)
+		_, _, ok := e.Bounds()
+		require.False(t, ok, expect)
+	}
+}
