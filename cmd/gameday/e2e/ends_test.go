@@ -77,9 +77,9 @@ func modes(t *testing.T, term *terminal) *unix.Termios {
 }
 
 // breakPayment opens the cockpit and gets a fault in force.
-func breakPayment(t *testing.T) *terminal {
+func breakPayment(t *testing.T, env ...string) *terminal {
 	t.Helper()
-	term := open(t, 120, 35, "demo")
+	term := openEnv(t, 120, 35, env, "demo")
 	term.see(slow, "ctrl+x")
 	term.press(esc)
 	term.see(slow, "POST /checkout")
@@ -116,10 +116,11 @@ func TestSignalsUndoTheFaultsAndGiveTheTerminalBack(t *testing.T) {
 func TestCrashesUndoTheFaultsAndGiveTheTerminalBack(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGKILL} { // the test binary panics in a goroutine on SIGUSR1
 		t.Run(unix.SignalName(sig), func(t *testing.T) {
-			term := breakPayment(t)
+			term := breakPayment(t, belowShell)
 			term.signal(sig)
-			term.end(slow)
+			term.see(slow, "exit code")
 			requireGivenBack(t, term)
+			_ = term.cmd.Process.Kill() // the shell, which has become cat
 			requireNothingLeft(t, term)
 			require.Contains(t, term.tail(4096), "ended without warning")
 			if sig == syscall.SIGUSR1 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,10 +66,15 @@ func open(t *testing.T, cols, rows int, args ...string) *terminal {
 	return openEnv(t, cols, rows, nil, args...)
 }
 
+// openEnv is open with more in the environment. GAMEDAY_SHELL=1 runs the program as a person does, below a shell that owns
+// the terminal and lives on: a terminal dies with its session's leader, and nobody could look at it afterwards.
 func openEnv(t *testing.T, cols, rows int, env []string, args ...string) *terminal {
 	t.Helper()
 	term := &terminal{t: t, state: t.TempDir(), vt: vt10x.New(vt10x.WithSize(cols, rows)), closed: make(chan struct{}), exited: make(chan struct{})}
 	term.cmd = exec.Command(binary, args...)
+	if slices.Contains(env, belowShell) {
+		term.cmd = exec.Command("sh", append([]string{"-c", `"$0" "$@"; echo "exit code $?"; exec cat`, binary}, args...)...)
+	}
 	term.cmd.Env = append(environment(term.state), env...)
 	f, err := pty.StartWithSize(term.cmd, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)})
 	require.NoError(t, err)
@@ -85,7 +91,8 @@ func openEnv(t *testing.T, cols, rows int, env []string, args ...string) *termin
 
 // environment is that of a person at a capable terminal whose home is the test's.
 func environment(state string) []string {
-	env := []string{"TERM=xterm-256color", "COLORTERM=truecolor", "LANG=C.UTF-8", "HOME=" + state, "XDG_STATE_HOME=" + state}
+	// The emulator gets inserting and deleting characters wrong. A vt220 is sent none, so that what it shows is what was drawn.
+	env := []string{"TERM=vt220", "COLORTERM=truecolor", "LANG=C.UTF-8", "HOME=" + state, "XDG_STATE_HOME=" + state}
 	for _, key := range []string{"PATH", "TMPDIR"} {
 		if v, ok := os.LookupEnv(key); ok {
 			env = append(env, key+"="+v)
@@ -197,8 +204,17 @@ func (term *terminal) end(within time.Duration) int {
 
 func (term *terminal) signal(sig syscall.Signal) {
 	term.t.Helper()
-	require.NoError(term.t, term.cmd.Process.Signal(sig))
+	pid := term.cmd.Process.Pid
+	for _, p := range ours(term.state) { // below a shell it is the shell's child
+		if strings.HasPrefix(p.args, binary+" demo") {
+			pid = p.pid
+		}
+	}
+	require.NoError(term.t, syscall.Kill(pid, sig))
 }
+
+// belowShell in the environment of openEnv puts a shell between the terminal and the program.
+const belowShell = "GAMEDAY_SHELL=1"
 
 // close ends whatever is left, and fails the test if anything of ours outlives the program.
 func (term *terminal) close() {

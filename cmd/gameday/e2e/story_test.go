@@ -10,16 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// startExperiment presses the keys of the story: e, the experiment by name, enter, enter. The confirmation is armed only after
+// startExperiment presses the keys of the story: e, enter, enter. The confirmation is armed only after
 // a quiet time, so that keys typed ahead start nothing.
 func startExperiment(term *terminal, title string) {
 	term.t.Helper()
 	term.press("e")
 	term.see(slow, title)
-	term.press("late") // the picker narrows as one types
-	term.press(enter)
-	term.see(slow, "network.latency")
-	time.Sleep(time.Second)
+	term.press(enter) // it comes first in the list
+	term.see(slow, "will hit", "checkout→payment", "undo", "enter START")
+	time.Sleep(time.Second) // the dialog is not armed before a quiet moment
 	term.press(enter)
 }
 
@@ -36,12 +35,14 @@ func TestStory(t *testing.T) {
 
 	startExperiment(term, paymentSlow)
 	term.see(slow, "before")
-	term.see(slow, "payment", "injected")
-	term.wait("a red probe", slow, func(s string) bool { return strings.Contains(s, "✘") && strings.Contains(s, "p95") })
+	term.see(slow, "⚡1 fault")
+	injected := time.Now()
+	term.see(slow, "✘ p95", "failed")
+	t.Logf("the probe turned red %v after the fault went in", time.Since(injected).Round(100*time.Millisecond))
 	if path := os.Getenv("GAMEDAY_PICTURE"); path != "" {
 		defer picture(t, term, path)
 	}
-	gotoExperiment(term)
+	term.see(slow, "▸experiment") // the ladder has the cursor, and the cursor stands on the probe that failed
 	term.press(enter)
 	waterfall := term.wait("the trace that broke it", slow, func(s string) bool {
 		return strings.Contains(s, "⌖") && strings.Contains(s, "charge") && strings.Contains(s, "checkout")
@@ -55,16 +56,6 @@ func TestStory(t *testing.T) {
 }
 
 const exitAborted = 3
-
-func gotoExperiment(term *terminal) {
-	term.t.Helper()
-	for range 6 {
-		if strings.Contains(term.screen(), "→ trace") {
-			return
-		}
-		term.press(tab)
-	}
-}
 
 func picture(t *testing.T, term *terminal, path string) {
 	if !filepath.IsAbs(path) {
