@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"google.golang.org/grpc/grpclog"
 
 	"gameday/chaos"
 	"gameday/engine"
@@ -20,6 +23,9 @@ import (
 
 // closeTimeout is how long an orderly end may take before the waiting is given up; undoing goes on in the keeper.
 const closeTimeout = 30 * time.Second
+
+// maxLog is the size in bytes at which the log begins anew.
+const maxLog = 4 << 20
 
 // correlationFields are the attributes whose values join signals besides the trace ID.
 var correlationFields = []string{"request_id", "x-correlation-id", "correlation_id", "order_id"}
@@ -36,11 +42,17 @@ func baseConfig(state string) (cfg engine.Config, closeLog func() error, err err
 	if err != nil {
 		return cfg, nil, fmt.Errorf("cannot find this program's own file: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(state, "gameday.log"), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	file := filepath.Join(state, "gameday.log")
+	mode := os.O_CREATE | os.O_WRONLY | os.O_APPEND // sessions side by side share it
+	if info, err := os.Stat(file); err == nil && info.Size() > maxLog {
+		mode |= os.O_TRUNC
+	}
+	f, err := os.OpenFile(file, mode, 0o600)
 	if err != nil {
 		return cfg, nil, fmt.Errorf("cannot write the log: %w", err)
 	}
 	logger := log.New(f, "", log.LstdFlags|log.Lmicroseconds|log.LUTC)
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, f)) // by default it writes its errors across the screen
 	return engine.Config{
 		StateDir: state, Exe: exe, KeeperArgs: []string{keeperCommand}, Log: logger.Printf,
 		Store: store.Config{CorrelationFields: correlationFields}, Seed: 1,

@@ -148,6 +148,18 @@ func (term *terminal) press(keys ...string) {
 	}
 }
 
+// resize changes the window as a person drags it.
+func (term *terminal) resize(cols, rows int) {
+	term.t.Helper()
+	term.mu.Lock()
+	term.vt.Resize(cols, rows)
+	term.mu.Unlock()
+	require.NoError(term.t, pty.Setsize(term.pty, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)}))
+}
+
+// terminate asks a program to end in order.
+const terminate = syscall.SIGTERM
+
 const (
 	enter = "\r"
 	esc   = "\x1b"
