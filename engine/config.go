@@ -65,7 +65,8 @@ type Document struct {
 type Config struct {
 	Name        string // of the system: "shop"
 	Environment string // "demo", "staging", "production"
-	// StateDir holds journals and crash reports; it must be private to the user.
+	Version     string // of the program, for reports
+	// StateDir holds journals, the runs that are kept, and crash reports; it must be private to the user.
 	StateDir string
 	// Exe and KeeperArgs start the keeper: a second process that undoes what this one cannot undo any more.
 	Exe        string

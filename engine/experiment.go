@@ -39,6 +39,9 @@ type experimentRun struct {
 	runner *experiment.Runner
 	done   chan struct{} // closed when everything is undone and result is set
 	result experiment.Result
+
+	recording *recording
+	kept      kept
 }
 
 func (r *experimentRun) running() bool {
@@ -103,6 +106,8 @@ type Plan struct {
 	Experiment *experiment.Experiment
 	Load       string // in words, "" for none
 	Faults     []*chaos.Planned
+
+	document *Document // what it was read from
 }
 
 // PlanExperiment resolves the targets of an experiment and checks its blast radius. It touches nothing.
@@ -117,7 +122,7 @@ func (s *Session) PlanExperiment(ctx context.Context, id string) (*Plan, error) 
 	if _, err := s.await(ctx); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Experiment: p.exp}
+	plan := &Plan{Experiment: p.exp, document: find(s.cfg.Experiments, id)}
 	if p.exp.Load != nil {
 		lp, err := loadOf(*p.exp.Load)
 		if err != nil {
@@ -156,18 +161,23 @@ func (s *Session) StartExperiment(plan *Plan) error {
 	case s.run != nil && s.run.running():
 		return errors.New("an experiment is running: wait for its end, or abort it")
 	}
+	rec := newRecording(plan, s.switches())
 	runner, err := experiment.New(experiment.RunConfig{
-		Experiment: plan.Experiment, Controller: s.chaos, Observer: observer{s}, Load: starter{s}, Event: s.Event,
+		Experiment: plan.Experiment, Controller: s.chaos, Observer: observer{s}, Load: starter{s}, Reading: rec.reading,
+		Event:       func(e signal.Event) uint64 { rec.phase(e); return s.Event(e) },
 		Environment: s.cfg.Environment, Vars: s.vars(), Planned: plan.Faults,
 	})
 	if err != nil {
 		return err
 	}
-	run := &experimentRun{id: plan.Experiment.Metadata.Name, runner: runner, done: make(chan struct{})}
+	rec.runner = runner
+	run := &experimentRun{id: plan.Experiment.Metadata.Name, runner: runner, done: make(chan struct{}), recording: rec, kept: kept{done: make(chan struct{})}}
 	s.run = run
 	s.work.Go(func() {
 		run.result = runner.Run(s.ctx)
+		load := s.reportLoad(plan)
 		close(run.done)
+		s.work.Go(func() { s.keep(run, load) })
 		if v := run.result.State.Verdict; v != signal.VerdictAborted && s.ctx.Err() == nil {
 			s.startAmbient()
 		}

@@ -311,6 +311,7 @@ func (s *Session) close(ctx context.Context) error {
 	}
 	if run != nil {
 		<-run.done
+		<-run.kept.done // its report is made of what ends below
 	}
 	s.StopLoad()
 	s.stopStart()
