@@ -35,8 +35,28 @@ func newCall(handle int) *protocol.Call {
 	return c
 }
 
+// clientMaker is what makes the client of a test: see client.
+type clientMaker func(t testing.TB, target string, config *tls.Config, reqs ...protocol.Request) (protocol.Client, context.CancelFunc)
+
+// overEngines runs a test with the client that has a goroutine to itself, and with a connection of a loop.
+func overEngines(t *testing.T, test func(t *testing.T, client clientMaker)) {
+	t.Run("goroutine", func(t *testing.T) { test(t, client) })
+	if loopClient != nil {
+		t.Run("epoll", func(t *testing.T) { test(t, loopClient) })
+	}
+}
+
 // client prepares requests against a target and makes one client.
 func client(t testing.TB, target string, config *tls.Config, reqs ...protocol.Request) (protocol.Client, context.CancelFunc) {
+	t.Helper()
+	p := prepareAll(t, target, config, reqs)
+	ctx, cancel := context.WithCancel(context.Background())
+	c := p.NewClient(ctx, time.Now())
+	t.Cleanup(func() { c.Close(); cancel() })
+	return c, cancel
+}
+
+func prepareAll(t testing.TB, target string, config *tls.Config, reqs []protocol.Request) *Protocol {
 	t.Helper()
 	p, err := New(target, config)
 	require.NoError(t, err)
@@ -47,10 +67,7 @@ func client(t testing.TB, target string, config *tls.Config, reqs ...protocol.Re
 		_, err := p.Prepare(r)
 		require.NoError(t, err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	c := p.NewClient(ctx, time.Now())
-	t.Cleanup(func() { c.Close(); cancel() })
-	return c, cancel
+	return p
 }
 
 // raw is a target that treats each connection as serve does, and counts them.
@@ -86,7 +103,9 @@ func readRequest(r *bufio.Reader) bool {
 	return err == nil
 }
 
-func TestWhatTheTargetSees(t *testing.T) {
+func TestWhatTheTargetSees(t *testing.T) { overEngines(t, checkWhatTheTargetSees) }
+
+func checkWhatTheTargetSees(t *testing.T, client clientMaker) {
 	type seen struct {
 		method, uri, host, body string
 		header                  http.Header
@@ -132,7 +151,9 @@ func TestWhatTheTargetSees(t *testing.T) {
 	require.Equal(t, "me", s.header.Get("User-Agent"))
 }
 
-func TestPhasesAddUp(t *testing.T) {
+func TestPhasesAddUp(t *testing.T) { overEngines(t, checkPhasesAddUp) }
+
+func checkPhasesAddUp(t *testing.T, client clientMaker) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { time.Sleep(30 * time.Millisecond) }))
 	defer srv.Close()
 	c, _ := client(t, srv.URL, nil, protocol.Request{Method: "GET", Path: "/"})
@@ -172,7 +193,9 @@ func TestHTTPS(t *testing.T) {
 	require.Equal(t, protocol.TLS, out.Kind, "%v", out.Err)
 }
 
-func TestNoAllocationPerRequest(t *testing.T) {
+func TestNoAllocationPerRequest(t *testing.T) { overEngines(t, checkNoAllocationPerRequest) }
+
+func checkNoAllocationPerRequest(t *testing.T, client clientMaker) {
 	target, _ := raw(t, func(_ int, c net.Conn, r *bufio.Reader) { answerForever(c) })
 	c, _ := client(t, target, nil,
 		protocol.Request{Method: "GET", Path: "/"},

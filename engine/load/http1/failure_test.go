@@ -14,7 +14,9 @@ import (
 	"gameday/engine/load/protocol"
 )
 
-func TestFailuresByKind(t *testing.T) {
+func TestFailuresByKind(t *testing.T) { overEngines(t, checkFailuresByKind) }
+
+func checkFailuresByKind(t *testing.T, client clientMaker) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
@@ -63,6 +65,10 @@ func TestFailuresByKind(t *testing.T) {
 }
 
 func TestAClosedKeptConnectionIsReplacedAndCounted(t *testing.T) {
+	overEngines(t, checkAClosedKeptConnectionIsReplacedAndCounted)
+}
+
+func checkAClosedKeptConnectionIsReplacedAndCounted(t *testing.T, client clientMaker) {
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 	// The first connection answers once, reads another request and closes without a word.
 	serve := func(n int, c net.Conn, r *bufio.Reader) {
@@ -94,6 +100,10 @@ func TestAClosedKeptConnectionIsReplacedAndCounted(t *testing.T) {
 }
 
 func TestAFreshConnectionIsNeverRetried(t *testing.T) {
+	overEngines(t, checkAFreshConnectionIsNeverRetried)
+}
+
+func checkAFreshConnectionIsNeverRetried(t *testing.T, client clientMaker) {
 	target, connections := raw(t, func(_ int, c net.Conn, r *bufio.Reader) { readRequest(r) })
 	c, _ := client(t, target, nil, protocol.Request{Method: "GET", Path: "/"})
 	var out protocol.Outcome
@@ -131,6 +141,10 @@ func TestAnIdleConnectionThatWasClosedIsFoundOutBeforeItIsUsed(t *testing.T) {
 }
 
 func TestBytesNobodyAskedForEndAConnection(t *testing.T) {
+	overEngines(t, checkBytesNobodyAskedForEndAConnection)
+}
+
+func checkBytesNobodyAskedForEndAConnection(t *testing.T, client clientMaker) {
 	target, connections := raw(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		if readRequest(r) {
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 Smuggled\r\nContent-Length: 0\r\n\r\n")
@@ -150,6 +164,10 @@ func TestBytesNobodyAskedForEndAConnection(t *testing.T) {
 
 // TestTimeoutsAreExactAlthoughDeadlinesAreLazy makes a deadline that was left standing fire during a later request.
 func TestTimeoutsAreExactAlthoughDeadlinesAreLazy(t *testing.T) {
+	overEngines(t, checkTimeoutsAreExactAlthoughDeadlinesAreLazy)
+}
+
+func checkTimeoutsAreExactAlthoughDeadlinesAreLazy(t *testing.T, client clientMaker) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d, err := time.ParseDuration(r.URL.Query().Get("d"))
 		if err != nil {
@@ -178,7 +196,9 @@ func TestTimeoutsAreExactAlthoughDeadlinesAreLazy(t *testing.T) {
 	require.Less(t, out.Done-out.Start, 30*time.Second)
 }
 
-func TestTheContextBreaksARequestOff(t *testing.T) {
+func TestTheContextBreaksARequestOff(t *testing.T) { overEngines(t, checkTheContextBreaksARequestOff) }
+
+func checkTheContextBreaksARequestOff(t *testing.T, client clientMaker) {
 	begun := make(chan struct{})
 	target, _ := raw(t, func(_ int, c net.Conn, r *bufio.Reader) {
 		readRequest(r)

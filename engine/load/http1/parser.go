@@ -25,63 +25,181 @@ type response struct {
 	chunked bool
 }
 
-// read reads one whole answer, body included. head says that the request's method was HEAD. On an error nothing further
-// can be read from the connection.
-func (r *reader) read(res *response, head bool) error {
-	for range maxInterim + 1 {
-		if err := r.head(res); err != nil {
-			return err
-		}
-		switch {
-		case res.status == 101:
-			return errUpgrade
-		case res.status < 200:
-			continue
-		}
-		return r.body(res, head)
-	}
-	return errInterim
+// place is what the next byte belongs to.
+type place uint8
+
+const (
+	atStatus place = iota
+	atHeader
+	inBody
+	untilClose
+	atChunkSize
+	inChunk
+	atChunkEnd
+	atTrailer
+)
+
+// parser reads one answer, body included, from bytes as they arrive, in whatever pieces. It keeps none of them: what it
+// cannot use yet, never more than one unfinished line, is to be shown to it again with what follows.
+type parser struct {
+	res       response
+	sink      func([]byte) // gets the body when set
+	left      int64        // of the body or chunk
+	scanned   int          // of the unfinished line: known to hold no line end
+	size      int          // of the head or the trailers
+	lines     int
+	interim   int
+	at        place
+	head      bool // the method was HEAD: no body follows
+	keepAlive bool
 }
 
-// head reads the status line and the headers.
-func (r *reader) head(res *response) error {
-	*res = response{length: -1}
-	line, err := r.line(false)
-	if err != nil {
-		return err
-	}
-	if err := res.statusLine(line); err != nil {
-		return err
-	}
-	keepAlive := false
-	for size, lines := len(line), 0; ; lines++ {
-		line, err := r.line(false)
-		if err != nil {
-			return err
+// begin gets ready for the next answer. head says that the request's method was HEAD.
+func (p *parser) begin(head bool) { *p = parser{head: head, sink: p.sink} }
+
+// feed reads on and says how many of the bytes it has used and whether the answer is complete; bytes beyond it are not
+// used. After an error nothing further can be read from the connection.
+func (p *parser) feed(b []byte) (used int, done bool, err error) {
+	for {
+		switch p.at {
+		case inBody, inChunk:
+			used += p.content(b[used:])
+			if p.left > 0 {
+				return used, false, nil
+			}
+			if p.at == inBody {
+				return used, true, nil
+			}
+			p.at = atChunkEnd
+		case untilClose:
+			p.left = int64(len(b) - used)
+			p.res.body += p.left
+			return used + p.content(b[used:]), false, nil
+		default:
+			line, next, err := p.line(b[used:])
+			if err != nil || next == 0 {
+				return used, false, err
+			}
+			used += next
+			if done, err := p.take(line); done || err != nil {
+				return used, done, err
+			}
 		}
+	}
+}
+
+// ended is what the end of the stream means: nil when it completes the answer.
+func (p *parser) ended() error {
+	if p.at == untilClose {
+		return nil
+	}
+	return errTruncated
+}
+
+// content consumes what is there of a body.
+func (p *parser) content(b []byte) int {
+	n := int(min(int64(len(b)), p.left))
+	if p.sink != nil && n > 0 {
+		p.sink(b[:n])
+	}
+	p.left -= int64(n)
+	return n
+}
+
+// line cuts the next line off; next is where the one after it begins, 0 when this one is not complete.
+func (p *parser) line(b []byte) (line []byte, next int, err error) {
+	i := bytes.IndexByte(b[p.scanned:], '\n')
+	if i < 0 {
+		if p.scanned = len(b); p.scanned > maxLine {
+			return nil, 0, errLineTooLong
+		}
+		return nil, 0, nil
+	}
+	i += p.scanned
+	p.scanned = 0
+	line, err = endLine(b[:i], p.at >= atChunkSize)
+	return line, i + 1, err
+}
+
+// take uses one line. done says that it was the answer's last.
+func (p *parser) take(line []byte) (done bool, err error) {
+	switch p.at {
+	case atStatus:
+		p.res, p.keepAlive = response{length: -1}, false
+		p.at, p.size, p.lines = atHeader, len(line), 0
+		return false, p.res.statusLine(line)
+	case atHeader:
 		if len(line) == 0 {
-			break
+			return false, p.endHead()
 		}
-		if size += len(line); size > maxHead || lines >= maxLines {
-			return errHeadTooLarge
-		}
-		name, value, err := splitHeader(line)
+		name, value, err := p.field(line)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if err := res.header(name, value, &keepAlive); err != nil {
-			return err
+		return false, p.res.header(name, value, &p.keepAlive)
+	case atChunkSize:
+		if p.left, err = chunkSize(line); err != nil {
+			return false, err
 		}
+		p.at = inChunk
+		if p.left == 0 {
+			p.at, p.size, p.lines = atTrailer, 0, 0
+		} else if p.res.body += p.left; p.res.body < 0 {
+			return false, errChunkSize
+		}
+	case atChunkEnd:
+		if len(line) != 0 {
+			return false, errChunkEnd
+		}
+		p.at = atChunkSize
+	case atTrailer:
+		if len(line) == 0 {
+			return true, nil
+		}
+		_, _, err = p.field(line)
 	}
+	return false, err
+}
+
+// field splits one line of the head or the trailers, within their limits.
+func (p *parser) field(line []byte) (name, value []byte, err error) {
+	if p.size += len(line); p.size > maxHead || p.lines >= maxLines {
+		return nil, nil, errHeadTooLarge
+	}
+	p.lines++
+	return splitHeader(line)
+}
+
+// endHead decides what follows the head.
+func (p *parser) endHead() error {
+	res := &p.res
 	if res.minor == 0 {
 		if res.chunked {
 			return errTransfer // HTTP/1.0 does not know it: where such an answer ends is anybody's guess
 		}
-		res.close = res.close || !keepAlive
+		res.close = res.close || !p.keepAlive
 	}
 	if res.chunked && res.length >= 0 {
 		// Two lengths: chunked counts, and the connection is not trusted any further (RFC 9112, 6.3).
 		res.close = true
+	}
+	switch {
+	case res.status == 101:
+		return errUpgrade
+	case res.status < 200:
+		if p.interim++; p.interim > maxInterim {
+			return errInterim
+		}
+		p.at = atStatus
+		return nil
+	case p.head || res.status == 204 || res.status == 304:
+		p.at, p.left = inBody, 0
+	case res.chunked:
+		p.at = atChunkSize
+	case res.length >= 0:
+		p.at, p.left, res.body = inBody, res.length, res.length
+	default:
+		p.at, res.close = untilClose, true
 	}
 	return nil
 }
@@ -216,51 +334,6 @@ func (res *response) contentLength(value []byte) error {
 	return nil
 }
 
-// body reads the content to its end.
-func (r *reader) body(res *response, head bool) (err error) {
-	switch {
-	case head || res.status == 204 || res.status == 304:
-		return nil
-	case res.chunked:
-		return r.chunks(res)
-	case res.length >= 0:
-		res.body = res.length
-		return r.skip(res.length)
-	}
-	res.close = true
-	res.body, err = r.skipAll()
-	return err
-}
-
-// chunks reads a chunked body with its trailers.
-func (r *reader) chunks(res *response) error {
-	for {
-		line, err := r.line(true)
-		if err != nil {
-			return err
-		}
-		size, err := chunkSize(line)
-		if err != nil {
-			return err
-		}
-		if size == 0 {
-			return r.trailers()
-		}
-		if err := r.skip(size); err != nil {
-			return err
-		}
-		if res.body += size; res.body < 0 {
-			return errChunkSize
-		}
-		if line, err = r.line(true); err != nil {
-			return err
-		}
-		if len(line) != 0 {
-			return errChunkEnd
-		}
-	}
-}
-
 // chunkSize reads the hexadecimal number before any extension.
 func chunkSize(line []byte) (int64, error) {
 	for len(line) > 0 && (line[len(line)-1] == ' ' || line[len(line)-1] == '\t') {
@@ -288,23 +361,4 @@ func chunkSize(line []byte) (int64, error) {
 		n = n<<4 | int64(c)
 	}
 	return n, nil
-}
-
-// trailers reads the lines after the last chunk and forgets them.
-func (r *reader) trailers() error {
-	for size, lines := 0, 0; ; lines++ {
-		line, err := r.line(true)
-		if err != nil {
-			return err
-		}
-		if len(line) == 0 {
-			return nil
-		}
-		if size += len(line); size > maxHead || lines >= maxLines {
-			return errHeadTooLarge
-		}
-		if _, _, err := splitHeader(line); err != nil {
-			return err
-		}
-	}
 }

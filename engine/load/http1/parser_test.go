@@ -16,7 +16,8 @@ import (
 
 // parse reads one answer from the bytes and returns what was left, as a connection would see it.
 func parse(src io.Reader, head bool) (res response, body []byte, left int, err error) {
-	r := &reader{buf: make([]byte, 64), sink: func(b []byte) { body = append(body, b...) }}
+	r := &reader{buf: make([]byte, 64)}
+	r.parser.sink = func(b []byte) { body = append(body, b...) }
 	r.reset(src)
 	err = r.read(&res, head)
 	return res, body, r.buffered(), err

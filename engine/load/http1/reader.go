@@ -33,11 +33,11 @@ var errTruncated = errors.New("connection closed before the answer was complete"
 
 // reader is the buffer between a connection and the parser. It is used for one answer after the other.
 type reader struct {
-	src   io.Reader
-	buf   []byte
-	r, w  int
-	total int64        // bytes received since begin
-	sink  func([]byte) // gets the body when set
+	src    io.Reader
+	buf    []byte
+	r, w   int
+	total  int64 // bytes received since begin
+	parser parser
 }
 
 // begin starts a new answer. What is left in the buffer stays.
@@ -49,7 +49,7 @@ func (r *reader) buffered() int { return r.w - r.r }
 // reset forgets everything, for a new connection.
 func (r *reader) reset(src io.Reader) { r.src, r.r, r.w, r.total = src, 0, 0, 0 }
 
-// fill reads at least one byte more. Slices handed out by line are invalid afterwards.
+// fill reads at least one byte more. It moves what is buffered.
 func (r *reader) fill() error {
 	if r.r == r.w {
 		r.r, r.w = 0, 0
@@ -85,25 +85,30 @@ func (r *reader) makeRoom() {
 	r.buf = grown
 }
 
-// line returns the next line without its end. It is valid until the next call of fill. strict refuses a bare LF.
-func (r *reader) line(strict bool) ([]byte, error) {
-	scanned := 0
+// read reads one whole answer, body included. head says that the request's method was HEAD. On an error nothing further
+// can be read from the connection.
+func (r *reader) read(res *response, head bool) error {
+	r.parser.begin(head)
 	for {
-		if i := bytes.IndexByte(r.buf[r.r+scanned:r.w], '\n'); i >= 0 {
-			line := r.buf[r.r : r.r+scanned+i]
-			r.r += scanned + i + 1
-			return endLine(line, strict)
+		used, done, err := r.parser.feed(r.buf[r.r:r.w])
+		r.r += used
+		if done || err != nil {
+			*res = r.parser.res
+			return err
 		}
-		scanned = r.w - r.r
-		if scanned > maxLine {
-			return nil, errLineTooLong
+		if r.r == r.w && r.parser.left > bufferStart && len(r.buf) < bufferLarge {
+			r.buf, r.r, r.w = make([]byte, bufferLarge), 0, 0
 		}
-		if err := r.fill(); err != nil {
-			return nil, err
+		if err := r.fill(); err == errTruncated {
+			*res = r.parser.res
+			return r.parser.ended()
+		} else if err != nil {
+			return err
 		}
 	}
 }
 
+// endLine takes the end off a line. strict refuses a bare LF.
 func endLine(line []byte, strict bool) ([]byte, error) {
 	switch n := len(line); {
 	case n > 0 && line[n-1] == '\r':
@@ -118,42 +123,4 @@ func endLine(line []byte, strict bool) ([]byte, error) {
 		return nil, errControl
 	}
 	return line, nil
-}
-
-// skip consumes n bytes of body.
-func (r *reader) skip(n int64) error {
-	for n > 0 {
-		if r.r == r.w {
-			if n > bufferStart && len(r.buf) < bufferLarge {
-				r.buf, r.r, r.w = make([]byte, bufferLarge), 0, 0
-			}
-			if err := r.fill(); err != nil {
-				return err
-			}
-		}
-		take := int(min(int64(r.w-r.r), n))
-		if r.sink != nil {
-			r.sink(r.buf[r.r : r.r+take])
-		}
-		r.r += take
-		n -= int64(take)
-	}
-	return nil
-}
-
-// skipAll consumes everything up to the end of the stream and returns how much that was.
-func (r *reader) skipAll() (int64, error) {
-	var total int64
-	for {
-		n := int64(r.buffered())
-		if err := r.skip(n); err != nil {
-			return total, err
-		}
-		total += n
-		if err := r.fill(); err == errTruncated {
-			return total, nil
-		} else if err != nil {
-			return total, err
-		}
-	}
 }
