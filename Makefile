@@ -5,6 +5,7 @@ BIN := bin/gameday
 CACHE := $(CURDIR)/.cache
 STATICCHECK_VERSION := v0.8.2
 # The end-to-end tests come last and alone: they judge a real system by its latency, and run the binary that users get.
+# Those that judge run one by one; only then do those that kill and abort, three at a time.
 TESTFLAGS ?= -race -timeout 15m
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
@@ -22,7 +23,7 @@ demo: build ## build, then open the cockpit on the embedded shop
 
 test: ## every test: race detector on, golden screens, end to end in a pseudo-terminal
 	$(GO) test $(TESTFLAGS) $$($(GO) list ./... | grep -v /e2e$$)
-	$(GO) test -timeout 15m ./cmd/gameday/e2e
+	$(GO) test -timeout 15m -parallel 3 ./cmd/gameday/e2e
 
 lint: $(CACHE)/bin/staticcheck ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed: $$out"; exit 1; fi

@@ -36,11 +36,13 @@ func write(t *testing.T, name, text string) string {
 
 // kill -9 of gameday at any point of an experiment leaves no fault, no process and no journal behind ten seconds later.
 func TestKillAtAnyPointLeavesNothing(t *testing.T) {
+	t.Parallel()
 	file := write(t, "pause-quickly.yaml", pauseQuickly)
 	const points = 20
 	for i := range points {
 		after := 100*time.Millisecond + time.Duration(i)*8*time.Second/points
 		t.Run(after.String(), func(t *testing.T) {
+			t.Parallel()
 			state := t.TempDir()
 			cmd := exec.Command(binary, "run", file, "--demo")
 			cmd.Env = environment(state)
@@ -100,8 +102,10 @@ func requireGivenBack(t *testing.T, term *terminal) {
 
 // Every way out undoes the faults and gives the terminal back: a dropped SSH link (SIGHUP), a kill, ctrl+c from elsewhere, ctrl+\.
 func TestSignalsUndoTheFaultsAndGiveTheTerminalBack(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		t.Run(unix.SignalName(sig), func(t *testing.T) {
+			t.Parallel()
 			term := breakPayment(t)
 			term.signal(sig)
 			require.Equal(t, exitAborted, term.end(slow))
@@ -114,8 +118,10 @@ func TestSignalsUndoTheFaultsAndGiveTheTerminalBack(t *testing.T) {
 
 // A panic that nobody can catch, and kill -9, leave the keeper to do both.
 func TestCrashesUndoTheFaultsAndGiveTheTerminalBack(t *testing.T) {
+	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGKILL} { // the test binary panics in a goroutine on SIGUSR1
 		t.Run(unix.SignalName(sig), func(t *testing.T) {
+			t.Parallel()
 			term := breakPayment(t, belowShell)
 			term.signal(sig)
 			term.see(slow, "exit code")
@@ -146,6 +152,7 @@ func requireNothingLeft(t *testing.T, term *terminal) {
 
 // The terminal itself goes away: what a person sees when the SSH link drops.
 func TestALostTerminalUndoesTheFaults(t *testing.T) {
+	t.Parallel()
 	term := breakPayment(t)
 	require.NoError(t, term.pty.Close())
 	term.end(slow)
@@ -154,6 +161,7 @@ func TestALostTerminalUndoesTheFaults(t *testing.T) {
 
 // What is in force can be listed and undone from a second terminal, also while a dialog is open in the first.
 func TestAbortFromAnotherTerminal(t *testing.T) {
+	t.Parallel()
 	term := breakPayment(t)
 	out, err := gameday(term.state, "faults")
 	require.NoError(t, err, out)
@@ -172,6 +180,7 @@ func TestAbortFromAnotherTerminal(t *testing.T) {
 
 // ctrl+x works while a dialog is open, and its acknowledgement says what was undone.
 func TestAbortWhileADialogIsOpen(t *testing.T) {
+	t.Parallel()
 	term := breakPayment(t)
 	term.press(":")
 	term.press(ctrlX)
@@ -183,6 +192,7 @@ func TestAbortWhileADialogIsOpen(t *testing.T) {
 
 // A cockpit that stands still sends next to nothing over a thin link.
 func TestNothingIsSentWhenNothingChanges(t *testing.T) {
+	t.Parallel()
 	term := open(t, 120, 35, "watch", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0")
 	term.see(slow, "gameday", "live")
 	term.press(" ")

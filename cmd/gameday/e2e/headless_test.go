@@ -72,6 +72,7 @@ durations: {before: 1s, after: 1s}
 
 // What bad input gets: a clear sentence, the right exit code, nothing left behind.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, taken.Close()) })
@@ -97,6 +98,7 @@ func TestBadInput(t *testing.T) {
 		{"no such command", []string{"dmeo"}, 2, []string{"dmeo"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			got := headless(t, c.args...)
 			require.Equal(t, c.code, got.code, got.stdout+got.stderr)
 			for _, w := range c.says {
@@ -109,6 +111,7 @@ func TestBadInput(t *testing.T) {
 
 // A run without a terminal is aborted by a signal, and says so by its exit code.
 func TestHeadlessAbort(t *testing.T) {
+	t.Parallel()
 	state := t.TempDir()
 	cmd := exec.Command(binary, "run", write(t, "pause-quickly.yaml", pauseQuickly), "--demo")
 	cmd.Env = environment(state)
@@ -131,6 +134,7 @@ func TestHeadlessAbort(t *testing.T) {
 
 // Small commands that need nothing.
 func TestSmallCommands(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args []string
 		says []string

@@ -44,6 +44,7 @@ func send(t *testing.T, address string, bodies ...string) {
 
 // What other programs log can neither command the terminal nor leave its row.
 func TestHostileLogLinesStayHarmlessRows(t *testing.T) {
+	t.Parallel()
 	address := freePort(t)
 	term := open(t, 120, 35, "watch", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", address)
 	term.see(slow, "live")
@@ -68,6 +69,7 @@ func TestHostileLogLinesStayHarmlessRows(t *testing.T) {
 
 // The cockpit keeps its shape whatever happens to its window, and says so when there is too little of it.
 func TestResizeWhileItRuns(t *testing.T) {
+	t.Parallel()
 	term := open(t, 120, 35, "demo")
 	term.see(slow, "ctrl+x")
 	term.press(esc)
