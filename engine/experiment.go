@@ -153,6 +153,7 @@ func (s *Session) DescribeLoad(id string) (title, what string, duration time.Dur
 
 // StartExperiment runs a plan that the operator has agreed to and returns once it runs. Only one runs at a time.
 func (s *Session) StartExperiment(plan *Plan) error {
+	rec := newRecording(plan, s.System())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -161,7 +162,6 @@ func (s *Session) StartExperiment(plan *Plan) error {
 	case s.run != nil && s.run.running():
 		return errors.New("an experiment is running: wait for its end, or abort it")
 	}
-	rec := newRecording(plan, s.switches())
 	runner, err := experiment.New(experiment.RunConfig{
 		Experiment: plan.Experiment, Controller: s.chaos, Observer: observer{s}, Load: starter{s}, Reading: rec.reading,
 		Event:       func(e signal.Event) uint64 { rec.phase(e); return s.Event(e) },

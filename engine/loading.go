@@ -84,14 +84,6 @@ func (s *Session) vars() map[string]string {
 	return s.system.Vars()
 }
 
-// switches are what can be turned, as it stands. The caller may hold the lock.
-func (s *Session) switches() []signal.Switch {
-	if s.system == nil {
-		return nil
-	}
-	return s.system.Switches()
-}
-
 func (s *Session) emitLoad(points []signal.MetricPoint) { s.sink(signal.Batch{Metrics: points}) }
 
 // stopLoad ends the load that runs, if one does, and says so. Its last state stays visible.

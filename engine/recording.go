@@ -29,8 +29,12 @@ type recording struct {
 	now      signal.Phase
 }
 
-func newRecording(plan *Plan, switches []signal.Switch) *recording {
-	return &recording{plan: plan, switches: switches, readings: map[string][]report.ProbeReading{}, traces: map[string][]signal.TraceID{}}
+func newRecording(plan *Plan, sys System) *recording {
+	r := &recording{plan: plan, readings: map[string][]report.ProbeReading{}, traces: map[string][]signal.TraceID{}}
+	if sys != nil {
+		r.switches = sys.Switches()
+	}
+	return r
 }
 
 // reading takes down one measurement.

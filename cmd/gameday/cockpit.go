@@ -66,6 +66,7 @@ func withState(run func(state string, cfg engine.Config) error) error {
 	if err != nil {
 		return err
 	}
+	cfg.Version = buildVersion()
 	return errors.Join(run(state, cfg), closeLog())
 }
 

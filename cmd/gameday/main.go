@@ -28,6 +28,9 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Open the cockpit on the embedded demo shop."`
 	Watch   watchCmd   `cmd:"" help:"Open the cockpit on what sends OTLP here or is scraped."`
 	Run     runCmd     `cmd:"" help:"Run an experiment without a terminal; the exit code is the verdict."`
+	Runs    runsCmd    `cmd:"" help:"List the runs that were kept."`
+	Report  reportCmd  `cmd:"" help:"Tell about a run: HTML, Markdown, JSON or JUnit."`
+	Diff    diffCmd    `cmd:"" help:"Compare two runs."`
 	Check   checkCmd   `cmd:"" help:"Check experiment and load files; report every fault in them at once."`
 	Faults  faultsCmd  `cmd:"" help:"List the faults that are in force on this machine, by whom and until when."`
 	Abort   abortCmd   `cmd:"" help:"Undo every fault of the sessions that run on this machine."`

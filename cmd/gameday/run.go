@@ -14,9 +14,10 @@ import (
 
 // runCmd runs one experiment without a terminal.
 type runCmd struct {
-	File     string `arg:"" help:"The experiment."`
-	Demo     bool   `help:"Start the embedded demo shop and run against it."`
-	Patterns string `help:"With --demo: the shop's resilience patterns." enum:"on,off" default:"off"`
+	File     string   `arg:"" help:"The experiment."`
+	Demo     bool     `help:"Start the embedded demo shop and run against it."`
+	Patterns string   `help:"With --demo: the shop's resilience patterns." enum:"on,off" default:"off"`
+	Report   []string `placeholder:"FILE" help:"Write a report there: .html, .md, .json or .xml (JUnit); may be given several times."`
 	receiverFlags
 }
 
@@ -27,6 +28,9 @@ func (c runCmd) Run(stdout io.Writer) error {
 		return err
 	}
 	if _, err := engine.ParseExperiment(doc.File, doc.Data, engine.Catalog(nil, nil, 0)); err != nil {
+		return err
+	}
+	if err := checkReports(c.Report); err != nil {
 		return err
 	}
 	return withState(func(state string, cfg engine.Config) error {
@@ -93,7 +97,7 @@ func (c runCmd) experiment(ctx context.Context, s *engine.Session, id string, ou
 	result, _ := s.Wait(ctx) // it was started above
 	close(done)
 	<-followed
-	return out.verdict(ctx, result.State)
+	return out.reported(s, c.Report, out.verdict(ctx, result.State))
 }
 
 func (c runCmd) target() string {

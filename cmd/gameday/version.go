@@ -15,6 +15,12 @@ type versionCmd struct{}
 
 // Run prints the version, the revision it was built from and the Go version.
 func (versionCmd) Run(stdout io.Writer) error {
+	_, err := fmt.Fprintf(stdout, "gameday %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
+}
+
+// buildVersion is the version with the revision it was built from.
+func buildVersion() string {
 	v, revision := version, ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if v == "" {
@@ -29,6 +35,5 @@ func (versionCmd) Run(stdout io.Writer) error {
 	if v == "" || v == "(devel)" {
 		v = "development"
 	}
-	_, err := fmt.Fprintf(stdout, "gameday %s%s %s %s/%s\n", v, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return err
+	return v + revision
 }
