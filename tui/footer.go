@@ -69,10 +69,12 @@ func (m *Model) danger() bool {
 	return activeFaults(m.frame) > 0 || m.frame.Load != nil && m.frame.Load.Running
 }
 
-// plain reports whether the action is a movement that nobody needs to be told.
+// plain reports whether the action needs no offer of its own: a movement that everybody knows, or a key that the footer
+// has in a fixed place.
 func plain(a keymap.Action) bool {
 	switch a {
-	case keymap.Up, keymap.Down, keymap.Left, keymap.Right, keymap.PageUp, keymap.PageDown, keymap.Top, keymap.Bottom, keymap.Filter:
+	case keymap.Up, keymap.Down, keymap.Left, keymap.Right, keymap.PageUp, keymap.PageDown, keymap.Top, keymap.Bottom, keymap.Filter,
+		keymap.Abort: // it has its own place on the right
 		return true
 	}
 	return false

@@ -16,12 +16,13 @@ type tape struct {
 	cells []string
 	roles []themes.Role
 	taken []bool // by a mark or its label: nothing else goes there
+	words []bool // by a label: nothing else touches it
 	from  time.Time
 	len   time.Duration
 }
 
 func (m *Model) newTape(width int, w signal.Window) *tape {
-	t := &tape{cells: make([]string, width), roles: make([]themes.Role, width), taken: make([]bool, width),
+	t := &tape{cells: make([]string, width), roles: make([]themes.Role, width), taken: make([]bool, width), words: make([]bool, width),
 		from: w.From, len: max(w.Length(), 1)}
 	rule := m.pen().Glyph(widget.Rule)
 	for i := range t.cells {
@@ -35,9 +36,9 @@ func (t *tape) x(at time.Time) int {
 	return int(float64(at.Sub(t.from)) / float64(t.len) * float64(len(t.cells)-1))
 }
 
-// write puts a text of one-cell characters at a cell, when every cell is free.
+// write puts a text of one-cell characters at a cell, when every cell is free and no other text would touch it.
 func (t *tape) write(x int, text []string, role themes.Role) bool {
-	if x < 0 || x+len(text) > len(t.cells) {
+	if x < 0 || x+len(text) > len(t.cells) || len(text) == 0 {
 		return false
 	}
 	for i := range text {
@@ -45,8 +46,14 @@ func (t *tape) write(x int, text []string, role themes.Role) bool {
 			return false
 		}
 	}
+	long := len(text) > 1
+	for _, beside := range []int{x - 1, x + len(text)} {
+		if beside >= 0 && beside < len(t.cells) && (t.words[beside] || long && t.taken[beside]) {
+			return false
+		}
+	}
 	for i, c := range text {
-		t.cells[x+i], t.roles[x+i], t.taken[x+i] = c, role, true
+		t.cells[x+i], t.roles[x+i], t.taken[x+i], t.words[x+i] = c, role, true, long
 	}
 	return true
 }
@@ -130,11 +137,26 @@ func bandKind(k signal.EventKind) bool { return k == signal.EventFault || k == s
 // marks lists the events, the most important first, so that they get the room.
 func (m *Model) marks() []signal.Event {
 	out := slices.Clone(m.frame.Events)
+	out = slices.DeleteFunc(out, stage)
 	slices.SortStableFunc(out, func(a, b signal.Event) int { return cmp.Compare(importance(a), importance(b)) })
 	if len(out) > 400 {
 		out = out[:400]
 	}
 	return out
+}
+
+// stage reports whether the event is an experiment's going from one phase to the next: the ladder says that, and the list
+// of events; on the timeline it would push out what matters.
+func stage(e signal.Event) bool {
+	if e.Kind != signal.EventExperiment {
+		return false
+	}
+	for p := signal.PhaseIdle; p <= signal.PhaseDone; p++ {
+		if e.Title == p.String() {
+			return true
+		}
+	}
+	return false
 }
 
 func importance(e signal.Event) int {
@@ -153,14 +175,36 @@ func importance(e signal.Event) int {
 	case signal.EventExperiment:
 		return 4
 	case signal.EventLoad:
-		return 6
+		return 7
 	case signal.EventProcess, signal.EventSource:
 		if e.Outcome == signal.Bad {
 			return 3
 		}
-		return 7
+		return 8
 	}
-	return 8
+	return 6
+}
+
+// short is what of an event's title stands on the timeline: the verdict of an experiment, of others what comes before
+// the first comma.
+func short(e signal.Event) string {
+	text := oneLine(e.Title)
+	if e.Kind == signal.EventExperiment {
+		if _, word, ok := cutLast(text, ": "); ok && !e.End.IsZero() {
+			return word
+		}
+		return ""
+	}
+	text, _, _ = strings.Cut(text, ", ")
+	return text
+}
+
+// cutLast is strings.Cut at the last separator.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // drawEvents draws what lasts onto the first tape and what happened at an instant onto the second, which may be the same:
@@ -225,9 +269,10 @@ func (m *Model) nameBand(t *tape, e signal.Event, w signal.Window, role themes.R
 		return
 	}
 	a, z = max(a, 0), min(z, len(t.cells)-1)
-	label := letters(m.pen().Fit(oneLine(e.Title), 28))
+	label := letters(m.pen().Fit(short(e), 28))
+	label = append(append([]string{" "}, label...), " ")
 	n := len(label)
-	for x := a + 2; x+n <= z-1; x += 2 {
+	for x := a + 1; x+n <= z; x += 2 {
 		if t.write(x, label, role) {
 			return
 		}
@@ -235,26 +280,30 @@ func (m *Model) nameBand(t *tape, e signal.Event, w signal.Window, role themes.R
 	if e.Kind != signal.EventFault {
 		return
 	}
-	if !t.write(z+1, append([]string{" "}, append(label, " ")...), role) {
-		t.write(a-n-2, append([]string{" "}, append(label, " ")...), role)
+	if !t.write(z+1, label, role) {
+		t.write(a-n, label, role)
 	}
 }
 
 // drawMark draws an instant: its glyph, and its name where there is room.
 func (m *Model) drawMark(t *tape, e signal.Event) {
-	x := t.x(e.Start)
+	at := e.Start
+	if e.Kind == signal.EventExperiment && !e.End.IsZero() {
+		at = e.End // the verdict fell there
+	}
+	x := t.x(at)
 	if x < 0 || x >= len(t.cells) {
 		return
 	}
 	glyph, role := m.markOf(e)
-	name := letters(m.pen().Fit(oneLine(e.Title), 24))
+	name := letters(m.pen().Fit(short(e), 24))
 	if e.Kind == signal.EventAbort {
 		name = letters("abort")
 	}
 	if t.write(x, append([]string{glyph}, name...), role) {
 		return
 	}
-	if x-len(name) > 0 && t.write(x-len(name), append(name, glyph), role) {
+	if len(name) > 0 && t.write(x-len(name)-1, append(append(name, " "), glyph), role) {
 		return
 	}
 	t.write(x, []string{glyph}, role)
@@ -279,7 +328,9 @@ func (m *Model) markOf(e signal.Event) (string, themes.Role) {
 	case signal.EventLoad:
 		return pen.Glyph(widget.Closed), themes.Load
 	case signal.EventExperiment:
-		return m.either("◆", "%"), role
+		if e.End.IsZero() {
+			return m.either("◆", "%"), role
+		}
 	case signal.EventSwitch:
 		return m.either("⇄", "~"), themes.Accent
 	case signal.EventProcess, signal.EventSource:

@@ -154,7 +154,7 @@ func traces() []signal.TraceSummary {
 				errs = 2
 			}
 		}
-		out = append(out, signal.TraceSummary{ID: traceID(i), Service: "gateway", Name: name, Start: at(float64(i) * 1.6), Duration: d,
+		out = append(out, signal.TraceSummary{ID: traceID(i), Service: "gateway", Name: name, Start: at(2 + float64(i)*1.6), Duration: d,
 			Spans: spans, Errors: errs, Rooted: i != 3})
 	}
 	return out

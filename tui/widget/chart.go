@@ -1,8 +1,8 @@
 package widget
 
 import (
-	"fmt"
 	"math"
+	"sort"
 	"strconv"
 	"time"
 
@@ -62,6 +62,18 @@ type frame struct {
 	length   time.Duration
 }
 
+// align moves the plot's beginning to a whole number of half cells, so that a window that moves on with the clock moves
+// the picture in whole steps, and lines do not shimmer between them.
+func (f *frame) align() {
+	dot := f.length / time.Duration(max(2*f.w-1, 1))
+	if dot <= 0 {
+		return
+	}
+	if at := f.from.Truncate(dot); at.Before(f.from) {
+		f.from = at.Add(dot)
+	}
+}
+
 // dotX is the column of half cells for an instant; false when it lies outside.
 func (f frame) dotX(t time.Time) (int, bool) {
 	d := t.Sub(f.from)
@@ -87,8 +99,8 @@ func (c *Chart) Rows(p Pen, d ChartData, width, height int) []string {
 	if height <= 0 {
 		return nil
 	}
-	legend := height >= 7 && len(d.Panel.Series) > 1
-	rows := []string{c.title(p, d, width, !legend)}
+	legend := c.legend(p, d, width, height)
+	rows := []string{c.title(p, d, width, legend == nil)}
 	if reason := c.empty(d); reason != "" {
 		for _, line := range Wrap(reason, max(width-2, 1)) {
 			rows = append(rows, p.Row(width, Seg{themes.Text, "  "}, Seg{themes.Muted, line}))
@@ -101,14 +113,8 @@ func (c *Chart) Rows(p Pen, d ChartData, width, height int) []string {
 		}
 		return rows
 	}
-	body := height - 1
-	if legend {
-		body--
-	}
-	rows = append(rows, c.body(p, d, width, body)...)
-	if legend {
-		rows = append(rows, c.legend(p, d, width))
-	}
+	rows = append(rows, c.body(p, d, width, height-1-len(legend))...)
+	rows = append(rows, legend...)
 	return p.Page(rows, width, height)
 }
 
@@ -204,13 +210,61 @@ func columns(s signal.Series, w signal.Window, n int) []float64 {
 	return out
 }
 
-func (c *Chart) legend(p Pen, d ChartData, width int) string {
-	segs := []Seg{{themes.Text, "  "}}
-	for i, s := range d.Panel.Series {
-		segs = append(segs, Seg{seriesRole(i), fmt.Sprintf("%d ", i+1)}, Seg{themes.Muted, s.Name + " "},
-			Seg{seriesRole(i), Value(last(s), d.Panel.Unit)}, Seg{themes.Text, "   "})
+// legend names the series with their newest values, the largest first, in a second row when the chart is high enough.
+// What has no room is counted; nil when there is nothing to tell apart, or too little room.
+func (c *Chart) legend(p Pen, d ChartData, width, height int) []string {
+	if height < 7 || len(d.Panel.Series) < 2 {
+		return nil
 	}
-	return p.Row(width, segs...)
+	order := make([]int, len(d.Panel.Series))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return worth(d.Panel.Series[order[a]]) > worth(d.Panel.Series[order[b]]) })
+	lines := 1
+	if height >= 8 {
+		lines = 2
+	}
+	var rows []string
+	for len(order) > 0 && len(rows) < lines {
+		segs := []Seg{{themes.Text, "  "}}
+		used := 2
+		for n, i := range order {
+			s := d.Panel.Series[i]
+			number, name, value := strconv.Itoa(i+1)+" ", seriesName(s.Name)+" ", Value(last(s), d.Panel.Unit)
+			room := width - used
+			if left := len(order) - n - 1; left > 0 && len(rows) == lines-1 {
+				room -= 3 + len(strconv.Itoa(left)) // "  +N"
+			}
+			if w := Width(number + name + value); n > 0 && w > room {
+				break
+			}
+			segs = append(segs, Seg{seriesRole(i), number}, Seg{themes.Muted, name}, Seg{seriesRole(i), value}, Seg{themes.Text, "  "})
+			used += Width(number+name+value) + 2
+		}
+		order = order[(len(segs)-1)/4:]
+		if len(order) > 0 && len(rows) == lines-1 {
+			segs = append(segs, Seg{themes.Muted, "+" + strconv.Itoa(len(order))})
+		}
+		rows = append(rows, p.Row(width, segs...))
+	}
+	return rows
+}
+
+// worth orders series in a legend: those without a value come last.
+func worth(s signal.Series) float64 {
+	if v := last(s); !math.IsNaN(v) {
+		return v
+	}
+	return math.Inf(-1)
+}
+
+// seriesName is how people write a series that is named by its quantile: p95 for 0.95.
+func seriesName(name string) string {
+	if q, err := strconv.ParseFloat(name, 64); err == nil && q > 0 && q < 1 {
+		return "p" + strconv.FormatFloat(math.Round(q*1e5)/1e3, 'f', -1, 64)
+	}
+	return name
 }
 
 // body draws axes, lines, bands and exemplars.
@@ -234,6 +288,7 @@ func (c *Chart) body(p Pen, d ChartData, width, height int) []string {
 	if f.w < 4 {
 		return []string{c.strip(p, d, width, 0)}
 	}
+	f.align()
 	c.plot.reset(width, height)
 	c.lines(p, d, f)
 	c.axes(p, d, f, ticks, labels, axis)

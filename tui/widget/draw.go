@@ -200,43 +200,43 @@ func (c *Chart) band(p Pen, f frame, a, z int) {
 	}
 }
 
-// bandLabel writes a band's label where it hides least: in the highest row that no line, limit, exemplar or other label
-// crosses there. A short band's label sticks out to the side that has room. When every row is full it is left out: the
-// timeline names the fault too.
+// bandLabel writes a band's label where it hides nothing: in the highest row that no line, exemplar or other label
+// crosses there, a cell of air on both sides. A short band's label sticks out to the side that has room. When every row is
+// full it is left out, for half a word is worse than none: the timeline names the fault too.
 func (c *Chart) bandLabel(p Pen, label string, f frame, a, z int) {
-	left := clampInt(a, 0, max(f.w-Width(label)-2, 0)) + 1
-	text := p.Fit(label, min(f.w-left, max(Width(label), z-a-1)))
-	row, least := -1, Width(text)/3+1
-	for y := range f.h {
-		n := 0
-		for x := range Width(text) {
-			n += c.weight(f.x0+left+x, y)
-		}
-		if n < least {
-			row, least = y, n
-		}
-	}
-	if row < 0 {
+	n := Width(label)
+	if n == 0 || n+2 > f.w {
 		return
 	}
-	c.plot.put(f.x0+left, row, themes.Fault, text)
-	if p.Shade(themes.Fault) == "" {
-		return
-	}
-	for x := max(left, a); x <= min(left+Width(text)-1, z); x++ {
-		c.plot.shade(f.x0+x, row)
+	for _, left := range []int{a + 1, z - n, a - n - 1, z + 2} {
+		if left < 0 || left+n > f.w {
+			continue
+		}
+		for y := range f.h {
+			if !c.clear(f, left-1, left+n, y) {
+				continue
+			}
+			c.plot.put(f.x0+left, y, themes.Fault, label)
+			if p.Shade(themes.Fault) != "" {
+				for x := max(left, a); x <= min(left+n-1, z); x++ {
+					c.plot.shade(f.x0+x, y)
+				}
+			}
+			return
+		}
 	}
 }
 
-// weight says how bad it would be for a label to hide a cell: nothing, a piece of a line, an exemplar.
-func (c *Chart) weight(x, y int) int {
-	switch c.plot.cv.Cell(canvas.Point{X: x, Y: y}).Rune {
-	case 0, ' ', '╎', '░', '-', '┄', '│', '|':
-		return 0
-	case '◇', '◆', 'o', '@':
-		return 100
+// clear reports whether nothing but the ground lies in the cells a to z of a row.
+func (c *Chart) clear(f frame, a, z, y int) bool {
+	for x := max(a, 0); x <= min(z, f.w-1); x++ {
+		switch c.plot.cv.Cell(canvas.Point{X: f.x0 + x, Y: y}).Rune {
+		case 0, ' ', '╎', '░', '-', '┄', '│', '|':
+		default:
+			return false
+		}
 	}
-	return 1
+	return true
 }
 
 // mark draws the vertical line of the instant under the cursor.
@@ -252,28 +252,5 @@ func (c *Chart) mark(p Pen, d ChartData, f frame) {
 		if c.plot.free(f.x0+x/2, y) {
 			c.plot.put(f.x0+x/2, y, themes.Focus, p.Glyph(Wall))
 		}
-	}
-}
-
-// exemplars draws measured requests where their time and value put them; the picked one is drawn last.
-func (c *Chart) exemplars(p Pen, d ChartData, f frame) {
-	draw := func(i int, g Glyph) {
-		e := d.Exemplars[i]
-		x, ok := f.dotX(e.T)
-		if !ok || math.IsNaN(e.V) {
-			return
-		}
-		h := hit{x: f.x0 + x/2, y: f.dotY(e.V) / 4, index: i}
-		c.plot.put(h.x, h.y, themes.Focus, p.Glyph(g))
-		h.y++ // below the title row
-		c.hits = append(c.hits, h)
-	}
-	for i := range d.Exemplars {
-		if i != d.Picked {
-			draw(i, Exemplar)
-		}
-	}
-	if d.Picked >= 0 && d.Picked < len(d.Exemplars) {
-		draw(d.Picked, ExemplarPicked)
 	}
 }

@@ -106,13 +106,27 @@ func (o *painter) put(r themes.Role, text string) {
 	if text == "" {
 		return
 	}
-	if o.run != "" && o.role == r {
+	switch {
+	case o.run == "":
+	case o.role == r || o.still(o.role) && blank(text):
 		o.run += text
+		return
+	case o.still(r) && blank(o.run):
+		o.run, o.role = o.run+text, r
 		return
 	}
 	o.flush()
 	o.run, o.role = text, r
 }
+
+// still reports whether a blank looks the same in this role as in any other: then it need not have a sequence of its own,
+// and half the bytes of a table are saved.
+func (o *painter) still(r themes.Role) bool {
+	st := o.theme.Styles[r]
+	return !st.Underline && !st.Strike && !st.Reverse && (o.on || st.BG == o.theme.Styles[themes.Text].BG)
+}
+
+func blank(s string) bool { return strings.Trim(s, " ") == "" }
 
 func (o *painter) pad(n int) {
 	if n <= 0 {

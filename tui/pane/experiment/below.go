@@ -111,29 +111,43 @@ func loadLines(pen widget.Pen, f *signal.Frame, width int) []line {
 	if l.Total > 0 {
 		first = append(first, seg(themes.Muted, " / "+widget.Clock(l.Total)))
 	}
-	first = append(first, seg(themes.Text, "  "+widget.Number(l.Rate)+" req/s"))
+	blank := seg(themes.Muted, pen.Left("", labelWidth))
+	rate := []widget.Seg{seg(themes.Text, pen.Right(whole(l.Rate), 5)+" req/s")}
 	if l.Target > 0 {
-		first = append(first, seg(themes.Muted, " of "+widget.Number(l.Target)+" "), seg(themes.Load, pen.Progress(l.Rate/l.Target, min(max(width/10, 4), 16))))
+		rate = append(rate, seg(themes.Muted, " of "+whole(l.Target)+" planned "), seg(themes.Load, pen.Progress(l.Rate/l.Target, min(max(width/10, 4), 16))))
 	}
-	users := fmt.Sprintf("%d users  %d in flight  %s done", l.Users, l.InFlight, widget.Count(l.Done))
-	second := []widget.Seg{seg(themes.Muted, pen.Left("", labelWidth)), seg(themes.Text, users)}
+	second := []widget.Seg{blank, seg(themes.Text, fmt.Sprintf("%5d in flight %6s done", l.InFlight, widget.Count(l.Done)))}
+	if l.Users > 0 {
+		second = append(second, seg(themes.Text, fmt.Sprintf(" %5d users", l.Users)))
+	}
 	if l.Missed > 0 {
 		second = append(second, seg(themes.Warning, "  "+pen.Glyph(widget.Warn)+" "+widget.Count(l.Missed)+" missed"))
 		if width >= 76 {
 			second = append(second, seg(themes.Warning, ": generator saturated"))
 		}
 	}
-	out := []line{{segs: first}, {segs: second}, {segs: []widget.Seg{seg(themes.Muted, pen.Left("", labelWidth)), seg(themes.Text, percentiles(l, width)),
-		seg(themes.Muted, "  max "+widget.Duration(l.Max))}},
-		{segs: errorSegs(pen, l)}}
+	out := []line{{segs: append(append(first, seg(themes.Text, "  ")), rate...)}}
+	if width < 70 {
+		out = []line{{segs: first}, {segs: append([]widget.Seg{blank}, rate...)}}
+	}
+	out = append(out, line{segs: second}, line{segs: []widget.Seg{blank, seg(themes.Text, percentiles(l, width)), seg(themes.Muted, fmt.Sprintf("  max %7s", widget.Duration(l.Max)))}},
+		line{segs: errorSegs(pen, l)})
 	return append(append(out, stepLines(pen, l, width)...), requestLines(pen, f, l)...)
 }
 
 func percentiles(l *signal.LoadState, width int) string {
 	if width < 72 {
-		return fmt.Sprintf("p50 %s  p95 %s  p99 %s", widget.Duration(l.P50), widget.Duration(l.P95), widget.Duration(l.P99))
+		return fmt.Sprintf("p50 %7s  p95 %7s  p99 %7s", widget.Duration(l.P50), widget.Duration(l.P95), widget.Duration(l.P99))
 	}
 	return fmt.Sprintf("p50 %7s  p90 %7s  p95 %7s  p99 %7s", widget.Duration(l.P50), widget.Duration(l.P90), widget.Duration(l.P95), widget.Duration(l.P99))
+}
+
+// whole is a rate without the digits that only flicker.
+func whole(v float64) string {
+	if v >= 9.95 && v < 1000 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return widget.Number(v)
 }
 
 func errorSegs(pen widget.Pen, l *signal.LoadState) []widget.Seg {
@@ -163,7 +177,7 @@ func stepLines(pen widget.Pen, l *signal.LoadState, width int) []line {
 		if s.Failed > 0 {
 			failed = themes.Failed
 		}
-		out = append(out, line{segs: append([]widget.Seg{blank}, table.Segs(pen, seg(themes.Text, s.Name), seg(themes.Text, widget.Number(s.Rate)),
+		out = append(out, line{segs: append([]widget.Seg{blank}, table.Segs(pen, seg(themes.Text, s.Name), seg(themes.Text, whole(s.Rate)),
 			seg(failed, widget.Count(s.Failed)), seg(themes.Text, widget.Duration(s.P50)), seg(themes.Text, widget.Duration(s.P95)), seg(themes.Text, widget.Duration(s.P99)))...)})
 	}
 	return out

@@ -4,6 +4,7 @@ package experiment
 
 import (
 	"fmt"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -19,8 +20,11 @@ type Pane struct {
 	at   ref // what the cursor is on
 	top  int // first line on screen
 	open map[ref]bool
-	memo widget.Memo[key]
-	rev  int
+
+	run   time.Time // when the experiment that is shown began
+	moved bool      // the operator has moved the cursor in this run: it is his
+	memo  widget.Memo[key]
+	rev   int
 }
 
 type key struct {
@@ -99,7 +103,7 @@ func (p *Pane) View(ctx pane.Context) []string {
 	return p.memo.Rows(key{ctx, p.rev}, func() []string {
 		pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
 		lines := p.lines(pen, ctx)
-		p.place(lines, ctx.Height)
+		p.place(ctx, lines)
 		rows := make([]string, 0, ctx.Height)
 		for y := range ctx.Height {
 			i := p.top + y
@@ -127,7 +131,8 @@ func (p *Pane) draw(pen widget.Pen, ctx pane.Context, l line) string {
 }
 
 // place puts the cursor onto something that exists, and the top where the cursor can be seen.
-func (p *Pane) place(lines []line, height int) {
+func (p *Pane) place(ctx pane.Context, lines []line) {
+	p.toRed(ctx, lines)
 	if i := find(lines, p.at); i < 0 {
 		p.at = ref{}
 		for _, l := range lines {
@@ -137,7 +142,53 @@ func (p *Pane) place(lines []line, height int) {
 			}
 		}
 	}
-	p.top = max(min(p.top, len(lines)-height), 0)
+	p.top = max(min(p.top, len(lines)-ctx.Height), 0)
+}
+
+// toRed puts the cursor onto the probe that turned red, so that enter opens the trace behind it; not when the operator
+// has moved the cursor himself in this run.
+func (p *Pane) toRed(ctx pane.Context, lines []line) {
+	if ctx.Frame == nil || ctx.Frame.Experiment == nil {
+		return
+	}
+	e := ctx.Frame.Experiment
+	if !e.Started.Equal(p.run) {
+		p.run, p.moved, p.at, p.top = e.Started, false, ref{}, 0
+	}
+	if p.moved {
+		return
+	}
+	if s := p.probe(ctx); p.at.kind == probeRef && s != nil && red(s) && !s.TraceID.IsZero() {
+		return // it stands there already
+	}
+	best := -1
+	for i := range e.Probes {
+		s := &e.Probes[i]
+		if red(s) && (best < 0 || e.Probes[best].TraceID.IsZero() && !s.TraceID.IsZero()) {
+			best = i
+		}
+	}
+	if best < 0 || p.at == (ref{probeRef, e.Probes[best].Name}) {
+		return
+	}
+	p.at = ref{probeRef, e.Probes[best].Name}
+	p.show(find(lines, p.at), ctx.Height)
+}
+
+// red reports whether the probe is or was outside what is expected.
+func red(s *signal.ProbeState) bool {
+	return s.Now == signal.CheckFailed || s.During == signal.CheckFailed || s.After == signal.CheckFailed || s.Before == signal.CheckFailed
+}
+
+// show scrolls as little as it takes to have a line on the screen.
+func (p *Pane) show(i, height int) {
+	switch {
+	case i < 0:
+	case i < p.top:
+		p.top = i
+	case i >= p.top+height:
+		p.top = i - height + 1
+	}
 }
 
 // find is the index of the line of a thing, -1 when it has none.
@@ -161,16 +212,17 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 		return nil
 	}
 	lines := p.lines(pen, ctx)
-	p.place(lines, ctx.Height)
+	p.place(ctx, lines)
 	switch m := msg.(type) {
 	case pane.ClickMsg:
 		if i := p.top + m.Y; m.Y >= 0 && i < len(lines) && lines[i].ref.kind != nothing {
-			p.at = lines[i].ref
+			p.at, p.moved = lines[i].ref, true
 			if m.Double {
 				return p.enter(ctx)
 			}
 		}
 	case pane.WheelMsg:
+		p.moved = true
 		p.scroll(lines, m.Rows, ctx.Height)
 	case pane.ActionMsg:
 		return p.act(ctx, lines, m.Action)
@@ -180,6 +232,10 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 
 func (p *Pane) act(ctx pane.Context, lines []line, a keymap.Action) tea.Cmd {
 	h := ctx.Height
+	switch a {
+	case keymap.Up, keymap.Down, keymap.PageUp, keymap.PageDown, keymap.Top, keymap.Bottom, keymap.NextError, keymap.PrevError:
+		p.moved = true
+	}
 	switch a {
 	case keymap.Up:
 		p.step(lines, -1, h)
@@ -216,11 +272,7 @@ func (p *Pane) step(lines []line, by, height int) {
 	for i := find(lines, p.at) + by; i >= 0 && i < len(lines); i += by {
 		if lines[i].ref.kind != nothing {
 			p.at = lines[i].ref
-			if i < p.top {
-				p.top = i
-			} else if i >= p.top+height {
-				p.top = i - height + 1
-			}
+			p.show(i, height)
 			return
 		}
 	}
@@ -238,7 +290,7 @@ func (p *Pane) failed(ctx pane.Context, lines []line, by int) {
 	}
 	bad := make(map[string]bool)
 	for _, s := range ctx.Frame.Experiment.Probes {
-		bad[s.Name] = s.Now == signal.CheckFailed || s.During == signal.CheckFailed || s.After == signal.CheckFailed || s.Before == signal.CheckFailed
+		bad[s.Name] = red(&s)
 	}
 	for i := find(lines, p.at) + by; i >= 0 && i < len(lines); i += by {
 		if r := lines[i].ref; r.kind == probeRef && bad[r.name] {

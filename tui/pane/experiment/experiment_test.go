@@ -3,6 +3,7 @@ package experiment_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -72,6 +73,54 @@ func TestEveryStateHasItsWord(t *testing.T) {
 	require.Contains(t, text, "error: the proxy does not answer")
 }
 
+// TestTheCursorGoesToTheProbeThatTurnsRed, so that enter is all it takes, and leaves the operator's choice alone.
+func TestTheCursorGoesToTheProbeThatTurnsRed(t *testing.T) {
+	calm, broken := sample.Frame(), sample.Frame()
+	calm.Experiment.Probes[1].Now, calm.Experiment.Probes[1].During = signal.CheckPassed, signal.CheckPassed
+	calm.Experiment.Probes[1].TraceID = signal.TraceID{}
+	open := pane.OpenTraceMsg{ID: broken.Experiment.Probes[1].TraceID}
+	for _, height := range []int{21, 4} {
+		ctx := panetest.Context(t, calm, 98, height)
+		p := experiment.New()
+		require.Contains(t, panetest.Text(p, ctx), "▌✔ success rate", "height %d", height)
+		ctx.Frame = broken
+		require.Contains(t, panetest.Text(p, ctx), "▌✘ p95", "height %d", height)
+		require.Equal(t, open, panetest.Do(p, ctx, keymap.Open))
+		panetest.Do(p, ctx, keymap.Down)
+		require.NotContains(t, panetest.Text(p, ctx), "▌✘ p95", "he has moved it")
+
+		again := *broken
+		e := *broken.Experiment
+		e.Started = e.Started.Add(time.Minute)
+		again.Experiment = &e
+		ctx.Frame = &again
+		require.Equal(t, open, panetest.Do(p, ctx, keymap.Open), "the next run starts anew")
+	}
+}
+
+// TestTheVerdictSaysWhatToDoNext in keys that do it.
+func TestTheVerdictSaysWhatToDoNext(t *testing.T) {
+	for _, c := range []struct {
+		v        signal.Verdict
+		patterns bool
+		want     string
+	}{
+		{signal.VerdictBroken, false, "next: p switch the patterns on, e run it again, and compare"},
+		{signal.VerdictBroken, true, "next: enter on the red probe opens the trace behind it"},
+		{signal.VerdictHeld, true, "next: p switches the patterns off, e shows what happens without them"},
+		{signal.VerdictHeld, false, "next: e picks the next experiment"},
+		{signal.VerdictAborted, false, "next: e runs it again, l starts the load again"},
+		{signal.VerdictRollbackFailed, false, "next: do by hand what stands below"},
+	} {
+		f := sample.Frame()
+		f.Experiment.Verdict, f.Experiment.Phase, f.Experiment.Reason = c.v, signal.PhaseDone, strings.Repeat("a long reason ", 12)
+		f.Switches[0].On = c.patterns
+		text := panetest.Text(experiment.New(), panetest.Context(t, f, 76, 20))
+		require.Contains(t, text, c.want)
+		require.Equal(t, 12, strings.Count(text, "reason"), "nothing of the reason is cut")
+	}
+}
+
 func TestVerdicts(t *testing.T) {
 	for v, want := range map[signal.Verdict]string{signal.VerdictHeld: "✔ HELD  because", signal.VerdictBroken: "✘ DID NOT HOLD  because", signal.VerdictAborted: "■ ABORTED  because",
 		signal.VerdictRollbackFailed: "! ROLLBACK FAILED  because", signal.VerdictError: "! COULD NOT RUN  because", signal.VerdictInconclusive: "? INCONCLUSIVE  because"} {
@@ -87,6 +136,7 @@ func TestVerdicts(t *testing.T) {
 func TestFaultDetailsAndTheWayDown(t *testing.T) {
 	ctx := panetest.Context(t, sample.Frame(), 80, 12)
 	p := experiment.New()
+	panetest.Do(p, ctx, keymap.Top)
 	for range 4 {
 		panetest.Do(p, ctx, keymap.Down)
 	}

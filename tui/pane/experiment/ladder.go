@@ -29,7 +29,7 @@ func (p *Pane) lines(pen widget.Pen, ctx pane.Context) []line {
 	var out []line
 	if e := f.Experiment; e != nil {
 		out = append(out, head(pen, e, width))
-		out = append(out, verdict(pen, e)...)
+		out = append(out, verdict(pen, f, width, ctx.Height)...)
 		if e.Hypothesis != "" && ctx.Height >= 12 {
 			for _, text := range widget.Wrap(e.Hypothesis, max(width-2, 1)) {
 				out = append(out, line{segs: []widget.Seg{seg(themes.Muted, text)}})
@@ -63,33 +63,6 @@ func head(pen widget.Pen, e *signal.ExperimentState, width int) line {
 		return line{segs: []widget.Seg{seg(role, right+" "), seg(themes.Title, title)}}
 	}
 	return line{segs: []widget.Seg{seg(themes.Title, pen.Left(title, room)+" "), seg(role, right)}}
-}
-
-// verdict is the banner at the end: sign, word and reason.
-func verdict(pen widget.Pen, e *signal.ExperimentState) []line {
-	glyph, role, word := widget.Unknown, themes.Warning, ""
-	switch e.Verdict {
-	case signal.VerdictNone:
-		return nil
-	case signal.VerdictHeld:
-		glyph, role, word = widget.Passed, themes.OK, "HELD"
-	case signal.VerdictBroken:
-		glyph, role, word = widget.Failed, themes.Failed, "DID NOT HOLD"
-	case signal.VerdictAborted:
-		glyph, role, word = widget.Aborted, themes.Warning, "ABORTED"
-	case signal.VerdictRollbackFailed:
-		glyph, role, word = widget.Alarm, themes.Production, "ROLLBACK FAILED"
-	case signal.VerdictError:
-		glyph, role, word = widget.Alarm, themes.Failed, "COULD NOT RUN"
-	default:
-		word = "INCONCLUSIVE"
-	}
-	segs := []widget.Seg{seg(role, " "+pen.Glyph(glyph)+" "+word+"  "), seg(themes.Text, e.Reason)}
-	bg := themes.Header
-	if role == themes.Production {
-		bg, segs[1].Role = themes.Production, themes.Production
-	}
-	return []line{{segs: segs, bg: bg, loud: true}}
 }
 
 // checkGlyph is the sign and role of a probe's state.

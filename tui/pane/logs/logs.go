@@ -3,6 +3,7 @@ package logs
 
 import (
 	"fmt"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -29,6 +30,10 @@ type Pane struct {
 	at   uint64 // Seq of the line under the cursor while held
 	list widget.List
 	seen scope
+
+	calm  widget.Calm
+	tail  []signal.Record // what follows, as of the last frame that was taken
+	total int             // in the window then
 
 	rows map[rowKey]string
 	memo widget.Memo[key]
@@ -76,7 +81,8 @@ func (p *Pane) Title(ctx pane.Context) string {
 		if f.LogsPartial {
 			part = "~"
 		}
-		t += fmt.Sprintf(" %d/%s%s", len(p.lines(ctx)), part, widget.Count(uint64(max(f.LogsTotal, 0))))
+		n := len(p.lines(ctx))
+		t += fmt.Sprintf(" %d of %s%s", n, part, widget.Count(uint64(max(p.total, 0))))
 		if f.LogsPartial {
 			t += " partly searched"
 		}
@@ -139,10 +145,14 @@ func (p *Pane) sync(ctx pane.Context) {
 
 func (p *Pane) follow() {
 	p.held = nil
+	p.calm.Hurry()
 	p.rev++
 }
 
-// lines are those on screen: the frame's, or the ones held.
+// tailEvery is the shortest time between two changes of the tail.
+const tailEvery = 500 * time.Millisecond
+
+// lines are those on screen: the tail's, or the ones held.
 func (p *Pane) lines(ctx pane.Context) []signal.Record {
 	if p.held != nil {
 		return p.held
@@ -150,7 +160,10 @@ func (p *Pane) lines(ctx pane.Context) []signal.Record {
 	if ctx.Frame == nil {
 		return nil
 	}
-	return ctx.Frame.Logs
+	if p.calm.Take(ctx.Frame, tailEvery) || len(p.tail) == 0 {
+		p.tail, p.total = ctx.Frame.Logs, ctx.Frame.LogsTotal
+	}
+	return p.tail
 }
 
 // locate puts the cursor on its line: the newest while following.

@@ -56,6 +56,27 @@ func TestTheTailFollowsUntilTheCursorLeavesIt(t *testing.T) {
 	require.Contains(t, last(p, ctx), "line 11", "another focus is another list")
 }
 
+// TestTheTailIsCalm: ten frames a second, two pictures a second, and at once what the operator asked for.
+func TestTheTailIsCalm(t *testing.T) {
+	ctx := panetest.Context(t, nil, 98, 10)
+	p := logs.New(nil, nil)
+	pictures := map[string]bool{}
+	for i := range 21 {
+		f := with(lines(100*i, 50))
+		f.Now = sample.Now.Add(time.Duration(i) * 100 * time.Millisecond)
+		f.Window.To = f.Now
+		ctx.Frame = f
+		pictures[panetest.Text(p, ctx)] = true
+	}
+	require.Len(t, pictures, 5)
+	p.Update(ctx, pane.FilterMsg{Text: "line"})
+	f := with(lines(7000, 5))
+	f.Now = ctx.Frame.Now.Add(50 * time.Millisecond)
+	f.Window.To = f.Now
+	ctx.Frame = f
+	require.Contains(t, last(p, ctx), "line 7004")
+}
+
 func lines(from, n int) []signal.Record {
 	out := make([]signal.Record, n)
 	for i := range out {
@@ -127,9 +148,9 @@ func TestTitleCountsAndSaysWhatIsMissing(t *testing.T) {
 	f := sample.Frame()
 	ctx := panetest.Context(t, f, 98, 10)
 	p := logs.New(nil, nil)
-	require.Equal(t, "logs 120/48.2k, dropped 89", p.Title(ctx))
+	require.Equal(t, "logs 120 of 48.2k, dropped 89", p.Title(ctx))
 	f.LogsPartial = true
-	require.Equal(t, "logs 120/~48.2k partly searched, dropped 89", p.Title(ctx))
+	require.Equal(t, "logs 120 of ~48.2k partly searched, dropped 89", p.Title(ctx))
 	ctx.Frame = with(nil)
 	require.Contains(t, panetest.Text(p, ctx), "press l")
 	p.Update(ctx, pane.FilterMsg{Text: "zzz"})

@@ -14,6 +14,54 @@ import (
 	"gameday/tui/widget"
 )
 
+// listEvery is the shortest time between two changes of the list, and how old a trace must be to be in it while live: a
+// younger one is still being put together.
+const listEvery = time.Second
+
+// shown is the list on the screen: calm while it follows, still while the cursor is on one of its traces.
+func (p *Pane) shown(ctx pane.Context) []signal.TraceSummary {
+	f := ctx.Frame
+	if f == nil {
+		return nil
+	}
+	if f.Focus != p.of {
+		p.of = f.Focus
+		p.follow()
+	}
+	if p.held(ctx) {
+		return p.kept
+	}
+	if p.calm.Take(f, listEvery) || len(p.kept) == 0 {
+		p.kept, p.total = f.Traces, f.TracesTotal
+		if widget.Live(f) && p.order == recent {
+			p.kept = settled(f)
+		}
+	}
+	return p.kept
+}
+
+// settled are the traces that ended long enough ago to be whole.
+func settled(f *signal.Frame) []signal.TraceSummary {
+	out := make([]signal.TraceSummary, 0, len(f.Traces))
+	for _, t := range f.Traces {
+		if f.Now.Sub(t.Start.Add(t.Duration)) >= listEvery {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// held reports whether the list stands still because the operator is reading it.
+func (p *Pane) held(ctx pane.Context) bool {
+	return !p.at.IsZero() && len(p.kept) > 0 && ctx.Frame != nil && widget.Live(ctx.Frame)
+}
+
+// follow lets the list go on, from its top.
+func (p *Pane) follow() {
+	p.list, p.at = widget.List{}, signal.TraceID{}
+	p.calm.Hurry()
+}
+
 // cursor finds the trace under the cursor in a new list; the cursor stays on its trace while others come in above it.
 func (p *Pane) cursor(list []signal.TraceSummary) {
 	if p.at.IsZero() {
@@ -28,29 +76,29 @@ func (p *Pane) cursor(list []signal.TraceSummary) {
 	}
 }
 
-// moveTo puts the cursor on row i; the top row follows what comes in.
+// moveTo puts the cursor on row i; on the top row the list follows what comes in.
 func (p *Pane) moveTo(ctx pane.Context, i int) {
-	if ctx.Frame == nil || len(ctx.Frame.Traces) == 0 {
+	list := p.shown(ctx)
+	if len(list) == 0 {
 		return
 	}
-	list := ctx.Frame.Traces
-	i = min(max(i, 0), len(list)-1)
-	p.list.Cursor, p.at = i, list[i].ID
-	if i == 0 && p.order == recent {
-		p.at = signal.TraceID{}
+	if i = min(max(i, 0), len(list)-1); i == 0 {
+		p.follow()
+		return
 	}
+	p.list.Cursor, p.at = i, list[i].ID
 }
 
 func (p *Pane) actList(ctx pane.Context, a keymap.Action) tea.Cmd {
 	if a == keymap.Order {
 		p.order = (p.order + 1) % numOrders
-		p.list, p.at = widget.List{}, signal.TraceID{}
+		p.follow()
 		return nil
 	}
-	if ctx.Frame == nil || len(ctx.Frame.Traces) == 0 {
+	list := p.shown(ctx)
+	if len(list) == 0 {
 		return nil
 	}
-	list := ctx.Frame.Traces
 	p.cursor(list)
 	p.list.Clamp(len(list), ctx.Height-1)
 	at, page := p.list.Cursor, max(ctx.Height-2, 1)
@@ -64,6 +112,8 @@ func (p *Pane) actList(ctx pane.Context, a keymap.Action) tea.Cmd {
 		p.moveTo(ctx, at-page)
 	case keymap.PageDown:
 		p.moveTo(ctx, at+page)
+	case keymap.Leave:
+		p.follow()
 	case keymap.Top:
 		p.moveTo(ctx, 0)
 	case keymap.Bottom:
@@ -95,10 +145,10 @@ func (p *Pane) nextError(ctx pane.Context, list []signal.TraceSummary, at, by in
 
 func (p *Pane) drawList(ctx pane.Context) []string {
 	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
-	if ctx.Frame == nil || len(ctx.Frame.Traces) == 0 {
+	list, height := p.shown(ctx), ctx.Height-1
+	if len(list) == 0 {
 		return p.noTraces(pen, ctx)
 	}
-	list, height := ctx.Frame.Traces, ctx.Height-1
 	p.cursor(list)
 	p.list.Clamp(len(list), height)
 	longest := time.Nanosecond
@@ -158,10 +208,8 @@ func (p *Pane) listRow(pen widget.Pen, ctx pane.Context, table widget.Table, t s
 		widget.Seg{Role: role, Text: state},
 		widget.Seg{Role: themes.Focus, Text: t.ID.Short()},
 	)
-	return rowWithCursor(pen, ctx, at, cells, pen.ScrollMark(y, height, p.list.Top, ctxLen(ctx)))
+	return rowWithCursor(pen, ctx, at, cells, pen.ScrollMark(y, height, p.list.Top, len(p.kept)))
 }
-
-func ctxLen(ctx pane.Context) int { return len(ctx.Frame.Traces) }
 
 // rowWithCursor puts a row between the cursor's mark and the scroll mark.
 func rowWithCursor(pen widget.Pen, ctx pane.Context, at bool, cells []widget.Seg, scroll widget.Seg) string {

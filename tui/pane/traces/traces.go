@@ -34,6 +34,12 @@ type Pane struct {
 	list   widget.List
 	at     signal.TraceID // the trace under the cursor; zero follows the top of the list
 
+	// The list as of the last frame that was taken. While the cursor is off the top row it stays as it is.
+	calm  widget.Calm
+	kept  []signal.TraceSummary
+	total int
+	of    signal.CorrelationID // the focus it was made for
+
 	open      signal.TraceID // the trace whose waterfall is shown; zero is the list
 	seen      signal.CorrelationID
 	fall      *tree
@@ -91,8 +97,11 @@ func (p *Pane) Title(ctx pane.Context) string {
 	if p.filter != "" {
 		t += " /" + p.filter
 	}
-	if f := ctx.Frame; f != nil && f.TracesTotal > 0 {
-		t += fmt.Sprintf(" %d of %s", len(f.Traces), widget.Count(uint64(f.TracesTotal)))
+	if list := p.shown(ctx); p.total > 0 {
+		t += fmt.Sprintf(" %d of %s", len(list), widget.Count(uint64(p.total)))
+	}
+	if p.held(ctx) {
+		t += ", held: esc to follow"
 	}
 	return t
 }
@@ -134,8 +143,11 @@ func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 		return keys
 	}
 	keys := []keymap.Action{}
-	if ctx.Frame != nil && len(ctx.Frame.Traces) > 0 {
+	if len(p.shown(ctx)) > 0 {
 		keys = append(keys, keymap.Open)
+	}
+	if p.held(ctx) {
+		keys = append(keys, keymap.Leave)
 	}
 	return append(keys, keymap.Order, keymap.Filter, keymap.NextError, keymap.Copy, keymap.CopyRow)
 }
@@ -201,7 +213,8 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 	p.rev++
 	switch m := msg.(type) {
 	case pane.FilterMsg:
-		p.filter, p.list, p.at = m.Text, widget.List{}, signal.TraceID{}
+		p.filter = m.Text
+		p.follow()
 	case pane.OpenTraceMsg:
 		p.show(m.ID)
 	case pane.ClickMsg:
@@ -228,7 +241,7 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 	}
 	at := list.Top + m.Y - header
 	if p.open.IsZero() {
-		if ctx.Frame == nil || at >= len(ctx.Frame.Traces) {
+		if at >= len(p.shown(ctx)) {
 			return nil
 		}
 		p.moveTo(ctx, at)
@@ -249,9 +262,7 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 
 func (p *Pane) wheel(ctx pane.Context, rows int) {
 	if p.open.IsZero() {
-		if ctx.Frame != nil {
-			p.cursor(ctx.Frame.Traces)
-		}
+		p.cursor(p.shown(ctx))
 		p.moveTo(ctx, p.list.Cursor+rows)
 		return
 	}

@@ -59,7 +59,7 @@ func TestTheCursorStaysOnItsTrace(t *testing.T) {
 	panetest.Do(p, ctx, keymap.Down)
 	id := f.Traces[1].ID
 	next := sample.Frame()
-	fresh := signal.TraceSummary{ID: sample.TraceID(200), Name: "new", Start: sample.Now}
+	fresh := signal.TraceSummary{ID: sample.TraceID(200), Name: "new", Start: sample.Now.Add(-2 * time.Second)}
 	next.Traces = append([]signal.TraceSummary{fresh}, next.Traces...)
 	ctx.Frame = next
 	require.Equal(t, pane.CopyMsg{Text: id.String()}, panetest.Do(p, ctx, keymap.Copy))
@@ -70,6 +70,39 @@ func TestTheCursorStaysOnItsTrace(t *testing.T) {
 	panetest.Do(p, ctx, keymap.NextError)
 	got := panetest.Do(p, ctx, keymap.Open).(pane.OpenTraceMsg).ID
 	require.Equal(t, f.Traces[5].ID, got)
+}
+
+// TestTheListIsCalm: one picture a second, of traces that are whole, and none at all while the operator reads.
+func TestTheListIsCalm(t *testing.T) {
+	ctx := panetest.Context(t, nil, 98, 21)
+	p := traces.New(nil)
+	frame := func(i int) {
+		f := sample.Frame()
+		f.Now = sample.Now.Add(time.Duration(i) * 100 * time.Millisecond)
+		f.Window.To = f.Now
+		young := signal.TraceSummary{ID: sample.TraceID(byte(100 + i)), Name: "young", Start: f.Now.Add(-300 * time.Millisecond)}
+		whole := signal.TraceSummary{ID: sample.TraceID(byte(150 + i)), Name: "whole", Start: f.Now.Add(-2 * time.Second)}
+		f.Traces = append([]signal.TraceSummary{young, whole}, f.Traces...)
+		ctx.Frame = f
+	}
+	pictures := map[string]bool{}
+	for i := range 21 {
+		frame(i)
+		text := panetest.Text(p, ctx)
+		require.Contains(t, text, "whole")
+		require.NotContains(t, text, "young")
+		pictures[text] = true
+	}
+	require.Len(t, pictures, 3)
+	panetest.Do(p, ctx, keymap.Down)
+	require.Contains(t, p.Title(ctx), "held: esc to follow")
+	held := panetest.Text(p, ctx)
+	frame(40)
+	require.Equal(t, held, panetest.Text(p, ctx))
+	require.Contains(t, p.Keys(ctx), keymap.Leave)
+	panetest.Do(p, ctx, keymap.Leave)
+	require.NotEqual(t, held, panetest.Text(p, ctx))
+	require.NotContains(t, p.Title(ctx), "held")
 }
 
 func TestFocusOpensAndLeavingCloses(t *testing.T) {

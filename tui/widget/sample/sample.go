@@ -132,7 +132,7 @@ func summaries(n int) []signal.TraceSummary {
 			d, errs = time.Duration(380+i*23)*time.Millisecond, i%2
 		}
 		out[i] = signal.TraceSummary{ID: TraceID(byte(0x4f + i)), Service: "gateway", Name: names[i%len(names)],
-			Start: Now.Add(-time.Duration(i) * 310 * time.Millisecond), Duration: d, Spans: 3 + i%9, Errors: errs, Rooted: i%11 != 7}
+			Start: Now.Add(-2*time.Second - time.Duration(i)*310*time.Millisecond), Duration: d, Spans: 3 + i%9, Errors: errs, Rooted: i%11 != 7}
 	}
 	return out
 }
