@@ -134,5 +134,8 @@ func (r *Run) notes(res *Result) (out []string) {
 	if res.Interrupted > 0 {
 		out = append(out, fmt.Sprintf("%d requests were broken off when the run was stopped; they count as neither answered nor failed", res.Interrupted))
 	}
+	if r.sending != "" {
+		out = append(out, r.sending)
+	}
 	return out
 }

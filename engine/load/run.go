@@ -30,6 +30,7 @@ type Options struct {
 	Seed   uint64                     // instead of the plan's when not 0
 	Emit   func([]signal.MetricPoint) // gets the run's metrics once a second, from one goroutine; may be nil; must not keep the run waiting
 	TLS    *tls.Config                // for https; nil is the system's roots
+	Engine Engine                     // how requests are sent; the zero value chooses
 
 	protocol protocol.Protocol // instead of the one the target's scheme means: for tests
 }
@@ -46,6 +47,9 @@ type Run struct {
 	sampling float64
 	entropy  [2]uint64
 	emit     func([]signal.MetricPoint)
+
+	fast    *fastPath // sends the requests; nil: a goroutine for each connection does
+	sending string    // what the result says about how requests were sent
 
 	hard   context.Context // ends: requests in flight are broken off
 	soft   context.Context // ends: nothing new is begun
@@ -79,6 +83,9 @@ func Start(ctx context.Context, p *Plan, o Options) (*Run, error) {
 		rec:     newRecorder(min(runtime.GOMAXPROCS(0), maxShards), len(c.steps)),
 		history: newHistory(len(c.steps), historySpan),
 		done:    make(chan struct{}),
+	}
+	if r.fast, r.sending, err = choose(o.Engine, c.protocol); err != nil {
+		return nil, fmt.Errorf("start load %q: %w", p.Metadata.Name, err)
 	}
 	for _, st := range c.steps {
 		r.longest = max(r.longest, st.timeout)
@@ -120,7 +127,7 @@ func (r *Run) sleep(timer *time.Timer, until time.Duration, done <-chan struct{}
 	}
 }
 
-// main runs all groups to their end.
+// main runs the plan to its end and concludes.
 func (r *Run) main() {
 	defer close(r.done)
 	defer r.cancel()
@@ -140,6 +147,27 @@ func (r *Run) main() {
 		overdue := time.AfterFunc(r.total+2*r.longest, r.stop)
 		defer overdue.Stop()
 	}
+	ended := make(chan struct{})
+	collected := make(chan struct{})
+	go func() {
+		defer close(collected)
+		r.collect(ended)
+	}()
+	r.execute()
+	close(ended)
+	<-collected
+	r.result = r.conclude()
+}
+
+// execute runs all groups to their end.
+func (r *Run) execute() {
+	if r.fast != nil {
+		err := r.fast.execute(r)
+		if err == nil {
+			return
+		}
+		r.fast, r.sending = nil, slowly(err)
+	}
 	var groups sync.WaitGroup
 	for _, g := range r.plan.groups {
 		groups.Go(func() {
@@ -150,16 +178,7 @@ func (r *Run) main() {
 			}
 		})
 	}
-	ended := make(chan struct{})
-	collected := make(chan struct{})
-	go func() {
-		defer close(collected)
-		r.collect(ended)
-	}()
 	groups.Wait()
-	close(ended)
-	<-collected
-	r.result = r.conclude()
 }
 
 // collect empties the recorder once a second until the run has ended, and once more then.

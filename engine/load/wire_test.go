@@ -28,7 +28,9 @@ func TestMain(m *testing.M) {
 // TestTheTruthAboutARealStall loads a server that stands still for 200 ms of every second. The truth is that a fifth of
 // the arrivals wait, so that P90 is near 100 ms and P99 near 190. A generator that counts from the send and waits for its
 // connections says a few milliseconds for P90. The bounds are wide, for machines that are busy with other things.
-func TestTheTruthAboutARealStall(t *testing.T) {
+func TestTheTruthAboutARealStall(t *testing.T) { overEngines(t, checkARealStall) }
+
+func checkARealStall(t *testing.T, engine Engine) {
 	if testing.Short() {
 		t.Skip("takes some seconds")
 	}
@@ -43,7 +45,7 @@ func TestTheTruthAboutARealStall(t *testing.T) {
 			}
 		}))
 		p := plan(t, fmt.Sprintf("duration: 4s\nexecutor: {kind: constant-rate, rate: %v, maxConnections: %d}\nscenarios: [{name: s, steps: [{path: /}]}]\n", tc.rate, tc.connections))
-		r, err := Start(t.Context(), p, Options{Target: srv.URL})
+		r, err := Start(t.Context(), p, Options{Engine: engine, Target: srv.URL})
 		require.NoError(t, err)
 		res := r.Wait()
 		srv.Close()
@@ -58,7 +60,9 @@ func TestTheTruthAboutARealStall(t *testing.T) {
 	}
 }
 
-func TestARealRunEndToEnd(t *testing.T) {
+func TestARealRunEndToEnd(t *testing.T) { overEngines(t, checkARealRun) }
+
+func checkARealRun(t *testing.T, engine Engine) {
 	var mu sync.Mutex
 	traces := map[string]bool{}
 	paths := map[string]int{}
@@ -92,7 +96,7 @@ thresholds:
   - {stat: errors, step: open/bad, expect: "= 1"}
   - {stat: errors, step: post, expect: "= 0"}
 `)
-	r, err := Start(t.Context(), p, Options{Vars: map[string]string{"gateway": "unused"}, Target: srv.URL})
+	r, err := Start(t.Context(), p, Options{Engine: engine, Vars: map[string]string{"gateway": "unused"}, Target: srv.URL})
 	require.NoError(t, err)
 	res := r.Wait()
 	require.Equal(t, signal.CheckPassed, res.Check(), "%+v", res.Thresholds)
@@ -106,12 +110,14 @@ thresholds:
 	}
 }
 
-func TestARunAgainstNobodyEndsWithRefusals(t *testing.T) {
+func TestARunAgainstNobodyEndsWithRefusals(t *testing.T) { overEngines(t, checkRefusals) }
+
+func checkRefusals(t *testing.T, engine Engine) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	p := plan(t, "duration: 1s\nexecutor: {kind: constant-users, users: 2}\nscenarios: [{name: s, steps: [{path: /}]}]\n")
-	r, err := Start(t.Context(), p, Options{Target: "http://" + l.Addr().String()})
+	r, err := Start(t.Context(), p, Options{Engine: engine, Target: "http://" + l.Addr().String()})
 	require.NoError(t, err)
 	res := r.Wait()
 	require.Equal(t, res.Total.Done, res.Total.Failed)
@@ -119,7 +125,9 @@ func TestARunAgainstNobodyEndsWithRefusals(t *testing.T) {
 	require.Less(t, res.Total.Done, uint64(250), "users whose connections are refused do not spin")
 }
 
-func TestStopAgainstATargetThatNeverAnswers(t *testing.T) {
+func TestStopAgainstATargetThatNeverAnswers(t *testing.T) { overEngines(t, checkStop) }
+
+func checkStop(t *testing.T, engine Engine) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close() // accepted by the kernel, never by us
@@ -129,7 +137,7 @@ func TestStopAgainstATargetThatNeverAnswers(t *testing.T) {
 		func(_ *Run, cancel context.CancelFunc) { cancel() },
 	} {
 		ctx, cancel := context.WithCancel(t.Context())
-		r, err := Start(ctx, p, Options{Target: "http://" + l.Addr().String()})
+		r, err := Start(ctx, p, Options{Engine: engine, Target: "http://" + l.Addr().String()})
 		require.NoError(t, err)
 		require.Eventually(t, func() bool { return r.State().InFlight > 5 }, 20*time.Second, 10*time.Millisecond)
 		stop(r, cancel)

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"gameday/engine/load/protocol"
-	"gameday/sources/signal"
 )
 
 // worker makes requests one after the other: a connection of an open executor or a user of a closed one. It belongs to
@@ -70,7 +69,8 @@ func (w *worker) iterate(n uint64, due time.Duration) (done, pause time.Duration
 
 // request makes one request that was due at an instant of the run and records it.
 func (w *worker) request(st *step, due time.Duration) (done time.Duration) {
-	w.identify(st)
+	w.call.Request = st.handle
+	w.run.identify(&w.call, w.fresh)
 	w.shard.begin()
 	w.client.Do(&w.call, &w.out)
 	if w.out.Kind == protocol.OK {
@@ -80,15 +80,13 @@ func (w *worker) request(st *step, due time.Duration) (done time.Duration) {
 	return w.out.Done
 }
 
-// identify gives the request its trace ID, its span ID and the share's decision.
-func (w *worker) identify(st *step) {
-	w.call.Request = st.handle
-	hi, lo, span := w.fresh.Uint64(), w.fresh.Uint64()|1, w.fresh.Uint64()|1 // all-zero IDs are invalid
-	putUint64(w.call.Trace[:8], hi)
-	putUint64(w.call.Trace[8:], lo)
-	w.call.Span = signal.SpanID{}
-	putUint64(w.call.Span[:], span)
-	w.call.Sampled = w.run.sampling >= 1 || w.fresh.Float64() < w.run.sampling
+// identify gives a call its trace ID, its span ID and the share's decision.
+func (r *Run) identify(call *protocol.Call, fresh *rand.Rand) {
+	hi, lo, span := fresh.Uint64(), fresh.Uint64()|1, fresh.Uint64()|1 // all-zero IDs are invalid
+	putUint64(call.Trace[:8], hi)
+	putUint64(call.Trace[8:], lo)
+	putUint64(call.Span[:], span)
+	call.Sampled = r.sampling >= 1 || fresh.Float64() < r.sampling
 }
 
 func putUint64(b []byte, v uint64) {

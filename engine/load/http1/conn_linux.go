@@ -125,7 +125,8 @@ func (l *Loop) dialNext(c *Conn, err error) {
 			continue
 		}
 		c.fd = fd
-		c.generation++
+		l.dialled++
+		c.generation = l.dialled
 		fault = unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{Events: connectEvents, Fd: c.slot, Pad: c.generation})
 		if fault == nil {
 			return

@@ -51,7 +51,8 @@ type Loop struct {
 	stamped [][]byte
 	scratch []byte
 	buf     []byte
-	prefer  int // which address of the route answered last
+	prefer  int   // which address of the route answered last
+	dialled int32 // connections so far: tells events of one from those of another in the same place
 	stopped bool
 	halt    atomic.Bool
 }

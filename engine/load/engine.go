@@ -1,0 +1,47 @@
+package load
+
+import (
+	"fmt"
+
+	"gameday/engine/load/http1"
+	"gameday/engine/load/protocol"
+)
+
+// Engine is how requests are sent.
+type Engine string
+
+// The engines. Both measure the same things and make the same requests; the loops take less of the machine for each.
+const (
+	EngineAuto      Engine = ""          // loops where they can, goroutines where not; the result says which and why
+	EngineGoroutine Engine = "goroutine" // a goroutine for each connection
+	EngineEpoll     Engine = "epoll"     // a thread for each core that drives its connections by epoll: Linux, plain HTTP/1.1
+)
+
+// choose decides how requests are sent: by loops, or when fast is nil by goroutines. note is for the result, empty when
+// there is nothing to choose.
+func choose(e Engine, p protocol.Protocol) (fast *fastPath, note string, err error) {
+	http, ok := p.(*http1.Protocol)
+	if !ok {
+		return nil, "", nil
+	}
+	switch e {
+	case EngineGoroutine:
+		return nil, slowly(fmt.Errorf("as was asked for")), nil
+	case EngineAuto, EngineEpoll:
+	default:
+		return nil, "", fmt.Errorf("there is no load engine %q: use %s or %s, or leave it out", e, EngineEpoll, EngineGoroutine)
+	}
+	fast, err = newFastPath(http)
+	switch {
+	case err == nil:
+		return fast, "", nil
+	case e == EngineEpoll:
+		return nil, "", fmt.Errorf("the epoll engine cannot serve this plan: %w; leave the engine out to have the goroutine engine instead", err)
+	}
+	return nil, slowly(err), nil
+}
+
+// slowly is what the result says of a run without loops.
+func slowly(why error) string {
+	return fmt.Sprintf("requests were sent by a goroutine for each connection: %v", why)
+}
