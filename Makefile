@@ -10,7 +10,7 @@ TESTFLAGS ?= -race -timeout 15m
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 
-.PHONY: help build demo test lint bench fuzz golden check clean
+.PHONY: help build demo test lint bench fuzz golden picture check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 golden: ## write the golden screens anew; look at the diff before committing
 	$(GO) test ./tui/... -update
+
+picture: ## draw README's picture from a real run
+	GAMEDAY_PICTURE=docs/cockpit.svg $(GO) test -count=1 -run '^TestStory$$' ./cmd/gameday/e2e
 
 check: lint test ## what CI runs
 

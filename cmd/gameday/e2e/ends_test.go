@@ -34,7 +34,7 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// kill -9 of gameday at any point of an experiment leaves no fault, no process and no journal behind ten seconds later.
+// kill -9 of gameday at any point of an experiment leaves no fault and no process behind ten seconds later.
 func TestKillAtAnyPointLeavesNothing(t *testing.T) {
 	t.Parallel()
 	file := write(t, "pause-quickly.yaml", pauseQuickly)
@@ -52,12 +52,15 @@ func TestKillAtAnyPointLeavesNothing(t *testing.T) {
 			_ = cmd.Wait() // it was killed
 			left := waitGone(state, 10*time.Second)
 			require.Empty(t, left, "processes left ten seconds after the kill")
-			journals, err := filepath.Glob(filepath.Join(state, "gameday", "journal", "*"))
-			require.NoError(t, err)
-			require.Empty(t, journals, "what was in force is undone and its journal gone")
 			out, err := gameday(state, "faults")
 			require.NoError(t, err, out)
 			require.Contains(t, out, "no fault is in force")
+			// Killed before its keeper stood ready, gameday leaves a journal without a fault; whoever starts next clears it away.
+			out, err = gameday(state, "recover")
+			require.NoError(t, err, out)
+			journals, err := filepath.Glob(filepath.Join(state, "gameday", "journal", "*"))
+			require.NoError(t, err)
+			require.Empty(t, journals)
 		})
 	}
 }
@@ -106,11 +109,12 @@ func TestSignalsUndoTheFaultsAndGiveTheTerminalBack(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT} {
 		t.Run(unix.SignalName(sig), func(t *testing.T) {
 			t.Parallel()
-			term := breakPayment(t)
+			term := breakPayment(t, belowShell)
 			term.signal(sig)
-			require.Equal(t, exitAborted, term.end(slow))
+			term.printed("exit code 3")
+			term.printed("everything is undone")
 			requireGivenBack(t, term)
-			require.Contains(t, term.tail(4096), "everything is undone")
+			_ = term.cmd.Process.Kill() // the shell, which has become cat
 			requireNothingLeft(t, term)
 		})
 	}
@@ -124,7 +128,7 @@ func TestCrashesUndoTheFaultsAndGiveTheTerminalBack(t *testing.T) {
 			t.Parallel()
 			term := breakPayment(t, belowShell)
 			term.signal(sig)
-			term.see(slow, "exit code")
+			term.printed("exit code") // perhaps still on the screen that the keeper leaves
 			requireGivenBack(t, term)
 			_ = term.cmd.Process.Kill() // the shell, which has become cat
 			requireNothingLeft(t, term)

@@ -202,6 +202,13 @@ func (term *terminal) see(within time.Duration, words ...string) string {
 	})
 }
 
+// printed waits until the words were sent to the terminal, wherever they ended up on its screen.
+func (term *terminal) printed(words string) {
+	term.t.Helper()
+	require.Eventually(term.t, func() bool { return strings.Contains(term.tail(1<<16), words) }, slow, 50*time.Millisecond,
+		"never printed: %s", words)
+}
+
 // end waits for the program to exit and returns its code.
 func (term *terminal) end(within time.Duration) int {
 	term.t.Helper()

@@ -39,15 +39,15 @@ func TestStory(t *testing.T) {
 	injected := time.Now()
 	term.see(slow, "✘ p95", "failed")
 	t.Logf("the probe turned red %v after the fault went in", time.Since(injected).Round(100*time.Millisecond))
-	if path := os.Getenv("GAMEDAY_PICTURE"); path != "" {
-		defer picture(t, term, path)
-	}
 	term.see(slow, "▸experiment") // the ladder has the cursor, and the cursor stands on the probe that failed
 	term.press(enter)
 	waterfall := term.wait("the trace that broke it", slow, func(s string) bool {
 		return strings.Contains(s, "⌖") && strings.Contains(s, "charge") && strings.Contains(s, "checkout")
 	})
 	require.Contains(t, waterfall, "payment")
+	if path := os.Getenv("GAMEDAY_PICTURE"); path != "" {
+		picture(t, term, path)
+	}
 
 	term.press(ctrlX)
 	term.see(slow, "abort", "undone")
@@ -57,6 +57,7 @@ func TestStory(t *testing.T) {
 
 const exitAborted = 3
 
+// picture draws the screen for the README.
 func picture(t *testing.T, term *terminal, path string) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(repository(t), path)
