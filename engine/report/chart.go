@@ -81,7 +81,9 @@ func (p *plot) settle(unit string) {
 	}
 	room := (p.hi - p.lo) * 0.12
 	if room == 0 {
-		room = math.Max(math.Abs(p.hi)*0.1, 1e-6)
+		if room = math.Abs(p.hi) * 0.1; room == 0 { // nothing but zeros
+			room = 1
+		}
 	}
 	low := p.lo
 	switch {
@@ -271,9 +273,13 @@ func (d *Document) probeChart(p Probe) chart {
 		}
 	}
 	c.Lines = []chartLine{{Name: p.Name, Path: pl.path(at, v)}}
+	judged := d.begin("before")
 	for i, r := range p.Readings {
 		if r.Check == failed || r.Check == unknown && at[i] >= 0 {
 			dot := chartDot{X: pl.x(at[i]), Y: plotBottom, Class: r.Check, Text: d.since(r.At) + " " + r.Text}
+			if r.At.Before(judged) {
+				dot.Class = "early"
+			}
 			if r.Value.Known() {
 				dot.Y = pl.y(float64(r.Value))
 			}
@@ -281,6 +287,16 @@ func (d *Document) probeChart(p Probe) chart {
 		}
 	}
 	return c
+}
+
+// begin is when a phase began; the zero time when it did not.
+func (d *Document) begin(phase string) time.Time {
+	for _, p := range d.Phases {
+		if p.Name == phase {
+			return p.From
+		}
+	}
+	return time.Time{}
 }
 
 // panelChart draws a chart of the cockpit.

@@ -17,8 +17,31 @@ func Compare(a, b *Document) Diff { return Diff{harmless(a), harmless(b)} }
 
 // Write prints the comparison as text: what the runs are, the numbers of each probe, and what differs between them.
 func (x Diff) Write(out io.Writer) error {
+	var text strings.Builder
+	if err := x.table(&text); err != nil {
+		return err
+	}
+	for _, l := range strings.Split(text.String(), "\n") {
+		if _, err := fmt.Fprintln(out, strings.TrimRight(l, " ")); err != nil {
+			return err
+		}
+	}
+	a, b := x.a.Summary, x.b.Summary
+	fmt.Fprintf(out, "A %s: %s\nB %s: %s\n\n", a.Verdict, a.Reason, b.Verdict, b.Reason)
+	changed := x.Changed()
+	if len(changed) == 0 {
+		changed = []string{"nothing that was set differs: the same experiment, the same switches, the same gameday"}
+	}
+	_, err := fmt.Fprintln(out, strings.Join(changed, "\n"))
+	return err
+}
+
+// table is the part in columns. Every row has all of them, so that they stand in line.
+func (x Diff) table(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t")) }
+	row := func(cells ...string) {
+		fmt.Fprintln(w, strings.Join(append(cells, make([]string, 4-len(cells))...), "\t"))
+	}
 	a, b := x.a.Summary, x.b.Summary
 	row("", "A", "B")
 	row("run", a.ID, b.ID)
@@ -39,18 +62,7 @@ func (x Diff) Write(out io.Writer) error {
 		}
 	}
 	x.load(row)
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "\nA %s: %s\nB %s: %s\n\n", a.Verdict, a.Reason, b.Verdict, b.Reason)
-	changed := x.Changed()
-	if len(changed) == 0 {
-		fmt.Fprintln(out, "nothing that was set differs: the same experiment, the same switches, the same gameday")
-	}
-	for _, c := range changed {
-		fmt.Fprintln(out, "changed: "+c)
-	}
-	return nil
+	return w.Flush()
 }
 
 func (x Diff) cell(known bool, s Stats) string {
@@ -112,13 +124,19 @@ func (x Diff) Changed() []string {
 	case a.File.SHA256 != b.File.SHA256:
 		out = append(out, fmt.Sprintf("the experiment's file (%.12s… and %.12s…)", a.File.SHA256, b.File.SHA256))
 	}
-	on := map[string]bool{}
+	was := map[string]bool{}
 	for _, s := range a.Switches {
-		on[s.Name] = s.On
+		was[s.Name] = s.On
 	}
-	for _, s := range b.Switches {
-		if was, known := on[s.Name]; known && was != s.On {
-			out = append(out, fmt.Sprintf("switch %s: %s → %s", s.Name, onOff(was), onOff(s.On)))
+	for _, now := range []bool{true, false} {
+		var turned []string
+		for _, s := range b.Switches {
+			if before, known := was[s.Name]; known && before != s.On && s.On == now {
+				turned = append(turned, s.Name)
+			}
+		}
+		if len(turned) > 0 {
+			out = append(out, fmt.Sprintf("%s in B, not in A: %s", map[bool]string{true: "switched on", false: "switched off"}[now], strings.Join(turned, ", ")))
 		}
 	}
 	for i, f := range a.Faults {
@@ -130,13 +148,6 @@ func (x Diff) Changed() []string {
 		out = append(out, fmt.Sprintf("gameday %s → %s", a.Program.Version, b.Program.Version))
 	}
 	return out
-}
-
-func onOff(on bool) string {
-	if on {
-		return "on"
-	}
-	return "off"
 }
 
 func differs(a, b string) string {

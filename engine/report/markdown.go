@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -116,13 +117,20 @@ func fence(b *bytes.Buffer, kind, text string) {
 
 // marks are what means something to a Markdown reader. A mention, a reference and an address are broken by an empty
 // comment, so that text from outside calls nobody and leads nowhere.
-var marks = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "|", `\|`,
-	"~", `\~`, "&", "&amp;", "$", `\$`, "@", "@<!-- -->", "#", `\#<!-- -->`, "://", ":<!-- -->//", "www.", "www<!-- -->.")
+var marks = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "|", `\|`,
+	"~", `\~`, "$", `\$`, "@", "@<!-- -->", "#", `\#<!-- -->`, "://", ":<!-- -->//", "www.", "www<!-- -->.")
+
+// opening is what begins a tag; "< 200ms" is none.
+var opening = regexp.MustCompile(`<([^\s\d=])`)
 
 // md makes a text safe within a line of Markdown, a table's cell included.
 func md(s string) string {
 	if s = strings.TrimSpace(s); s == "" {
 		return " "
+	}
+	s = opening.ReplaceAllString(strings.ReplaceAll(s, "&", "&amp;"), "&lt;$1")
+	if strings.HasPrefix(s, ">") {
+		s = "&gt;" + s[1:]
 	}
 	return marks.Replace(s)
 }

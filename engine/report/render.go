@@ -103,7 +103,10 @@ func duration(s Seconds) string {
 	if d < 0 {
 		return "-" + duration(-s)
 	}
-	if d < 2*time.Minute {
+	if d >= time.Second && d < 2*time.Minute {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	if d < time.Second {
 		return probe.Format(d.Seconds(), probe.UnitSeconds)
 	}
 	d = d.Round(time.Second)
