@@ -29,7 +29,7 @@ const production = "production"
 // screenFlags are how the cockpit looks.
 type screenFlags struct {
 	Theme   string        `help:"The theme to start with: dark, light, contrast or mono. Chosen by the terminal when not given."`
-	Window  time.Duration `help:"How much of the past is shown at first." default:"5m"`
+	Window  time.Duration `help:"How much of the past is shown at first: 2m in the demo, else 5m."`
 	ASCII   bool          `help:"For terminals without braille and box drawing."`
 	NoMouse bool          `help:"Leave the mouse to the terminal."`
 }
@@ -49,6 +49,9 @@ func (c demoCmd) Run() error {
 			return err
 		}
 		cfg.OTLPGRPC, cfg.OTLPHTTP, cfg.Ambient = c.OTLPGRPC, c.OTLPHTTP, "shop"
+		if c.Window == 0 {
+			c.Window = 2 * time.Minute // an experiment of the demo is over in one
+		}
 		return cockpit(state, cfg, c.screenFlags, true)
 	})
 }
@@ -207,7 +210,11 @@ func choices(in []engine.Choice) []tui.Choice {
 // Plan says what starting an experiment or a load plan would do.
 func (o *operator) Plan(ctx context.Context, id string) (tui.Plan, error) {
 	if title, what, takes, ok, err := o.DescribeLoad(id); ok {
-		return tui.Plan{Title: title, Load: what, Duration: takes, Environment: o.Environment(), Production: o.Environment() == production}, err
+		p := tui.Plan{Title: title, Load: what, Duration: takes, Environment: o.Environment(), Production: o.Environment() == production}
+		if p.Production {
+			p.Typed = id
+		}
+		return p, err
 	}
 	p, err := o.PlanExperiment(ctx, id)
 	if err != nil {
