@@ -31,6 +31,7 @@ type cli struct {
 	Runs    runsCmd    `cmd:"" help:"List the runs that were kept."`
 	Report  reportCmd  `cmd:"" help:"Tell about a run: HTML, Markdown, JSON or JUnit."`
 	Diff    diffCmd    `cmd:"" help:"Compare two runs."`
+	Load    loadCmd    `cmd:"" help:"Run load plans without a terminal, make them of other tools' files, read other tools' results."`
 	Check   checkCmd   `cmd:"" help:"Check experiment and load files; report every fault in them at once."`
 	Faults  faultsCmd  `cmd:"" help:"List the faults that are in force on this machine, by whom and until when."`
 	Abort   abortCmd   `cmd:"" help:"Undo every fault of the sessions that run on this machine."`
@@ -73,7 +74,7 @@ func start(args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c, kong.Name("gameday"),
 		kong.Description("A cockpit for game days: watch a system, load it, break it, see why it hurts, take it back.\n\nStart with: gameday demo"),
 		kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Exit(func(n int) { code = n }),
-		kong.BindTo(stdout, (*io.Writer)(nil)),
+		kong.BindTo(stdout, (*io.Writer)(nil)), kong.Bind(loadErrors{stderr}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(stderr, "gameday:", err)

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/charmbracelet/x/term"
+
+	"gameday/chaos/probe"
+	"gameday/engine/load"
+	"gameday/engine/load/format/digest"
+	"gameday/sources/sanitize"
+	"gameday/sources/signal"
+)
+
+const (
+	progressTerminal = time.Second
+	progressFile     = 5 * time.Second
+)
+
+// loadErrors is the standard error stream, told apart from the standard output by its type.
+type loadErrors struct{ io.Writer }
+
+// terminal reports whether somebody watches.
+func (l loadErrors) terminal() bool {
+	f, ok := l.Writer.(*os.File)
+	return ok && term.IsTerminal(f.Fd())
+}
+
+// loadRunCmd runs one load plan.
+type loadRunCmd struct {
+	Plan   string            `arg:"" help:"The load plan."`
+	Target string            `placeholder:"URL" help:"Base URL instead of the plan's."`
+	Var    map[string]string `placeholder:"NAME=VALUE" help:"A value for $${NAME} in the plan, before the plan's own."`
+	Seed   uint64            `help:"Instead of the plan's seed."`
+	Out    []string          `placeholder:"FILE" help:"Write figures: .csv and .jsonl second by second, .json the summary. May be given several times."`
+}
+
+// Run runs the plan to its end or the first signal, prints the summary, and tells the verdict by the exit code.
+func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
+	plan, err := load.LoadPlan(c.Plan)
+	if err != nil {
+		return err
+	}
+	outs, err := openOuts(c.Out)
+	if err != nil {
+		return err
+	}
+	ctx, stop := withSignals(context.Background(), func(os.Signal) { os.Exit(exitAborted) })
+	defer stop()
+	run, err := load.Start(context.Background(), plan, load.Options{Target: c.Target, Vars: c.Var, Seed: c.Seed})
+	if err != nil {
+		return closeOuts(outs, err)
+	}
+	c.follow(ctx, run, stderr, outs)
+	res := run.Wait()
+	rep := digest.FromResult(&res)
+	sig, aborted := signalled(ctx)
+	if aborted {
+		rep.Notes = append(rep.Notes, fmt.Sprintf("ended by signal %q after %s", sig, res.Elapsed.Round(100*time.Millisecond)))
+	}
+	for _, o := range outs {
+		o.end(rep)
+	}
+	if err := closeOuts(outs, rep.Write(stdout)); err != nil {
+		return err
+	}
+	switch {
+	case aborted:
+		return exitError{code: exitAborted}
+	case rep.Total.Count == 0:
+		return exitError{exitCannotRun, fmt.Errorf("no request was made: nothing can be said about the target")}
+	case len(rep.Thresholds) == 0 && rep.Total.Failed == rep.Total.Count:
+		return exitError{exitCannotRun, fmt.Errorf("every request failed: is the target right?")}
+	}
+	return verdictError(rep)
+}
+
+// follow prints progress and feeds the outputs until the run is over. The first signal stops it within a second.
+func (c loadRunCmd) follow(ctx context.Context, run *load.Run, stderr loadErrors, outs []loadOut) {
+	live := stderr.terminal()
+	every := progressFile
+	if live {
+		every = progressTerminal
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	aborted := ctx.Done()
+	shown := time.Now()
+	for {
+		select {
+		case <-run.Done():
+			if live {
+				fmt.Fprint(stderr, "\r\x1b[K")
+			}
+			return
+		case <-aborted:
+			aborted = nil // once is enough
+			run.Stop()
+		case now := <-tick.C:
+			state := run.State()
+			for _, o := range outs {
+				o.second(now, &state)
+			}
+			// Half a second of grace: a ticker is never quite on time.
+			if now.Sub(shown)+time.Second/2 >= every {
+				shown = now
+				progressLine(stderr, live, &state)
+			}
+		}
+	}
+}
+
+// progressLine is one line that a person reads while it runs; on a terminal the next one takes its place.
+func progressLine(w io.Writer, live bool, s *signal.LoadState) {
+	of := ""
+	if s.Total > 0 {
+		of = "/" + s.Total.Round(time.Second).String()
+	}
+	rate := probe.Format(s.Rate, probe.UnitRate)
+	if s.Target > 0 {
+		rate += " of " + probe.Format(s.Target, probe.UnitRate)
+	}
+	line := fmt.Sprintf("%s%s  %s  in flight %d  p95 %s  errors %d of %d", s.Elapsed.Round(time.Second), of, rate, s.InFlight,
+		probe.Format(s.P95.Seconds(), probe.UnitSeconds), s.Failed, s.Done)
+	if s.Missed > 0 {
+		line += fmt.Sprintf("  missed %d", s.Missed)
+	}
+	line = sanitize.Line(s.Name+"  "+line, 200)
+	if live {
+		fmt.Fprintf(w, "\r\x1b[K%s", line)
+		return
+	}
+	fmt.Fprintln(w, line)
+}

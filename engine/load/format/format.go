@@ -1,0 +1,103 @@
+// Package format holds what the converters of other tools' files share: the plan they draft, its YAML, and the coverage
+// table that says of every element what became of it.
+//
+// Converters read files that other people wrote. They are bounded in size and depth, never follow a reference out of the
+// file, and never put a secret that a file holds into the plan: it becomes ${env:NAME}.
+package format
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"gameday/engine/load"
+	"gameday/engine/load/http1"
+	"gameday/engine/load/template"
+	"gameday/sources/spec"
+)
+
+// MaxBytes is how large a file to be converted may be.
+const MaxBytes = 32 << 20
+
+// Result is a file converted: the plan's YAML, proven by parsing it, and what became of every element.
+type Result struct {
+	YAML     []byte
+	Plan     *load.Plan
+	Coverage *Coverage
+}
+
+// ReadFile reads a whole file within a bound, in bytes. The error says what is wrong with the file.
+func ReadFile(name string, most int64) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("read %s: it is no regular file", name)
+	}
+	if info.Size() > most {
+		return nil, fmt.Errorf("read %s: %d bytes are more than the %d MiB that are read", name, info.Size(), most>>20)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// Finish writes the draft as YAML and proves that the load engine accepts it. An error means that the file held nothing
+// to run, or something that no plan can hold.
+func Finish(d *Draft, c *Coverage) (*Result, error) {
+	if len(d.Scenarios) == 0 {
+		return nil, fmt.Errorf("nothing in it can be run as a load plan:\n%s", c)
+	}
+	d.uniqueNames()
+	text := d.YAML()
+	doc, err := spec.Parse("", text)
+	if err != nil {
+		return nil, fmt.Errorf("the plan made of it is no document that can be read: %w", err)
+	}
+	plan, err := load.ParsePlan(doc)
+	if err != nil {
+		return nil, fmt.Errorf("the plan made of it is not accepted: %w", err)
+	}
+	d.checkValues(c)
+	return &Result{YAML: text, Plan: plan, Coverage: c}, nil
+}
+
+// checkValues looks at what only shows once variables are filled in, and notes what would keep the plan from starting.
+func (d *Draft) checkValues(c *Coverage) {
+	vars := map[string]string{}
+	for _, v := range d.Vars {
+		vars[v.Name] = v.Value
+	}
+	lookup := func(name string) (string, bool) {
+		if strings.HasPrefix(name, "env:") {
+			return "x", true
+		}
+		v, ok := vars[name]
+		return v, ok
+	}
+	missing := func(at, text string) (string, bool) {
+		filled, err := template.Expand(text, lookup)
+		if err != nil {
+			c.Add("variable", at, NotConverted, err.Error()+"; the plan does not start before")
+		}
+		return filled, err == nil
+	}
+	missing("target", d.Target)
+	for _, sc := range d.Scenarios {
+		for _, st := range sc.Steps {
+			at := sc.Name + "/" + st.Name
+			if path, ok := missing(at, st.Path); ok {
+				if err := http1.CheckPath(path); err != nil {
+					c.Add("path", at, NotConverted, err.Error()+", which comes from a variable")
+				}
+			}
+			missing(at, st.Body)
+			for _, h := range st.Headers {
+				missing(at, h.Value)
+			}
+		}
+	}
+}
