@@ -32,7 +32,8 @@ type Config struct {
 	Themes  []*themes.Theme // nil: the embedded ones
 	Theme   string          // the one to start with; "" is chosen by the terminal's background
 	Keys    *keymap.Map     // nil: the defaults
-	Window  time.Duration   // shown at first; 0 is five minutes
+	Window  time.Duration   // shown until the operator chooses another; 0 is five minutes
+	Whole   bool            // show all of the window from the start, for a system whose past is known; else it grows to it
 	ASCII   bool            // the terminal has no braille and no box drawing
 	NoMouse bool            // leave the mouse to the terminal
 	Welcome bool            // say once which three keys to press
@@ -83,6 +84,8 @@ type Model struct {
 	ticks    int
 
 	length time.Duration // of the window
+	most   time.Duration // what it grows to by itself while there is little to show; 0 when it does not
+	began  time.Time
 	paused bool
 	at     time.Time     // the instant the operator looks at while paused
 	lead   time.Duration // how much of the window lies behind it
@@ -135,6 +138,10 @@ func New(cfg Config) *Model {
 	}
 	if m.length <= 0 {
 		m.length = 5 * time.Minute
+	}
+	if !cfg.Whole {
+		m.began, m.most = m.now(), m.length
+		m.length = min(m.length, lengths[0])
 	}
 	if len(m.themes) == 0 {
 		m.themes = themes.All()
@@ -268,6 +275,7 @@ func (m *Model) ticked() tea.Cmd {
 	if m.status.text != "" && m.now().After(m.status.until) {
 		m.status = message{}
 	}
+	m.grow()
 	if m.paused && m.seen && m.ticks%pausedEvery != 1 {
 		return tick()
 	}

@@ -24,6 +24,7 @@ func still(t testing.TB, cfg Config, f *signal.Frame, w, h int) *Model {
 	s := newFake()
 	s.frame = f
 	cfg.Now = func() time.Time { return tuitest.Now }
+	cfg.Whole = true
 	m, _ := makeModel(s, cfg)
 	m.Update(tea.WindowSizeMsg{Width: w, Height: h})
 	show(m, f)

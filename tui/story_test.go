@@ -194,7 +194,7 @@ func TestUnchangedPanesAreNotDrawnAgain(t *testing.T) {
 
 func TestPausedTimeTravels(t *testing.T) {
 	s := newFake()
-	drive(t, s, Config{}, func(b *bench) {
+	drive(t, s, Config{Whole: true}, func(b *bench) {
 		last := func() signal.View { v := s.asked(); return v[len(v)-1] }
 		require.True(t, last().Live)
 		b.press("space")

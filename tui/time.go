@@ -75,12 +75,29 @@ func (m *Model) resize(longer bool) tea.Cmd {
 			next = l
 		}
 	}
-	m.length = next
+	m.length, m.most = next, 0
 	if m.lead > 0 {
 		m.lead = min(next/10, m.lead)
 	}
 	m.say(themes.Text, "window of %s", lengthText(next))
 	return m.fetchSoon()
+}
+
+// grow lengthens the window as time goes by, so that the first minute is not drawn as the last fifth of an empty chart.
+// It stops as soon as the operator chooses a length himself.
+func (m *Model) grow() {
+	if m.most == 0 || m.paused || m.now().Sub(m.began) < m.length {
+		return
+	}
+	for _, l := range lengths {
+		if l > m.length {
+			m.length = min(l, m.most)
+			break
+		}
+	}
+	if m.length >= m.most {
+		m.most = 0
+	}
 }
 
 func lengthText(d time.Duration) string {

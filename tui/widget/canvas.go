@@ -43,7 +43,7 @@ func (p Pen) Shade(r themes.Role) string {
 	if p.Theme.Mono || p.ASCII || !rgb(p.Theme.Styles[r].FG, &fg) || !rgb(p.Theme.Background, &bg) {
 		return ""
 	}
-	mix := func(i int) int { return (fg[i]*18 + bg[i]*82) / 100 }
+	mix := func(i int) int { return (fg[i]*26 + bg[i]*74) / 100 } // a grey or pale tone too where there are only 256 colours
 	return fmt.Sprintf("\x1b[48;2;%d;%d;%dm", mix(0), mix(1), mix(2))
 }
 

@@ -105,6 +105,80 @@ func TestChartExemplarsCanBeHit(t *testing.T) {
 	require.False(t, ok)
 }
 
+// TestExemplarsNeverHideTheLine: a handful is drawn, beside the line, of those above the limit; the rest can be picked.
+func TestExemplarsNeverHideTheLine(t *testing.T) {
+	d := chart("s", func(i int) float64 { return 0.1 + 0.3*float64(i/50) })
+	bare := draw(t, pen(t, "mono"), d, 60, 10)
+	for i := range 100 {
+		d.Exemplars = append(d.Exemplars, signal.Exemplar{T: t0.Add(time.Duration(i) * time.Second), V: 0.1 + 0.3*float64(i/50)})
+	}
+	d.Panel.Bound = 0.2
+	var c widget.Chart
+	rows := c.Rows(pen(t, "mono"), d, 60, 10)
+	signs := 0
+	for y, r := range rows {
+		for x, g := range []rune(ansi.Strip(r)) {
+			was := []rune(bare[y])[x]
+			if g == '◇' {
+				signs++
+				i, ok := c.At(x, y)
+				require.True(t, ok)
+				require.Greater(t, d.Exemplars[i].V, d.Panel.Bound)
+			}
+			if was > 0x2800 && was < 0x2900 {
+				require.Equal(t, was, g, "the line at %d,%d", x, y)
+			}
+		}
+	}
+	require.Greater(t, signs, 0)
+	require.LessOrEqual(t, signs, 7)
+	d.Picked = 10
+	require.Contains(t, ansi.Strip(strings.Join(c.Rows(pen(t, "mono"), d, 60, 10), "\n")), "◆", "the picked one is shown wherever it is")
+}
+
+// TestABandsLabelIsWholeOrNotThere.
+func TestABandsLabelIsWholeOrNotThere(t *testing.T) {
+	for _, wave := range []float64{0, 1, 3, 9} {
+		d := chart("", func(i int) float64 { return 5 + wave*math.Sin(float64(i)) })
+		d.Bands = []widget.Band{{From: t0.Add(60 * time.Second), To: t0.Add(80 * time.Second), Label: "payment +800ms"}}
+		for width := 26; width < 90; width += 3 {
+			text := strings.Join(draw(t, pen(t, "dark"), d, width, 7)[1:], "\n")
+			if strings.ContainsAny(text, "pymt") {
+				require.Contains(t, text, "payment +800ms", "width %d", width)
+			}
+		}
+	}
+}
+
+// TestLegendNamesTheWorstFirst and counts what has no room; never half a name.
+func TestLegendNamesTheWorstFirst(t *testing.T) {
+	d := chart("s", func(int) float64 { return 0.001 })
+	d.Panel.Series[0].Name = "0.5"
+	for i, name := range []string{"0.95", "0.999", "orders-replica-1", "orders-replica-2", "checkout"} {
+		s := chart("s", func(int) float64 { return float64(i + 1) }).Panel.Series[0]
+		s.Name = name
+		d.Panel.Series = append(d.Panel.Series, s)
+	}
+	low := draw(t, pen(t, "mono"), d, 50, 7)
+	require.Equal(t, "6 checkout 5.00 s  5 orders-replica-2 4.00 s  +4", strings.TrimSpace(low[6]))
+	high := draw(t, pen(t, "mono"), d, 70, 10)
+	require.Equal(t, "6 checkout 5.00 s  5 orders-replica-2 4.00 s", strings.TrimSpace(high[8]))
+	require.Equal(t, "4 orders-replica-1 3.00 s  3 p99.9 2.00 s  2 p95 1.00 s  +1", strings.TrimSpace(high[9]))
+}
+
+// TestAMovingWindowMovesTheLineInWholeSteps: between two steps nothing on the screen changes.
+func TestAMovingWindowMovesTheLineInWholeSteps(t *testing.T) {
+	d := chart("", func(i int) float64 { return float64(i % 7) })
+	pictures := map[string]bool{}
+	for i := range 100 {
+		from := t0.Add(time.Duration(i) * 100 * time.Millisecond)
+		d.Window = signal.Window{From: from, To: from.Add(100 * time.Second)}
+		rows := draw(t, pen(t, "mono"), d, 59, 10)
+		pictures[strings.Join(rows[1:8], "\n")] = true
+	}
+	require.LessOrEqual(t, len(pictures), 12, "one for each second of ten")
+}
+
 func TestChartSaysWhyItIsEmpty(t *testing.T) {
 	d := widget.ChartData{Panel: signal.Panel{Title: "p", Err: "no service reports this metric yet"}, Picked: -1}
 	require.Contains(t, strings.Join(draw(t, pen(t, "dark"), d, 40, 6), "\n"), "no service reports this metric yet")

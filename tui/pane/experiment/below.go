@@ -61,19 +61,23 @@ func faultSegs(pen widget.Pen, f *signal.Frame, s *signal.FaultState, width int)
 	if !at.IsZero() && width >= 64 {
 		word += " " + at.In(f.Now.Location()).Format("15:04:05")
 	}
-	segs := []widget.Seg{seg(role, pen.Glyph(glyph)+" "+s.Title+"  "), seg(role, word)}
+	gap := "  "
+	if width < 64 {
+		gap = " "
+	}
+	segs := []widget.Seg{seg(role, pen.Glyph(glyph)+" "+s.Title+gap), seg(role, word)}
 	if s.Phase.Active() && !s.Until.IsZero() {
-		segs = append(segs, seg(themes.Text, "  lease "+strconv.Itoa(int(max(s.Until.Sub(f.Now), 0).Seconds()))+"s"))
+		segs = append(segs, seg(themes.Text, gap+"lease "+strconv.Itoa(int(max(s.Until.Sub(f.Now), 0).Seconds()))+"s"))
 	}
 	if s.Phase == signal.FaultArmed && s.Undo != "" {
-		segs = append(segs, seg(themes.OK, "  undo ready"))
+		segs = append(segs, seg(themes.OK, gap+"undo ready"))
 	}
 	if s.Unit != "" {
 		touched := themes.Text
 		if s.Touched == 0 && s.Phase != signal.FaultPlanned {
 			touched = themes.Warning
 		}
-		segs = append(segs, seg(touched, "  "+counted(s.Touched, s.Unit)))
+		segs = append(segs, seg(touched, gap+counted(s.Touched, s.Unit)))
 	}
 	if width >= 90 {
 		segs = append(segs, seg(themes.Muted, "  "+s.Kind+" on "+strings.Join(s.Targets, ", ")))

@@ -94,7 +94,7 @@ const (
 )
 
 func ladder(width int, e *signal.ExperimentState) (widget.Table, bool) {
-	value, expect := 8, 8
+	value, expect := 6, 6
 	for _, s := range e.Probes {
 		value = min(max(value, widget.Width(s.Value)), 14)
 		expect = min(max(expect, widget.Width(s.Expect)), 16)
@@ -107,15 +107,15 @@ func ladder(width int, e *signal.ExperimentState) (widget.Table, bool) {
 		head = []string{"", "", ""}
 	}
 	for _, s := range e.Probes {
-		name = min(max(name, widget.Width(s.Name)), 14)
+		name = min(max(name, widget.Width(s.Name)), 16)
 	}
 	return widget.NewTable(width,
 		widget.Column{Width: 1},
 		widget.Column{Title: "probe", Min: name},
 		widget.Column{Title: "now", Width: value, Right: true},
-		widget.Column{Title: "expected", Width: expect, Drop: 2},
+		widget.Column{Title: "expect", Width: expect, Drop: 2},
 		widget.Column{Title: "is", Width: 7, Drop: 3},
-		widget.Column{Title: "", Width: min(max(width/8, 6), 24), Drop: 5},
+		widget.Column{Title: "", Width: min(max(width/9, 6), 24), Drop: 5},
 		widget.Column{Title: head[0], Width: before, Drop: 4},
 		widget.Column{Title: head[1], Width: during, Drop: 4},
 		widget.Column{Title: head[2], Width: after, Drop: 4},
@@ -228,7 +228,7 @@ func method(pen widget.Pen, e *signal.ExperimentState, width int) []line {
 			segs = append(segs, seg(themes.Border, " "+pen.Glyph(widget.Wall)+" "))
 		}
 		w := least + int(float64(bars-least*len(e.Steps))*float64(max(s.End-s.Start, 0))/float64(total))
-		segs = append(segs, stepSegs(pen, e, i, s.Title+" ", min(w, 40))...)
+		segs = append(segs, stepSegs(pen, e, i, s.Title+" ", min(w, 24))...)
 	}
 	return []line{{segs: segs}}
 }
@@ -246,7 +246,7 @@ func methodRows(pen widget.Pen, e *signal.ExperimentState, room int) []line {
 			label = "method"
 		}
 		segs := []widget.Seg{seg(themes.Muted, pen.Left(label, labelWidth))}
-		bar := min(max(room-name-2-8, 3), 30)
+		bar := min(max(room-name-2-8, 3), 16)
 		out = append(out, line{segs: append(segs, stepSegs(pen, e, i, pen.Left(s.Title, name)+" ", bar)...)})
 	}
 	return out
@@ -254,13 +254,16 @@ func methodRows(pen widget.Pen, e *signal.ExperimentState, room int) []line {
 
 func stepSegs(pen widget.Pen, e *signal.ExperimentState, i int, title string, bar int) []widget.Seg {
 	s := e.Steps[i]
-	role, text := themes.Series0, themes.Muted
+	role, text := themes.Muted, themes.Muted
 	if s.Fault {
 		role = themes.Fault
 	}
 	length := max(s.End-s.Start, 1)
 	if e.Elapsed >= s.Start && e.Elapsed < s.End && e.Phase != signal.PhaseDone {
 		text = themes.Text
+		if !s.Fault {
+			role = themes.Text
+		}
 	}
 	if s.Fault {
 		text = themes.Fault
