@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -157,4 +158,24 @@ func TestSmallCommands(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What the README shows has to work as it stands there.
+func TestReadmeExperimentIsWellFormed(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(repository(t), "README.md"))
+	require.NoError(t, err)
+	_, after, found := strings.Cut(string(readme), "```yaml\n")
+	require.True(t, found)
+	text, _, _ := strings.Cut(after, "```")
+	plan, err := os.ReadFile(filepath.Join(repository(t), "testdata", "load", "shop.yaml"))
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{"experiments/readme.yaml": []byte(text), "load/shop.yaml": plan} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+	}
+	got := headless(t, "check", filepath.Join(dir, "experiments", "readme.yaml"))
+	require.Zero(t, got.code, got.stderr)
 }
