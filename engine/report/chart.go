@@ -20,7 +20,7 @@ const (
 )
 
 // seriesStyles is how many lines are told apart by colour and dashes before they repeat.
-const seriesStyles = 8
+const seriesStyles = 16
 
 // chart is a drawing made of numbers: everything in it is in the units of the chart, texts are told apart from them.
 type chart struct {
@@ -117,7 +117,7 @@ func (p *plot) path(at []float64, v []Number) string {
 	var b strings.Builder
 	pen, last := false, math.Inf(-1)
 	for i := range at {
-		if !v[i].Known() || at[i] < last || at[i] < -0.001 || at[i] > p.length+0.001 {
+		if !v[i].Known() || !Number(at[i]).Known() || at[i] < last || at[i] < -0.001 || at[i] > p.length+0.001 {
 			pen = false
 			continue
 		}

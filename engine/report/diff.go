@@ -81,8 +81,8 @@ func (x Diff) load(row func(...string)) {
 	row("load", "A", "B", "change")
 	row("  answers", fmt.Sprint(la.Total.Done), fmt.Sprint(lb.Total.Done), change(Number(la.Total.Done), Number(lb.Total.Done)))
 	row("  failed", fmt.Sprint(la.Total.Failed), fmt.Sprint(lb.Total.Failed), change(Number(la.Total.Failed), Number(lb.Total.Failed)))
-	row("  p95", duration(la.Total.P95), duration(lb.Total.P95), change(Number(la.Total.P95), Number(lb.Total.P95)))
-	row("  p99", duration(la.Total.P99), duration(lb.Total.P99), change(Number(la.Total.P99), Number(lb.Total.P99)))
+	row("  p95", latency(la.Total.P95), latency(lb.Total.P95), change(Number(la.Total.P95), Number(lb.Total.P95)))
+	row("  p99", latency(la.Total.P99), latency(lb.Total.P99), change(Number(la.Total.P99), Number(lb.Total.P99)))
 }
 
 // pair is one probe in both runs.

@@ -44,6 +44,7 @@ func writeHTML(w io.Writer, d *Document) error {
 		"since": d.since, "undone": d.undone, "duration": duration, "optional": optional, "glyph": glyph, "join": strings.Join,
 		"when":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"share":     Fault.share,
+		"latency":   latency,
 		"rate":      func(v float64) string { return value(v, "/s") },
 		"waterfall": waterfall,
 		"offset":    func(t Trace, l Log) string { return "+" + l.Time.Sub(t.Start).Round(time.Millisecond).String() },

@@ -52,7 +52,7 @@ func writeMarkdown(b *bytes.Buffer, d *Document) {
 	}
 	fmt.Fprintf(b, "\n<details><summary>The experiment as it was run</summary>\n\n")
 	fence(b, "yaml", d.File.Text)
-	fmt.Fprintf(b, "\nSHA-256 of %s: `%s`\n\n</details>\n", md(d.File.Name), strings.ReplaceAll(d.File.SHA256, "`", ""))
+	fmt.Fprintf(b, "\nSHA-256 of %s: `%s`\n\n</details>\n", md(d.File.Name), digits(d.File.SHA256))
 	fmt.Fprintf(b, "\ngameday %s, %s\n", md(d.Program.Version), md(d.Program.Go))
 }
 
@@ -76,7 +76,7 @@ func mdLoad(b *bytes.Buffer, d *Document) {
 	total := d.Load.Total
 	total.Name = "all"
 	for _, s := range append(append([]LoadStep(nil), d.Load.Steps...), total) {
-		fmt.Fprintf(b, "| %s | %d | %d | %s | %s | %s | %s | %s |\n", md(s.Name), s.Done, s.Failed, md(value(s.Rate, "/s")), duration(s.P50), duration(s.P95), duration(s.P99), duration(s.Max))
+		fmt.Fprintf(b, "| %s | %d | %d | %s | %s | %s | %s | %s |\n", md(s.Name), s.Done, s.Failed, md(value(s.Rate, "/s")), latency(s.P50), latency(s.P95), latency(s.P99), latency(s.Max))
 	}
 	if d.Load.Missed > 0 {
 		fmt.Fprintf(b, "\n%d requests were due and could not be sent: the figures are too good by them.\n", d.Load.Missed)
@@ -85,14 +85,14 @@ func mdLoad(b *bytes.Buffer, d *Document) {
 
 // mdTrace is a request as text: a waterfall without bars, and its log lines.
 func mdTrace(b *bytes.Buffer, t Trace) {
-	fmt.Fprintf(b, "\n## A request behind %s\n\nTrace `%s`, %s\n\n", md(t.Probe), strings.ReplaceAll(t.ID, "`", ""), duration(t.Took))
+	fmt.Fprintf(b, "\n## A request behind %s\n\nTrace `%s`, %s\n\n", md(t.Probe), digits(t.ID), duration(t.Took))
 	var text strings.Builder
 	for _, s := range t.Spans {
 		mark := ""
 		if s.Failed {
 			mark = "  ✘ " + s.Message
 		}
-		fmt.Fprintf(&text, "%10s %10s  %s%s %s%s\n", "+"+duration(s.Offset), duration(s.Took), strings.Repeat("  ", s.Depth), s.Service, s.Name, mark)
+		fmt.Fprintf(&text, "%10s %10s  %s%s %s%s\n", "+"+latency(s.Offset), latency(s.Took), strings.Repeat("  ", min(max(s.Depth, 0), 12)), s.Service, s.Name, mark)
 	}
 	if len(t.Logs) > 0 {
 		text.WriteString("\n")
@@ -104,6 +104,16 @@ func mdTrace(b *bytes.Buffer, t Trace) {
 	if t.Cut > 0 {
 		fmt.Fprintf(b, "\n%d more spans and records are left out.\n", t.Cut)
 	}
+}
+
+// digits are the hex digits of an ID, which can stand between backquotes.
+func digits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune("0123456789abcdef", r) {
+			return r
+		}
+		return -1
+	}, s)
 }
 
 // fence puts a text between fences that are longer than any in it.

@@ -116,6 +116,9 @@ func duration(s Seconds) string {
 	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 }
 
+// latency is the duration of a request, to three digits.
+func latency(s Seconds) string { return value(float64(s), "s") }
+
 // optional is a duration that may not be known.
 func optional(s *Seconds, none string) string {
 	if s == nil {
