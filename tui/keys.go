@@ -209,8 +209,7 @@ func (m *Model) leave() tea.Cmd {
 	}
 	switch {
 	case m.focus.current != "":
-		m.focus.set("")
-		return m.fetchSoon()
+		return m.unfocus()
 	case m.here().zoomed:
 		m.here().zoomed = false
 	case m.status.text != "":

@@ -91,6 +91,7 @@ type Model struct {
 	lead   time.Duration // how much of the window lies behind it
 
 	focus  focusHistory
+	from   string // the pane that the trace on the screen was opened from; "" when there is none to go back to
 	slots  map[string]*slot
 	order  []string
 	spaces [8]workspace

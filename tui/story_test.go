@@ -233,6 +233,7 @@ func TestOpenTraceFocusesAndComesBack(t *testing.T) {
 
 		b.press("esc")
 		require.Empty(t, b.m.focus.current)
+		require.Equal(t, "experiment", b.m.active(), "esc goes back to where enter was pressed")
 		b.press("alt+left")
 		require.NotEmpty(t, b.m.focus.current)
 		b.press("alt+left")

@@ -170,15 +170,15 @@ func importance(e signal.Event) int {
 			return 2
 		}
 		return 5
-	case signal.EventNote:
-		return 3
 	case signal.EventExperiment:
+		return 3
+	case signal.EventNote:
 		return 4
 	case signal.EventLoad:
 		return 7
 	case signal.EventProcess, signal.EventSource:
 		if e.Outcome == signal.Bad {
-			return 3
+			return 4
 		}
 		return 8
 	}
@@ -194,6 +194,9 @@ func short(e signal.Event) string {
 			return word
 		}
 		return ""
+	}
+	if e.Kind == signal.EventProcess && e.Outcome == signal.Good {
+		return "" // it is up again: the sign says that
 	}
 	text, _, _ = strings.Cut(text, ", ")
 	return text

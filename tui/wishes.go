@@ -53,10 +53,21 @@ type (
 )
 
 func (m *Model) focusOn(id signal.CorrelationID) tea.Cmd {
-	m.focus.set(id)
-	if id != "" {
-		m.say(themes.Focus, "focus on %s: %s leaves it, %s walks back", id.Short(), m.keys.Key("leave"), m.keys.Key("focus.back"))
+	if id == "" {
+		return m.unfocus()
 	}
+	m.focus.set(id)
+	m.say(themes.Focus, "focus on %s: %s leaves it, %s walks back", id.Short(), m.keys.Key("leave"), m.keys.Key("focus.back"))
+	return m.fetchSoon()
+}
+
+// unfocus leaves the focus, and goes back to the pane that the trace on the screen was opened from.
+func (m *Model) unfocus() tea.Cmd {
+	m.focus.set("")
+	if m.from != "" && m.active() == "traces" {
+		m.activate(m.from)
+	}
+	m.from = ""
 	return m.fetchSoon()
 }
 
@@ -64,6 +75,9 @@ func (m *Model) focusOn(id signal.CorrelationID) tea.Cmd {
 func (m *Model) openTrace(msg pane.OpenTraceMsg) tea.Cmd {
 	if msg.ID.IsZero() {
 		return nil
+	}
+	if m.active() != "traces" {
+		m.from = m.active()
 	}
 	m.focus.set(signal.CorrelationID(msg.ID.String()))
 	m.activate("traces")

@@ -61,27 +61,28 @@ func faultSegs(pen widget.Pen, f *signal.Frame, s *signal.FaultState, width int)
 	if !at.IsZero() && width >= 64 {
 		word += " " + at.In(f.Now.Location()).Format("15:04:05")
 	}
-	gap := "  "
-	if width < 64 {
-		gap = " "
-	}
-	segs := []widget.Seg{seg(role, pen.Glyph(glyph)+" "+s.Title+gap), seg(role, word)}
-	if s.Phase.Active() && !s.Until.IsZero() {
-		segs = append(segs, seg(themes.Text, gap+"lease "+strconv.Itoa(int(max(s.Until.Sub(f.Now), 0).Seconds()))+"s"))
-	}
-	if s.Phase == signal.FaultArmed && s.Undo != "" {
-		segs = append(segs, seg(themes.OK, gap+"undo ready"))
+	segs := []widget.Seg{seg(role, pen.Glyph(glyph)+" "+s.Title+" "), seg(role, " "+word)}
+	used := widget.Width(segs[0].Text + segs[1].Text)
+	add := func(role themes.Role, text string) { // whole or not at all
+		if used+2+widget.Width(text) <= width-labelWidth {
+			segs = append(segs, seg(role, "  "+text))
+			used += 2 + widget.Width(text)
+		}
 	}
 	if s.Unit != "" {
 		touched := themes.Text
 		if s.Touched == 0 && s.Phase != signal.FaultPlanned {
 			touched = themes.Warning
 		}
-		segs = append(segs, seg(touched, gap+counted(s.Touched, s.Unit)))
+		add(touched, counted(s.Touched, s.Unit))
 	}
-	if width >= 90 {
-		segs = append(segs, seg(themes.Muted, "  "+s.Kind+" on "+strings.Join(s.Targets, ", ")))
+	if s.Phase == signal.FaultArmed && s.Undo != "" {
+		add(themes.OK, "undo ready")
 	}
+	if s.Phase.Active() && !s.Until.IsZero() {
+		add(themes.Text, "lease "+strconv.Itoa(int(max(s.Until.Sub(f.Now), 0).Seconds()))+"s")
+	}
+	add(themes.Muted, s.Kind+" on "+strings.Join(s.Targets, ", "))
 	return segs
 }
 

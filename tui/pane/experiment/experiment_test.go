@@ -105,17 +105,17 @@ func TestTheVerdictSaysWhatToDoNext(t *testing.T) {
 		patterns bool
 		want     string
 	}{
-		{signal.VerdictBroken, false, "next: p switch the patterns on, e run it again, and compare"},
-		{signal.VerdictBroken, true, "next: enter on the red probe opens the trace behind it"},
-		{signal.VerdictHeld, true, "next: p switches the patterns off, e shows what happens without them"},
+		{signal.VerdictBroken, false, "next: p switches the patterns on, e runs it again"},
+		{signal.VerdictBroken, true, "next: enter on the probe shows why, e runs it again"},
+		{signal.VerdictHeld, true, "next: p switches the patterns off, e shows it without"},
 		{signal.VerdictHeld, false, "next: e picks the next experiment"},
 		{signal.VerdictAborted, false, "next: e runs it again, l starts the load again"},
-		{signal.VerdictRollbackFailed, false, "next: do by hand what stands below"},
+		{signal.VerdictRollbackFailed, false, "next: do by hand what stands at the fault below"},
 	} {
 		f := sample.Frame()
 		f.Experiment.Verdict, f.Experiment.Phase, f.Experiment.Reason = c.v, signal.PhaseDone, strings.Repeat("a long reason ", 12)
 		f.Switches[0].On = c.patterns
-		text := panetest.Text(experiment.New(), panetest.Context(t, f, 76, 20))
+		text := panetest.Text(experiment.New(), panetest.Context(t, f, 58, 20))
 		require.Contains(t, text, c.want)
 		require.Equal(t, 12, strings.Count(text, "reason"), "nothing of the reason is cut")
 	}

@@ -133,7 +133,7 @@ func probes(pen widget.Pen, ctx pane.Context, e *signal.ExperimentState, width i
 	for i := range e.Probes {
 		s := &e.Probes[i]
 		out = append(out, line{ref: ref{probeRef, s.Name}, segs: rung(pen, ctx, table, words, s)})
-		if s.Now == signal.CheckFailed && table.ColumnWidth(colTrace) == 0 {
+		if red(s) && table.ColumnWidth(colTrace) == 0 && (s.Now == signal.CheckFailed || !s.TraceID.IsZero()) {
 			out = append(out, line{segs: behind(pen, ctx, s)})
 		}
 		if s.Err != "" {
@@ -146,7 +146,10 @@ func probes(pen widget.Pen, ctx pane.Context, e *signal.ExperimentState, width i
 // behind says in a row of its own what the narrow ladder has no columns for: since when, and the exemplar.
 func behind(pen widget.Pen, ctx pane.Context, s *signal.ProbeState) []widget.Seg {
 	text := "  " + pen.Glyph(widget.Branch)
-	if !s.Since.IsZero() {
+	switch {
+	case s.Now != signal.CheckFailed:
+		text += " it failed"
+	case !s.Since.IsZero():
 		text += " since " + s.Since.In(ctx.Frame.Now.Location()).Format("15:04:05")
 	}
 	segs := []widget.Seg{seg(themes.Muted, text)}

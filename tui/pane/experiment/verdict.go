@@ -68,18 +68,18 @@ func next(f *signal.Frame) []widget.Seg {
 	switch f.Experiment.Verdict {
 	case signal.VerdictHeld:
 		if patterns(f) {
-			return say("p", " switches the patterns off, ", "e", " shows what happens without them")
+			return say("p", " switches the patterns off, ", "e", " shows it without")
 		}
 		return say("e", " picks the next experiment")
 	case signal.VerdictBroken:
 		if len(f.Switches) > 0 && !patterns(f) {
-			return say("p", " switch the patterns on, ", "e", " run it again, and compare")
+			return say("p", " switches the patterns on, ", "e", " runs it again")
 		}
-		return say("enter", " on the red probe opens the trace behind it, ", "e", " runs it again")
+		return say("enter", " on the probe shows why, ", "e", " runs it again")
 	case signal.VerdictAborted:
 		return say("e", " runs it again, ", "l", " starts the load again")
 	case signal.VerdictRollbackFailed:
-		return say("", "do by hand what stands below at the fault: it is still in force")
+		return say("", "do by hand what stands at the fault below")
 	case signal.VerdictInconclusive:
 		if f.Load == nil || !f.Load.Running {
 			return say("l", " starts some load, ", "e", " runs it again")
