@@ -70,6 +70,7 @@ func (d *Document) newPlot() plot {
 // take widens the plot for a value.
 func (p *plot) take(v Number) {
 	if v.Known() {
+		v = max(min(v, 1e200), -1e200) // so that the distance of any two is a number
 		p.lo, p.hi = math.Min(p.lo, float64(v)), math.Max(p.hi, float64(v))
 	}
 }

@@ -107,7 +107,7 @@ func writeJUnit(w io.Writer, d *Document) error {
 func junitTime(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) }
 
 func number(s *Seconds) string {
-	if s == nil {
+	if s == nil || !Number(*s).Known() {
 		return ""
 	}
 	return strconv.FormatFloat(float64(*s), 'f', 3, 64)

@@ -118,10 +118,14 @@ func digits(s string) string {
 
 // fence puts a text between fences that are longer than any in it.
 func fence(b *bytes.Buffer, kind, text string) {
-	f := "```"
-	for strings.Contains(text, f) {
-		f += "`"
+	longest, run := 2, 0
+	for _, c := range []byte(text) {
+		if run++; c != '`' {
+			run = 0
+		}
+		longest = max(longest, run)
 	}
+	f := strings.Repeat("`", longest+1)
 	fmt.Fprintf(b, "%s%s\n%s\n%s\n", f, kind, strings.TrimRight(text, "\n"), f)
 }
 
