@@ -126,7 +126,7 @@ func SetHeader(list []Pair, name, value, path string, c *Coverage) []Pair {
 	if slices.Contains(secretHeaders, lower) && !strings.Contains(value, "${") {
 		env := "LOAD_" + strings.ToUpper(strings.ReplaceAll(lower, "-", "_"))
 		value = "${env:" + env + "}"
-		c.Add("header "+lower, path, Approximated, "a secret does not belong into a plan: taken from the environment variable "+env)
+		c.Add("header "+lower, path, Approximated, "a secret does not belong into a plan: taken from the environment variable "+env+", which must be set")
 	}
 	if err := http1.CheckHeader(name, value); err != nil {
 		outcome := NotConverted

@@ -43,10 +43,10 @@ func Read(in io.Reader) (*digest.Report, error) {
 		out.Notes = append(out.Notes, "the log ends in the middle of a record: it was cut off, the summary is of what is there")
 	}
 	if r.broken > 0 {
-		out.Notes = append(out.Notes, fmt.Sprintf("%d records could not be read and are left out", r.broken))
+		out.Notes = append(out.Notes, fmt.Sprintf("not counted: %d records that could not be read", r.broken))
 	}
 	if r.errors > 0 {
-		out.Notes = append(out.Notes, fmt.Sprintf("%d errors of the simulation itself, which belong to no request, are not counted", r.errors))
+		out.Notes = append(out.Notes, fmt.Sprintf("not counted: %d errors of the simulation itself, which belong to no request", r.errors))
 	}
 	out.Notes = append(out.Notes, "latencies are as Gatling measured them: from the instant a request was sent, so a target that stalls looks better than it is")
 	return out, nil

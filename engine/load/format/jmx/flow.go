@@ -120,7 +120,7 @@ func (c *converter) one(e element, sc scope, at string) []way {
 // loop repeats what stands in it.
 func (c *converter) loop(e element, inner scope, at string) []way {
 	count := c.number(e.prop("LoopController.loops"), e.kind(), at, 1)
-	if e.flag("LoopController.continue_forever") || count < 0 {
+	if count < 0 { // continue_forever only says that the loop begins anew in the next iteration
 		c.cov.Add(e.kind(), at, format.Approximated, "an endless loop is done once an iteration; iterations repeat")
 		count = 1
 	} else {

@@ -33,7 +33,7 @@ func (c *converter) sampler(e element, sc scope, at string) (step format.Step, o
 		c.cov.Add(e.kind(), at, format.NotConverted, "a plan has no such method")
 		return step, false
 	}
-	origin, path := c.address(get, at)
+	origin := c.server(get, at)
 	if c.origin == "" {
 		c.origins.Add(origin)
 	} else if origin != c.origin {
@@ -41,7 +41,7 @@ func (c *converter) sampler(e element, sc scope, at string) (step format.Step, o
 		return step, false
 	}
 	step.Name = format.Label(sc.prefix+c.resolved(e.title()), "request")
-	step.Path = path
+	step.Path = c.path(get("HTTPSampler.path"), at)
 	step.Headers = append([]format.Pair(nil), sc.headers...)
 	step.Status, step.Think = sc.status, sc.think
 	c.timeouts(&step, get, sc, at)
@@ -71,19 +71,37 @@ func orDefault(s, otherwise string) string {
 	return s
 }
 
-// address is where a sampler sends its request, in the plan's notation.
-func (c *converter) address(get func(string) string, at string) (origin, path string) {
-	raw := get("HTTPSampler.path")
-	if full := c.resolved(raw); strings.HasPrefix(full, "http://") || strings.HasPrefix(full, "https://") {
-		if origin, _, err := format.Address(beforeReference(full)); err == nil {
-			rest := full[len("https:"):]
-			if i := strings.IndexByte(strings.TrimLeft(rest, "/"), '/'); i >= 0 {
-				rest = strings.TrimLeft(rest, "/")[i:]
-			} else {
-				rest = "/"
-			}
-			return origin, c.slashed(rest, at)
-		}
+// whole reports whether a sampler's path is an address of its own, and splits it.
+func (c *converter) whole(raw string) (origin, path string, ok bool) {
+	full := c.resolved(raw)
+	_, rest, found := strings.Cut(full, "://")
+	if !found || !strings.HasPrefix(full, "http") {
+		return "", "", false
+	}
+	before, _, _ := strings.Cut(full, "${") // what only a run could fill in
+	origin, _, err := format.Address(before)
+	if err != nil {
+		return "", "", false
+	}
+	path = "/"
+	if i := strings.IndexAny(rest, "/?"); i >= 0 {
+		path = rest[i:]
+	}
+	return origin, path, true
+}
+
+// path is what a sampler asks for, in the plan's notation.
+func (c *converter) path(raw, at string) string {
+	if _, path, ok := c.whole(raw); ok {
+		return c.slashed(path, at)
+	}
+	return c.slashed(raw, at)
+}
+
+// server is where a sampler sends its request, in the plan's notation.
+func (c *converter) server(get func(string) string, at string) string {
+	if origin, _, ok := c.whole(get("HTTPSampler.path")); ok {
+		return origin
 	}
 	scheme := strings.ToLower(orDefault(c.resolved(get("HTTPSampler.protocol")), "http"))
 	host := c.text(get("HTTPSampler.domain"), at)
@@ -91,18 +109,12 @@ func (c *converter) address(get func(string) string, at string) (origin, path st
 		host = "localhost"
 		c.cov.Add("HTTPSampler.domain", at, format.Approximated, "no server is named: the target is localhost; give --target")
 	}
-	origin = scheme + "://" + host
+	origin := scheme + "://" + host
 	port := c.resolved(get("HTTPSampler.port"))
 	if port != "" && port != "0" && !(scheme == "http" && port == "80") && !(scheme == "https" && port == "443") {
 		origin += ":" + c.text(get("HTTPSampler.port"), at)
 	}
-	return origin, c.slashed(raw, at)
-}
-
-// beforeReference cuts an address before the first thing that only a run could fill in.
-func beforeReference(s string) string {
-	s, _, _ = strings.Cut(s, "${")
-	return s
+	return origin
 }
 
 func (c *converter) slashed(raw, at string) string {

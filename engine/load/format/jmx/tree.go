@@ -139,7 +139,7 @@ func (n *node) find(name string) *node {
 		if kid.attrs["name"] == name {
 			return kid
 		}
-		if len(kid.kids) == 2 && kid.kids[0].name == "name" && kid.kids[0].text == name {
+		if len(kid.kids) >= 2 && kid.kids[0].name == "name" && kid.kids[0].text == name {
 			return kid.kids[1]
 		}
 	}

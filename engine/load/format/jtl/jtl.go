@@ -61,9 +61,9 @@ func (r *reader) notes() (out []string) {
 		count int
 		what  string
 	}{
-		{r.transactions, "%d samples of transaction controllers are not counted: their requests are"},
-		{r.nested, "%d samples within others (redirects, embedded resources) are not counted on their own"},
-		{r.broken, "%d rows could not be read and are left out"},
+		{r.transactions, "not counted: %d samples of transaction controllers, whose requests are"},
+		{r.nested, "not counted: %d samples within others (redirects, embedded resources)"},
+		{r.broken, "not counted: %d rows that could not be read"},
 	} {
 		if n.count > 0 {
 			out = append(out, fmt.Sprintf(n.what, n.count))

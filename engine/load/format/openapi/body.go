@@ -94,12 +94,19 @@ func ranked(content object) (out []string) {
 
 // made makes an example of a schema: the required properties, or all when none is.
 func (c *converter) made(raw any, depth int, size *int) (any, error) {
+	if ref := text(dict(raw)["$ref"]); ref != "" {
+		if c.open[ref] {
+			return nil, nil // a schema that holds itself
+		}
+		c.open[ref] = true
+		defer delete(c.open, ref)
+	}
 	schema, err := c.resolve(raw)
 	if err != nil {
 		return nil, err
 	}
 	if *size++; depth > maxDepth || *size > 2000 {
-		return nil, nil // a schema that holds itself
+		return nil, nil
 	}
 	if v, ok := c.example(schema); ok {
 		return v, nil
@@ -188,7 +195,9 @@ func (c *converter) properties(schema object, depth int, size *int) (any, error)
 		if err != nil {
 			return nil, err
 		}
-		out[name] = v
+		if v != nil {
+			out[name] = v
+		}
 	}
 	return out, nil
 }

@@ -34,7 +34,8 @@ type object = map[string]any
 type converter struct {
 	root object
 	cov  *format.Coverage
-	base string // path of the server
+	base string          // path of the server
+	open map[string]bool // references of the schemas an example is being made of
 }
 
 // Convert reads a document. The error says why nothing can be made of it.
@@ -53,7 +54,7 @@ func Convert(data []byte, o Options) (*format.Result, error) {
 		}
 		return nil, errors.New("not an OpenAPI 3 document: it has no openapi: 3.x")
 	}
-	c := &converter{root: root, cov: &format.Coverage{}}
+	c := &converter{root: root, cov: &format.Coverage{}, open: map[string]bool{}}
 	title, _ := dict(root["info"])["title"].(string)
 	d := &format.Draft{
 		From: "an OpenAPI document", Name: "openapi", Title: format.Label(title, ""), Duration: time.Minute, Timeout: 10 * time.Second,
@@ -235,9 +236,9 @@ func (c *converter) fill(step *format.Step, path string, item, op object, at str
 		value := c.value(p, at+" "+name)
 		switch in {
 		case "path":
-			path = strings.ReplaceAll(path, "{"+name+"}", "\x00"+value.path()+"\x01")
+			path = strings.ReplaceAll(path, "{"+name+"}", "\x00"+value.segment()+"\x01")
 		case "query":
-			query = append(query, format.Literal(format.FormEscape(name))+"="+value.path())
+			query = append(query, format.Literal(format.FormEscape(name))+"="+value.query())
 		case "header":
 			step.Headers = format.SetHeader(step.Headers, name, value.plain(), at, c.cov)
 		default:

@@ -15,11 +15,19 @@ type value struct {
 	call    string
 }
 
-func (v value) path() string {
+func (v value) query() string {
 	if v.call != "" {
 		return v.call
 	}
 	return format.Literal(format.FormEscape(v.literal))
+}
+
+// segment is the value as a part of a path, where a space is no plus.
+func (v value) segment() string {
+	if v.call != "" {
+		return v.call
+	}
+	return format.Literal(strings.ReplaceAll(format.FormEscape(v.literal), "+", "%20"))
 }
 
 func (v value) plain() string {
