@@ -96,7 +96,7 @@ scenarios: [{name: s, steps: [{path: /}]}]
 func TestIterationsWithPausesAndWarmup(t *testing.T) {
 	overEngines(t, func(t *testing.T, engine Engine) {
 		var order [2]atomic.Int64
-		began := time.Now()
+		var began atomic.Int64 // the race detector does not see what is ordered by a socket
 		target := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			switch r.URL.Path {
 			case "/1":
@@ -106,12 +106,12 @@ func TestIterationsWithPausesAndWarmup(t *testing.T) {
 					w.WriteHeader(500)
 				}
 			}
-			if time.Since(began) < 400*time.Millisecond {
+			if time.Since(time.Unix(0, began.Load())) < 400*time.Millisecond {
 				w.WriteHeader(503)
 			}
 		})
 		for _, model := range []string{"{kind: constant-rate, rate: 100}", "{kind: constant-users, users: 5}"} {
-			began = time.Now()
+			began.Store(time.Now().UnixNano())
 			res := runOver(t, engine, target, `
 warmup: 500ms
 duration: 1s
@@ -256,6 +256,8 @@ scenarios:
 `)
 		require.Zero(t, res.Missed)
 		require.Equal(t, signal.CheckPending, res.Check())
+		mu.Lock() // the race detector does not see what is ordered by a socket
+		defer mu.Unlock()
 		slices.Sort(asked)
 		return asked
 	}

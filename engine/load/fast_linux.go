@@ -220,11 +220,23 @@ func (x *reactor) seeOut() {
 	}
 }
 
-// poll waits for events; it ends the run when the kernel refuses, which it has no reason to.
-func (x *reactor) poll(until time.Duration) bool {
-	if err := x.net.Poll(until); err != nil {
+// poll waits for events; false means that the run has to end.
+func (x *reactor) poll(until time.Duration) bool { return !x.failed(x.net.Poll(until)) }
+
+// failed ends the run when the kernel refuses to tell events, which it has no reason to.
+func (x *reactor) failed(err error) bool {
+	if err != nil {
 		x.run.stop()
-		return false
+	}
+	return err != nil
+}
+
+// singles reports whether every iteration is one request.
+func (g *group) singles() bool {
+	for _, sc := range g.scenarios {
+		if len(sc.mix) == 0 && len(sc.steps) > 1 {
+			return false
+		}
 	}
 	return true
 }

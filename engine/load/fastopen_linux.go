@@ -13,6 +13,7 @@ type openReactor struct {
 	queue       ring
 	connections int
 	busy        int
+	single      bool // every iteration is one request
 }
 
 func newOpenReactor(x *reactor) *openReactor {
@@ -23,6 +24,9 @@ func newOpenReactor(x *reactor) *openReactor {
 		queue: ring{limit: share(e.MaxQueue)}, connections: share(e.MaxConnections),
 	}
 	x.finished = o.next
+	if o.single = x.group.singles(); o.single {
+		x.net.Coalesce()
+	}
 	return o
 }
 
@@ -61,6 +65,13 @@ func (o *openReactor) pace() bool {
 				sent = o.net.Now()
 			}
 			until = max(due, sent+quantum)
+			if o.single && due < o.net.Now()+quantum {
+				// It will not be long: what is answered meanwhile can wait, because the kernel notes when it came.
+				if !o.failed(o.net.PollAt(until)) {
+					continue
+				}
+				return false
+			}
 		case o.net.Now() >= end:
 			// The run lasts to the end of its profile even when the last arrivals are long before that.
 			return true

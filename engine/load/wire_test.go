@@ -100,6 +100,8 @@ thresholds:
 	require.NoError(t, err)
 	res := r.Wait()
 	require.Equal(t, signal.CheckPassed, res.Check(), "%+v", res.Thresholds)
+	mu.Lock() // the race detector does not see what is ordered by a socket
+	defer mu.Unlock()
 	require.EqualValues(t, 100, paths["GET /good"])
 	require.EqualValues(t, res.Steps[1].Done, paths["GET /bad"])
 	require.EqualValues(t, res.Steps[2].Done+res.Interrupted, paths["POST /p/1"])

@@ -110,6 +110,22 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	return h.max
 }
 
+// Share is the part of all recorded durations that were no longer than d, to three significant digits; 0 when nothing
+// was recorded.
+func (h *Histogram) Share(d time.Duration) float64 {
+	if h.n == 0 || d < 0 {
+		return 0
+	}
+	last := index(d)
+	var seen uint64
+	for pi, p := range h.pages {
+		for i := 0; p != nil && i < pageSize && pi<<pageBits+i <= last; i++ {
+			seen += p[i]
+		}
+	}
+	return float64(seen) / float64(h.n)
+}
+
 // Merge adds everything that from has counted.
 func (h *Histogram) Merge(from *Histogram) {
 	if from.n == 0 {

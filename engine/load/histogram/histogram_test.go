@@ -104,3 +104,15 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	})
 }
+
+func TestShare(t *testing.T) {
+	var h Histogram
+	require.Zero(t, h.Share(time.Second))
+	for i := range 1000 {
+		h.Record(time.Duration(i) * time.Millisecond)
+	}
+	require.Zero(t, h.Share(-1))
+	require.InDelta(t, 0.001, h.Share(0), 1e-9)
+	require.InDelta(t, 0.5, h.Share(499*time.Millisecond), 0.001)
+	require.InDelta(t, 1, h.Share(time.Hour), 1e-9)
+}

@@ -119,7 +119,7 @@ func (l *Loop) dialNext(c *Conn, err error) {
 	for int(c.tried) < len(list) {
 		at := (l.prefer + int(c.tried)) % len(list)
 		c.tried++
-		fd, fault := dialTo(list[at])
+		fd, fault := dialTo(list[at], l.stamps)
 		if fault != nil {
 			err = fault
 			continue
@@ -235,7 +235,12 @@ func (l *Loop) unasked(c *Conn) {
 func (l *Loop) read(c *Conn, what uint32) {
 	for range readsAtOnce {
 		kept := copy(l.buf, c.rest)
-		n, errno := receive(c.fd, l.buf[kept:])
+		n, errno, at := 0, unix.Errno(0), int64(0)
+		if l.stamps {
+			n, at, errno = l.kernel.receive(c.fd, l.buf[kept:])
+		} else {
+			n, errno = receive(c.fd, l.buf[kept:])
+		}
 		switch {
 		case errno == unix.EINTR:
 			continue
@@ -246,12 +251,17 @@ func (l *Loop) read(c *Conn, what uint32) {
 			return
 		case n == 0:
 			l.tick()
+			l.arrived = l.now
 			if err := c.parser.ended(); err != nil {
 				l.fail(c, err)
 			} else {
 				l.complete(c, true)
 			}
 			return
+		}
+		l.tick()
+		if l.arrived = l.now; at != 0 {
+			l.arrived = min(max(time.Duration(at-l.wall), c.mark), l.now)
 		}
 		if l.take(c, l.buf[:kept+n], n, what) || (kept+n < len(l.buf) && what&hangUp == 0) {
 			return
@@ -263,9 +273,8 @@ func (l *Loop) read(c *Conn, what uint32) {
 
 // take parses what was received, the last n bytes of b, and reports whether the request has ended.
 func (l *Loop) take(c *Conn, b []byte, n int, what uint32) bool {
-	l.tick()
 	if c.received == 0 {
-		c.out.Phases.Wait, c.mark = l.now-c.mark, l.now
+		c.out.Phases.Wait, c.mark = l.arrived-c.mark, l.arrived
 	}
 	c.received += int64(n)
 	used, done, err := c.parser.feed(b)
@@ -287,7 +296,7 @@ func (l *Loop) take(c *Conn, b []byte, n int, what uint32) bool {
 func (l *Loop) complete(c *Conn, closing bool) {
 	res := &c.parser.res
 	c.out.Status, c.out.Received = res.status, res.body
-	c.out.Done, c.out.Phases.Read = l.now, l.now-c.mark
+	c.out.Done, c.out.Phases.Read = l.arrived, l.arrived-c.mark
 	c.stage, c.rest = idle, nil
 	if closing || res.close {
 		l.drop(c)

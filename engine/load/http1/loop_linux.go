@@ -39,6 +39,10 @@ type Loop struct {
 	route   *Route
 	epoch   time.Time
 	now     time.Duration
+	wall    int64         // the wall clock at the beginning of the run, by what it said at the last poll
+	arrived time.Duration // when the bytes that are being looked at were received
+	kernel  stamped
+	stamps  bool
 	epoll   int
 	wake    int
 	events  []unix.EpollEvent
@@ -116,6 +120,17 @@ func (l *Loop) Interrupt() {
 	l.Wake()
 }
 
+// Coalesce has connections dialled from now on remember when they received what they received, so that PollAt may look
+// late and still measure right.
+func (l *Loop) Coalesce() { l.stamps = true }
+
+// PollAt handles what has happened by an instant of the run, which must be near: it waits for that and for nothing else.
+func (l *Loop) PollAt(at time.Duration) error {
+	l.tick()
+	doze(at - l.now)
+	return l.Poll(0)
+}
+
 func (l *Loop) tick() { l.now = time.Since(l.epoch) }
 
 // Now is the instant of the run at which the loop last looked at the clock: no longer ago than one request takes to write.
@@ -135,7 +150,9 @@ func (l *Loop) Poll(until time.Duration) error {
 	if errno != 0 && errno != unix.EINTR {
 		return os.NewSyscallError("epoll_pwait2", errno)
 	}
-	l.tick()
+	now := time.Now()
+	l.now = now.Sub(l.epoch)
+	l.wall = now.UnixNano() - int64(l.now)
 	if errno == 0 {
 		for i := range l.events[:n] {
 			l.event(&l.events[i])

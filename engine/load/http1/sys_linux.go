@@ -24,16 +24,53 @@ func receive(fd int32, b []byte) (int, unix.Errno) {
 	return int(n), errno
 }
 
-// await waits for events for so long at most, exactly to what the thread's timer slack allows. With nothing to wait for
-// it does not tell the scheduler either.
+// stamped receives with the instant at which the kernel got the bytes: CLOCK_REALTIME in nanoseconds, 0 when it does not
+// say. What it needs is kept from call to call.
+type stamped struct {
+	msg     unix.Msghdr
+	iov     unix.Iovec
+	control [64]byte
+}
+
+func (s *stamped) receive(fd int32, b []byte) (n int, at int64, errno unix.Errno) {
+	s.iov.Base, s.iov.Len = unsafe.SliceData(b), uint64(len(b))
+	s.msg = unix.Msghdr{Iov: &s.iov, Iovlen: 1, Control: &s.control[0], Controllen: uint64(len(s.control))}
+	r, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&s.msg)), unix.MSG_DONTWAIT)
+	s.iov.Base = nil
+	if errno != 0 || r == 0 || s.msg.Controllen < uint64(unix.CmsgSpace(16)) {
+		return int(r), 0, errno
+	}
+	head := (*unix.Cmsghdr)(unsafe.Pointer(&s.control[0]))
+	if head.Level == unix.SOL_SOCKET && head.Type == unix.SO_TIMESTAMPNS {
+		ts := (*unix.Timespec)(unsafe.Pointer(&s.control[unix.CmsgLen(0)]))
+		at = ts.Nano()
+	}
+	return int(r), at, 0
+}
+
+// doze waits without looking for events, for no longer than rawWait.
+func doze(d time.Duration) {
+	if d > 0 {
+		ts := unix.NsecToTimespec(int64(min(d, rawWait)))
+		_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0) // an interrupted one was long enough
+	}
+}
+
+// rawWait is how long a wait may last without Go's scheduler knowing of it. Telling it costs little, but it then looks
+// for something else to do fifty thousand times a second, which costs more than the requests. What else there is to do
+// is given its turn by preemption, which interrupts a wait.
+const rawWait = 250 * time.Microsecond
+
+// await waits for events for so long at most, exactly to what the thread's timer slack allows.
 func await(epoll int, events []unix.EpollEvent, d time.Duration) (int, unix.Errno) {
 	first, room := uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events))
-	if d <= 0 {
-		n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), first, room, 0, 0, 0)
-		return int(n), errno
+	short := min(max(d, 0), rawWait)
+	ts := unix.NsecToTimespec(int64(short))
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epoll), first, room, uintptr(unsafe.Pointer(&ts)), 0, 0)
+	if n == 0 && errno == 0 && d > short {
+		ts = unix.NsecToTimespec(int64(d - short))
+		n, _, errno = unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epoll), first, room, uintptr(unsafe.Pointer(&ts)), 0, 0)
 	}
-	ts := unix.NsecToTimespec(int64(d))
-	n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(epoll), first, room, uintptr(unsafe.Pointer(&ts)), 0, 0)
 	return int(n), errno
 }
 
@@ -50,8 +87,8 @@ func probeKernel() error {
 	return nil
 }
 
-// dialTo begins to connect and returns the socket, which may be connected already.
-func dialTo(to netip.AddrPort) (int32, error) {
+// dialTo begins to connect and returns the socket, which may be connected already. stamps has it tell when it received.
+func dialTo(to netip.AddrPort, stamps bool) (int32, error) {
 	family, sa := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{Port: int(to.Port()), Addr: zeroUnless4(to.Addr())})
 	if to.Addr().Is6() {
 		family, sa = unix.AF_INET6, &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
@@ -60,7 +97,10 @@ func dialTo(to netip.AddrPort) (int32, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	// Neither can fail on a TCP socket, and a connection without them is none the worse.
+	// None can fail on a TCP socket, and a connection without them is none the worse.
+	if stamps {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1)
+	}
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	if err = unix.Connect(fd, sa); err != nil && err != unix.EINPROGRESS && err != unix.EINTR {
