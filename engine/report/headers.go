@@ -35,6 +35,9 @@ func WithoutHeaders(text string) string {
 	for _, t := range tokens {
 		out.WriteString(t.Origin)
 	}
+	if strings.HasSuffix(text, "\n") && !strings.HasSuffix(out.String(), "\n") { // the last one belongs to no token
+		out.WriteByte('\n')
+	}
 	return out.String()
 }
 
