@@ -153,24 +153,27 @@ func (m *Model) redProbe() string {
 	if e == nil || e.Phase == signal.PhaseDone {
 		return ""
 	}
-	for _, p := range e.Probes {
-		if p.Now != signal.CheckFailed {
-			continue
+	var red *signal.ProbeState // the one that has been red the longest: the cursor went there
+	for i := range e.Probes {
+		if p := &e.Probes[i]; p.Now == signal.CheckFailed && (red == nil || p.Since.Before(red.Since)) {
+			red = p
 		}
-		text := strings.TrimSpace(p.Name+" "+p.Value) + ", want " + p.Expect
-		if !p.Since.IsZero() {
-			text += ", since " + p.Since.Local().Format("15:04:05")
-		}
-		switch {
-		case p.TraceID.IsZero():
-		case m.active() == "experiment":
-			text += "; " + m.keys.Key(keymap.Open) + " opens its trace"
-		default:
-			text += "; in experiment " + m.keys.Key(keymap.Open) + " opens its trace"
-		}
-		return text
 	}
-	return ""
+	if red == nil {
+		return ""
+	}
+	text := strings.TrimSpace(red.Name+" "+red.Value) + ", want " + red.Expect
+	if !red.Since.IsZero() {
+		text += ", since " + red.Since.Local().Format("15:04:05")
+	}
+	switch {
+	case red.TraceID.IsZero():
+	case m.active() == "experiment":
+		text += "; " + m.keys.Key(keymap.Open) + " opens its trace"
+	default:
+		text += "; in experiment " + m.keys.Key(keymap.Open) + " opens its trace"
+	}
+	return text
 }
 
 // calm is what the status line says when nothing needs anybody.

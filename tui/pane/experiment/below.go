@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"gameday/sources/signal"
 	"gameday/themes"
@@ -135,16 +136,27 @@ func loadLines(pen widget.Pen, f *signal.Frame, width int) []line {
 	if width < 70 {
 		out = []line{{segs: first}, {segs: append([]widget.Seg{blank}, rate...)}}
 	}
-	out = append(out, line{segs: second}, line{segs: []widget.Seg{blank, seg(themes.Text, percentiles(l, width)), seg(themes.Muted, fmt.Sprintf("  max %7s", widget.Duration(l.Max)))}},
+	out = append(out, line{segs: second}, line{segs: []widget.Seg{blank, seg(themes.Text, percentiles(pen, l, width)), seg(themes.Muted, fmt.Sprintf("  max %7s", took(pen, l.Max)))}},
 		line{segs: errorSegs(pen, l)})
 	return append(append(out, stepLines(pen, l, width)...), requestLines(pen, f, l)...)
 }
 
-func percentiles(l *signal.LoadState, width int) string {
+func percentiles(pen widget.Pen, l *signal.LoadState, width int) string {
 	if width < 72 {
-		return fmt.Sprintf("p50 %7s  p95 %7s  p99 %7s", widget.Duration(l.P50), widget.Duration(l.P95), widget.Duration(l.P99))
+		return fmt.Sprintf("p50 %7s  p95 %7s  p99 %7s", took(pen, l.P50), took(pen, l.P95), took(pen, l.P99))
 	}
-	return fmt.Sprintf("p50 %7s  p90 %7s  p95 %7s  p99 %7s", widget.Duration(l.P50), widget.Duration(l.P90), widget.Duration(l.P95), widget.Duration(l.P99))
+	return fmt.Sprintf("p50 %7s  p90 %7s  p95 %7s  p99 %7s", took(pen, l.P50), took(pen, l.P90), took(pen, l.P95), took(pen, l.P99))
+}
+
+// took is a latency; none is not the same as no time at all.
+func took(pen widget.Pen, d time.Duration) string {
+	switch {
+	case d > 0:
+		return widget.Duration(d)
+	case pen.ASCII:
+		return "-"
+	}
+	return "–"
 }
 
 // whole is a rate without the digits that only flicker.
@@ -183,7 +195,7 @@ func stepLines(pen widget.Pen, l *signal.LoadState, width int) []line {
 			failed = themes.Failed
 		}
 		out = append(out, line{segs: append([]widget.Seg{blank}, table.Segs(pen, seg(themes.Text, s.Name), seg(themes.Text, whole(s.Rate)),
-			seg(failed, widget.Count(s.Failed)), seg(themes.Text, widget.Duration(s.P50)), seg(themes.Text, widget.Duration(s.P95)), seg(themes.Text, widget.Duration(s.P99)))...)})
+			seg(failed, widget.Count(s.Failed)), seg(themes.Text, took(pen, s.P50)), seg(themes.Text, took(pen, s.P95)), seg(themes.Text, took(pen, s.P99)))...)})
 	}
 	return out
 }

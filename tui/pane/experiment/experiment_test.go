@@ -153,6 +153,16 @@ func TestFaultDetailsAndTheWayDown(t *testing.T) {
 	require.Contains(t, strings.Split(panetest.Text(p, ctx), "\n")[0], "Checkout survives")
 }
 
+// TestNoAnswerIsNotNoTime: a load that has no answers yet has no latency, rather than one of zero.
+func TestNoAnswerIsNotNoTime(t *testing.T) {
+	f := sample.Frame()
+	f.Experiment, f.Faults = nil, nil
+	f.Load.P50, f.Load.P90, f.Load.P95, f.Load.P99, f.Load.Max = 0, 0, 0, 0, 0
+	text := panetest.Text(experiment.New(), panetest.Context(t, f, 98, 12))
+	require.Contains(t, text, "p50       –  p90       –")
+	require.NotContains(t, text, "0 ns")
+}
+
 func TestEmptySaysWhatToDo(t *testing.T) {
 	ctx := panetest.Context(t, &signal.Frame{Now: sample.Now}, 80, 12)
 	p := experiment.New()
