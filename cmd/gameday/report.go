@@ -88,7 +88,11 @@ func (p *progress) reported(s *engine.Session, files []string, verdict error) er
 			errs = append(errs, err)
 		}
 	}
-	err = errors.Join(errs...)
+	return withReports(verdict, errors.Join(errs...))
+}
+
+// withReports is how a run ends whose reports came to an error: with exit code 2, unless the verdict is worse.
+func withReports(verdict, err error) error {
 	if err == nil {
 		return verdict
 	}
