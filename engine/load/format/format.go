@@ -51,6 +51,9 @@ func Finish(d *Draft, c *Coverage) (*Result, error) {
 	if len(d.Scenarios) == 0 {
 		return nil, fmt.Errorf("nothing in it can be run as a load plan:\n%s", c)
 	}
+	if err := d.tooLarge(); err != nil {
+		return nil, err
+	}
 	d.uniqueNames()
 	text := d.YAML()
 	doc, err := spec.Parse("", text)
@@ -63,6 +66,30 @@ func Finish(d *Draft, c *Coverage) (*Result, error) {
 	}
 	d.checkValues(c)
 	return &Result{YAML: text, Plan: plan, Coverage: c}, nil
+}
+
+// The bounds of a plan, below those of the documents that the engine reads.
+const (
+	maxPlanBytes = 4 << 20
+	maxPlanSteps = 10_000
+)
+
+// tooLarge stops repetitions before they are written out.
+func (d *Draft) tooLarge() error {
+	steps, size := 0, 0
+	for _, sc := range d.Scenarios {
+		for _, st := range sc.Steps {
+			steps++
+			size += 100 + len(st.Path) + len(st.Body)
+			for _, h := range st.Headers {
+				size += len(h.Name) + len(h.Value)
+			}
+		}
+		if steps > maxPlanSteps || size > maxPlanBytes {
+			return fmt.Errorf("the plan would have more than %d steps or %d MiB; convert a part of it", maxPlanSteps, maxPlanBytes>>20)
+		}
+	}
+	return nil
 }
 
 // checkValues looks at what only shows once variables are filled in, and notes what would keep the plan from starting.

@@ -180,7 +180,7 @@ func TestText(t *testing.T) {
 		require.Equal(t, tc.count, rep.Total.Count, tc.file)
 		require.Equal(t, tc.step, rep.Steps[1].Name, tc.file)
 		require.Equal(t, tc.kind, rep.Errors[0].Kind, tc.file)
-		require.Equal(t, 100*time.Millisecond, rep.Steps[0].P50, tc.file)
+		require.InEpsilon(t, 100*time.Millisecond, rep.Steps[0].P50, 0.001, tc.file)
 	}
 }
 

@@ -30,6 +30,8 @@ type converter struct {
 	origin  string // of the requests that are taken; "" while they are counted
 	group   string
 	pace    *pace // of the thread group in hand
+
+	refs, unfolded int // of the text in hand
 }
 
 // Convert reads a test plan. The error says why nothing can be made of it.

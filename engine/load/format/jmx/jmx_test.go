@@ -191,12 +191,23 @@ func TestHostilePlans(t *testing.T) {
 		_, err := Convert([]byte(tc.text), Options{})
 		require.ErrorContains(t, err, tc.want, name)
 	}
+	// Variables that unfold to billions are cut.
+	var laughs strings.Builder
+	for i := range 15 {
+		fmt.Fprintf(&laughs, `<elementProp><stringProp name="Argument.name">v%d</stringProp><stringProp name="Argument.value">%s</stringProp></elementProp>`, i, strings.Repeat(fmt.Sprintf("${v%d}", i+1), 10))
+	}
+	udv := `<Arguments testname="A"><collectionProp name="Arguments.arguments">` + laughs.String() + `</collectionProp></Arguments><hashTree/>`
+	res := convert(t, udv+request("a", prop("HTTPSampler.method", "GET"))+strings.Replace(request("b", ""), "/b", "/${v0}", 1))
+	require.Less(t, len(res.YAML), 1<<20)
+	// Comments between the letters of a text do not make it slow.
+	_, err := parse([]byte("<jmeterTestPlan>" + strings.Repeat("a<!---->", 300_000) + "</jmeterTestPlan>"))
+	require.NoError(t, err)
 	// Loops in loops and choices in choices stay small.
 	inside := request("a", "")
 	for range 8 {
 		inside = controller("LoopController", prop("LoopController.loops", "1000000"), inside)
 	}
-	res := convert(t, inside)
+	res = convert(t, inside)
 	require.LessOrEqual(t, len(res.Plan.Scenarios[0].Steps), maxSteps)
 	choices := strings.Repeat(controller("RandomController", "", request("a", "")+request("b", "")+request("c", "")), 20)
 	res = convert(t, choices)

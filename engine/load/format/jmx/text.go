@@ -15,7 +15,11 @@ import (
 // piece is a part of a text: one that stands for itself, or a value in the plan's notation.
 type piece struct{ literal, value string }
 
-const maxNesting = 16 // of variables in variables
+const (
+	maxNesting  = 16      // of variables in variables
+	maxRefs     = 500     // of one text, unfolded
+	maxUnfolded = 1 << 20 // bytes of one text, unfolded
+)
 
 var (
 	plainName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
@@ -25,6 +29,9 @@ var (
 
 // pieces translates ${...} of a text.
 func (c *converter) pieces(s, at string, depth int) (out []piece) {
+	if depth == 0 {
+		c.refs, c.unfolded = 0, 0
+	}
 	for s != "" {
 		i := strings.Index(s, "${")
 		if i < 0 {
@@ -74,8 +81,10 @@ func (c *converter) reference(body, at string, depth int) []piece {
 	case !known:
 		c.cov.Add("variable ${"+name+"}", at, format.NotConverted, "nothing in the plan that is understood sets it; give it under vars")
 		return []piece{{value: "${" + name + "}"}}
-	case depth > maxNesting:
-		c.cov.Add("variable ${"+name+"}", at, format.NotConverted, "variables refer to each other in a circle")
+	}
+	c.refs, c.unfolded = c.refs+1, c.unfolded+len(raw)
+	if depth > maxNesting || c.refs > maxRefs || c.unfolded > maxUnfolded {
+		c.cov.Add("variable ${"+name+"}", at, format.NotConverted, "variables refer to each other in a circle, or unfold to too much")
 		return nil
 	}
 	value := join(c.pieces(raw, at, depth+1), format.Literal)
@@ -221,7 +230,7 @@ func (c *converter) escaped(s, at string) string {
 // resolved is a text with the variables and properties filled in as they stand in the plan; calls that only a run could
 // answer stay as they are.
 func (c *converter) resolved(s string) string {
-	for range maxNesting {
+	for range 4 * maxNesting {
 		i := strings.Index(s, "${")
 		if i < 0 || len(s) > 1<<16 {
 			break

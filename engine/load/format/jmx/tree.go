@@ -21,6 +21,7 @@ type node struct {
 	attrs map[string]string
 	text  string
 	kids  []*node
+	chars []byte // text while it is being read
 }
 
 // parse reads XML into a tree. Document types, and with them entities of any kind, are refused: JMeter writes none.
@@ -59,10 +60,11 @@ func parse(data []byte) (*node, error) {
 			if len(open) == 1 || top.name != t.Name.Local {
 				return nil, fmt.Errorf("not a JMeter plan: </%s> closes nothing", clip(t.Name.Local))
 			}
+			top.text, top.chars = string(top.chars), nil
 			open = open[:len(open)-1]
 		case xml.CharData:
 			if len(top.kids) == 0 {
-				top.text += string(t)
+				top.chars = append(top.chars, t...)
 			}
 		}
 	}

@@ -23,7 +23,7 @@ func TestCSV(t *testing.T) {
 	require.Equal(t, uint64(3), rep.Total.Failed)
 	require.Equal(t, 10*time.Second, rep.Elapsed)
 	require.Equal(t, "Add, to cart", rep.Steps[1].Name)
-	require.Equal(t, 200*time.Millisecond, rep.Steps[0].P50)
+	require.InEpsilon(t, 200*time.Millisecond, rep.Steps[0].P50, 0.001)
 	require.Equal(t, 4*time.Second, rep.Total.Max)
 	require.Equal(t, []signal.ErrorCount{{Kind: "check failed", Count: 1}, {Kind: "status 5xx", Count: 1}, {Kind: "timeout", Count: 1}}, rep.Errors)
 }

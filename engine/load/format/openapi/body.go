@@ -14,6 +14,9 @@ func (c *converter) body(step *format.Step, op object, at string) (why string) {
 	if !ok {
 		return ""
 	}
+	if c.spent > maxSpent {
+		return "the examples of the document before it are too much already"
+	}
 	body, err := c.resolve(raw)
 	if err != nil {
 		return err.Error()
@@ -43,6 +46,7 @@ func (c *converter) body(step *format.Step, op object, at string) (why string) {
 			if err != nil {
 				return "its body cannot be written as JSON"
 			}
+			c.spent += len(out)
 			step.Body = format.Literal(string(out))
 		case kind == "application/x-www-form-urlencoded":
 			var fields []string
@@ -178,6 +182,7 @@ func (c *converter) merged(parts []any, depth int, size *int) (any, error) {
 func (c *converter) properties(schema object, depth int, size *int) (any, error) {
 	out := object{}
 	props := dict(schema["properties"])
+	c.spent += 100 * len(props)
 	names := keys(props)
 	if required := list(schema["required"]); len(required) > 0 {
 		names = nil

@@ -21,6 +21,7 @@ const (
 	maxRefs       = 32 // references that lead to references
 	maxDepth      = 12 // of an example made from a schema
 	maxExample    = 64 << 10
+	maxSpent      = 64 << 20
 )
 
 // Options are what a document does not say.
@@ -32,10 +33,11 @@ type object = map[string]any
 
 // converter is one document on its way.
 type converter struct {
-	root object
-	cov  *format.Coverage
-	base string          // path of the server
-	open map[string]bool // references of the schemas an example is being made of
+	root  object
+	cov   *format.Coverage
+	spent int             // work that examples have cost, roughly in bytes
+	base  string          // path of the server
+	open  map[string]bool // references of the schemas an example is being made of
 }
 
 // Convert reads a document. The error says why nothing can be made of it.
