@@ -136,14 +136,14 @@ func loadLines(pen widget.Pen, f *signal.Frame, width int) []line {
 	if width < 70 {
 		out = []line{{segs: first}, {segs: append([]widget.Seg{blank}, rate...)}}
 	}
-	out = append(out, line{segs: second}, line{segs: []widget.Seg{blank, seg(themes.Text, percentiles(pen, l, width)), seg(themes.Muted, fmt.Sprintf("  max %7s", took(pen, l.Max)))}},
+	out = append(out, line{segs: second}, line{segs: []widget.Seg{blank, seg(themes.Text, percentiles(pen, l, width)), seg(themes.Muted, fmt.Sprintf(" max %7s", took(pen, l.Max)))}},
 		line{segs: errorSegs(pen, l)})
 	return append(append(out, stepLines(pen, l, width)...), requestLines(pen, f, l)...)
 }
 
 func percentiles(pen widget.Pen, l *signal.LoadState, width int) string {
 	if width < 72 {
-		return fmt.Sprintf("p50 %7s  p95 %7s  p99 %7s", took(pen, l.P50), took(pen, l.P95), took(pen, l.P99))
+		return fmt.Sprintf("p50 %7s p95 %7s p99 %7s", took(pen, l.P50), took(pen, l.P95), took(pen, l.P99))
 	}
 	return fmt.Sprintf("p50 %7s  p90 %7s  p95 %7s  p99 %7s", took(pen, l.P50), took(pen, l.P90), took(pen, l.P95), took(pen, l.P99))
 }
@@ -184,7 +184,7 @@ func stepLines(pen widget.Pen, l *signal.LoadState, width int) []line {
 	if len(l.Steps) == 0 {
 		return nil
 	}
-	table := widget.NewTable(width-labelWidth, widget.Column{Title: "step", Min: 10}, widget.Column{Title: "req/s", Width: 6, Right: true},
+	table := widget.NewTable(width-labelWidth, widget.Column{Title: "step", Min: 14}, widget.Column{Title: "req/s", Width: 6, Right: true},
 		widget.Column{Title: "failed", Width: 6, Right: true, Drop: 2}, widget.Column{Title: "p50", Width: 7, Right: true, Drop: 4},
 		widget.Column{Title: "p95", Width: 7, Right: true, Drop: 1}, widget.Column{Title: "p99", Width: 7, Right: true, Drop: 3})
 	blank := seg(themes.Muted, pen.Left("", labelWidth))

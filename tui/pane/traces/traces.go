@@ -94,14 +94,14 @@ func (p *Pane) Title(ctx pane.Context) string {
 		return t
 	}
 	t := "traces " + p.order.String()
+	if p.held(ctx) {
+		t += ", held: esc to follow"
+	}
 	if p.filter != "" {
 		t += " /" + p.filter
 	}
 	if list := p.shown(ctx); p.total > 0 {
 		t += fmt.Sprintf(" %d of %s", len(list), widget.Count(uint64(p.total)))
-	}
-	if p.held(ctx) {
-		t += ", held: esc to follow"
 	}
 	return t
 }
