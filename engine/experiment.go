@@ -83,7 +83,7 @@ func (s *Session) LoadPlans() []Choice {
 			if p.plan.Metadata.Title != "" {
 				c.Title = p.plan.Metadata.Title
 			}
-			c.Detail = describeLoad(p.plan)
+			c.Detail = s.describeLoad(p.plan)
 		}
 		out = append(out, c)
 	}
@@ -128,7 +128,7 @@ func (s *Session) PlanExperiment(ctx context.Context, id string) (*Plan, error) 
 		if err != nil {
 			return nil, err
 		}
-		plan.Load = describeLoad(lp)
+		plan.Load = s.describeLoad(lp)
 	}
 	var errs []error
 	for _, r := range p.exp.Requests() {
@@ -148,7 +148,7 @@ func (s *Session) DescribeLoad(id string) (title, what string, duration time.Dur
 	if !ok || p.err != nil {
 		return "", "", 0, ok, p.err
 	}
-	return p.plan.Metadata.Title, describeLoad(p.plan), p.plan.Warmup + p.plan.Duration, true, nil
+	return p.plan.Metadata.Title, s.describeLoad(p.plan), p.plan.Warmup + p.plan.Duration, true, nil
 }
 
 // StartExperiment runs a plan that the operator has agreed to and returns once it runs. Only one runs at a time.
@@ -284,13 +284,13 @@ func loadOf(ref experiment.LoadRef) (*load.Plan, error) {
 }
 
 // describeLoad is a load plan in one line: how much of what against whom.
-func describeLoad(p *load.Plan) string {
+func (s *Session) describeLoad(p *load.Plan) string {
 	var parts []string
-	for _, s := range p.Scenarios {
-		if s.Executor != nil {
-			parts = append(parts, s.Name+" "+describeExecutor(s.Executor))
+	for _, sc := range p.Scenarios {
+		if sc.Executor != nil {
+			parts = append(parts, sc.Name+" "+describeExecutor(sc.Executor))
 		} else {
-			parts = append(parts, s.Name)
+			parts = append(parts, sc.Name)
 		}
 	}
 	what := strings.Join(parts, ", ")
@@ -300,7 +300,13 @@ func describeLoad(p *load.Plan) string {
 	if p.Duration > 0 {
 		what += " for " + p.Duration.String()
 	}
-	return what + " against " + p.Target
+	target := p.Target
+	if sys := s.System(); sys != nil {
+		for name, value := range sys.Vars() {
+			target = strings.ReplaceAll(target, "${"+name+"}", value)
+		}
+	}
+	return what + " against " + target
 }
 
 func describeExecutor(e *load.Executor) string {

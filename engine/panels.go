@@ -132,7 +132,7 @@ func (p *panels) evaluate(ctx context.Context, w signal.Window, step time.Durati
 		case err != nil:
 			panel.Err = err.Error()
 		case len(series) == 0:
-			panel.Err = "no samples yet for " + s.Query
+			panel.Err = "no samples yet"
 		}
 		for j := range series {
 			if name := series[j].Labels.Get(s.Legend); s.Legend != "" && name != "" {

@@ -71,7 +71,8 @@ func shopPanels() []engine.PanelSpec {
 		{Title: "requests", Unit: "req/s", Legend: "route",
 			Query: `sum by (route) (rate(http_requests_total{service="gateway"}[10s])) > 0`},
 		{Title: "errors", Unit: "%", Bound: 1, Legend: "service",
-			Query: `100 * sum by (service) (rate(http_requests_total{code=~"5.."}[10s])) / sum by (service) (rate(http_requests_total[10s]))`},
+			Query: `100 * (sum by (service) (rate(http_requests_total{code=~"5.."}[10s])) or 0 * sum by (service) (rate(http_requests_total[10s])))` +
+				` / sum by (service) (rate(http_requests_total[10s]))`},
 		{Title: "attempts in flight", Legend: "dep", Query: `sum by (dep) (dependency_requests_in_flight)`},
 		{Title: "breakers: 0 closed, 1 half-open, 2 open", Legend: "dep", Query: `max by (dep) (circuit_breaker_state)`},
 		{Title: "CPU", Unit: "%", Legend: "service", Query: `100 * sum by (service) (rate(process_cpu_seconds_total[10s]))`},
