@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -33,8 +34,7 @@ type probeCard struct {
 
 type phaseCell struct {
 	Name, Glyph, Tone string
-	Stats
-	Count string
+	Big, Small, Count string
 }
 
 // writeHTML makes one page that needs nothing else: no script, no font, no picture from elsewhere. The document is
@@ -44,6 +44,7 @@ func writeHTML(w io.Writer, d *Document) error {
 		"since": d.since, "undone": d.undone, "duration": duration, "optional": optional, "glyph": glyph, "join": strings.Join,
 		"when":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 		"share":     Fault.share,
+		"touched":   Fault.touched,
 		"latency":   latency,
 		"rate":      func(v float64) string { return value(v, "/s") },
 		"waterfall": waterfall,
@@ -76,7 +77,14 @@ func newView(d *Document) view {
 			name  string
 			stats Stats
 		}{{"before", p.Before}, {"during", p.During}, {"after", p.After}} {
-			cell := phaseCell{Name: ph.name, Stats: ph.stats, Glyph: glyph(ph.stats.Check), Tone: tones[ph.stats.Check]}
+			cell := phaseCell{Name: ph.name, Glyph: glyph(ph.stats.Check), Tone: tones[ph.stats.Check]}
+			cell.Big, cell.Small = ph.stats.Typical.Text, "worst "+ph.stats.Worst.Text
+			if ph.stats.Check == failed && ph.stats.Worst.Text != "" { // a good median beside a cross would be no help
+				cell.Big, cell.Small = ph.stats.Worst.Text, "typical "+ph.stats.Typical.Text
+			}
+			if ph.stats.Worst.Text == "" || ph.stats.Typical.Text == "" || ph.stats.Worst.Text == ph.stats.Typical.Text {
+				cell.Big, cell.Small = cmp.Or(ph.stats.Typical.Text, ph.stats.Worst.Text, ph.stats.Check), ""
+			}
 			if ph.stats.Failed > 0 {
 				cell.Count = fmt.Sprintf("%d of %d readings bad", ph.stats.Failed, ph.stats.Readings)
 			} else if ph.stats.Readings > 0 {
@@ -139,10 +147,10 @@ func (d *Document) story() []string {
 			continue
 		}
 		s := fmt.Sprintf("%s was put in force at %s on %s (%s)", f.Title, d.since(f.Injected), strings.Join(f.Targets, ", "), f.share())
-		if !f.Undone.IsZero() {
+		if !f.Undone.IsZero() && f.State != "irreversible" {
 			s += " for " + duration(SecondsOf(f.Undone.Sub(f.Injected)))
 		}
-		out = append(out, s+fmt.Sprintf(" and touched %d %s.", f.Touched, f.Unit))
+		out = append(out, s+fmt.Sprintf(" and touched %s.", f.touched()))
 	}
 	var hurt []string
 	for _, p := range d.Probes {
@@ -167,7 +175,7 @@ func (d *Document) story() []string {
 
 func recovery(s Seconds) string {
 	if s == 0 {
-		return "The steady state held after the undo without a break."
+		return "The steady state was there when the faults were over."
 	}
 	return fmt.Sprintf("The steady state was back %s after the undo.", duration(s))
 }

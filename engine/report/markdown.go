@@ -31,7 +31,7 @@ func writeMarkdown(b *bytes.Buffer, d *Document) {
 	fmt.Fprintf(b, "\n## Faults\n\n| fault | planned | touched | rollback |\n| --- | --- | --- | --- |\n")
 	for _, f := range d.Faults {
 		fmt.Fprintf(b, "| %s | %s: %s | %s | %s |\n", md(f.Title), md(f.share()), md(strings.Join(f.Targets, ", ")),
-			md(fmt.Sprintf("%d %s", f.Touched, f.Unit)), md(d.undone(f)))
+			md(f.touched()), md(d.undone(f)))
 	}
 	if limits := d.Blast.limits(); limits != "" {
 		fmt.Fprintf(b, "\nBlast radius: %s.\n", md(limits))

@@ -223,7 +223,13 @@ func (d *Document) undone(f Fault) string {
 	case "undone":
 		return fmt.Sprintf("undone and verified at %s, after %s in force", d.since(f.Undone), duration(SecondsOf(f.Undone.Sub(f.Injected))))
 	case "irreversible":
-		return "nothing to undo: " + f.Undo
+		if f.Err != "" {
+			return "it cannot be taken back: " + f.Err
+		}
+		if f.Undone.IsZero() {
+			return "it cannot be taken back, and its target was not seen back"
+		}
+		return fmt.Sprintf("it cannot be taken back; its target was back at %s, after %s", d.since(f.Undone), duration(SecondsOf(f.Undone.Sub(f.Injected))))
 	}
 	out := "NOT UNDONE (" + f.State + ")"
 	if f.Err != "" {
@@ -259,8 +265,31 @@ func (d *Document) rollback() string {
 		return "Not everything is undone. What remains is below."
 	case n == 0:
 		return "Nothing was injected, so there is nothing to undo."
+	case d.irreversible() > 0:
+		return fmt.Sprintf("Nothing is left in force. %d of %s cannot be taken back: see below what became of it.", d.irreversible(), plural(n, "fault"))
 	case n == 1:
 		return "The fault is gone: its undo was verified."
 	}
 	return fmt.Sprintf("All %d faults are gone: each undo was verified.", n)
+}
+
+// irreversible is how many faults there were that nothing takes back, such as a kill.
+func (d *Document) irreversible() (n int) {
+	for _, f := range d.Faults {
+		if f.State == "irreversible" {
+			n++
+		}
+	}
+	return n
+}
+
+// touched is what a fault acted on: "1 process", "137 round trips".
+func (f Fault) touched() string {
+	unit := f.Unit
+	if f.Touched == 1 {
+		if unit = strings.TrimSuffix(f.Unit, "s"); strings.HasSuffix(unit, "sse") {
+			unit = strings.TrimSuffix(unit, "e")
+		}
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", f.Touched, unit))
 }

@@ -333,3 +333,18 @@ func TestJSONIsWhatOthersCanRead(t *testing.T) {
 	require.Equal(t, 3.0, summary["secondsToDetect"])
 	require.Equal(t, "did not hold", summary["verdict"])
 }
+
+// A kill is not told as if it had been undone.
+func TestIrreversibleFaultIsToldAsSuch(t *testing.T) {
+	d := document()
+	f := &d.Faults[0]
+	f.State, f.Undone, f.Touched, f.Unit = "irreversible", at(11), 1, "processes"
+	out := render(t, report.Markdown, d)
+	require.Contains(t, out, "it cannot be taken back; its target was back at +0:11.0, after 1.0 s")
+	require.Contains(t, out, "| 1 process |")
+	require.NotContains(t, out, "its undo was verified")
+	d = document()
+	d.Faults[0].State = "NEEDS YOU"
+	d.Faults[0].Remedy = "gameday recover"
+	require.Contains(t, render(t, report.Markdown, d), "Not everything is undone")
+}
