@@ -10,7 +10,7 @@ TESTFLAGS ?= -race -timeout 15m
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 
-.PHONY: help build demo test lint bench fuzz golden picture check clean
+.PHONY: help build demo test lint bench bench-load fuzz golden picture check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,16 @@ $(CACHE)/bin/staticcheck:
 
 bench: build ## the benchmarks behind README's table
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./sources/... ./chaos/... ./engine/... ./tui/... ./cmd/...
+
+bench-load: $(CACHE)/bin/vegeta $(CACHE)/bin/hey ## the load engine beside wrk, vegeta and hey, as one Markdown table (wrk from the system's packages)
+	$(GO) build -trimpath -o $(CACHE)/bin/bench-load ./engine/load/bench
+	$(CACHE)/bin/bench-load -bin $(CACHE)/bin $(BENCHLOADFLAGS)
+
+$(CACHE)/bin/vegeta:
+	GOBIN=$(CACHE)/bin $(GO) install github.com/tsenart/vegeta/v12@v12.13.0
+
+$(CACHE)/bin/hey:
+	GOBIN=$(CACHE)/bin $(GO) install github.com/rakyll/hey@v0.1.5
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -34,6 +34,7 @@ type outcome struct {
 	InTime        float64          // share begun within 1 ms of the intended instant, -1 when unknown
 	Quantiles     [4]time.Duration // P50, P90, P99, P99.9, as reported; 0: not reported
 	Missed        uint64
+	Dials         uint64 // connections opened, when that is told
 	cpu           time.Duration
 	rss           int64 // KiB
 	perCPU        float64
@@ -221,7 +222,7 @@ func heyArgs(l task, _ string) []string {
 var (
 	heyDone = regexp.MustCompile(`\[200\]\s+(\d+) responses`)
 	heyRate = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
-	heyPart = regexp.MustCompile(`(50|90|99)% in ([\d.]+) secs`)
+	heyPart = regexp.MustCompile(`(50|90|99)%+ in ([\d.]+) secs`)
 )
 
 func readHey(out []byte, _ string, _ task) (o outcome, err error) {

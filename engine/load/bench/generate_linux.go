@@ -39,7 +39,7 @@ func generate(target, text string) error {
 	}
 	h := res.Total.Response
 	return json.NewEncoder(os.Stdout).Encode(outcome{
-		Done: res.Total.Done, Failed: res.Total.Failed, Rate: res.Total.Rate, Missed: res.Missed,
+		Done: res.Total.Done, Failed: res.Total.Failed, Rate: res.Total.Rate, Missed: res.Missed, Dials: res.Total.Dials,
 		InTime:    res.Total.Lag.Share(time.Millisecond),
 		Quantiles: [4]time.Duration{h.Quantile(0.5), h.Quantile(0.9), h.Quantile(0.99), h.Quantile(0.999)},
 	})

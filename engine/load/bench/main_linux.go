@@ -260,6 +260,9 @@ func (b *bench) memory() error {
 	if err != nil {
 		return err
 	}
+	if ours := all[0]; len(ours) == 0 || ours[0].Dials < uint64(b.many) {
+		return fmt.Errorf("not all of %d connections were opened: is the limit of open files high enough?", b.many)
+	}
 	b.row(cells(fmt.Sprintf("memory with %d connections", b.many), all, func(of []outcome) string {
 		return fmt.Sprintf("%.0f MB", medianOf(of, func(o outcome) float64 { return float64(o.rss) / 1024 }))
 	})...)
@@ -268,14 +271,13 @@ func (b *bench) memory() error {
 
 func (b *bench) stall() error {
 	const rate = 2000
-	all, err := b.turns("stall", min(b.rounds, 3), task{connections: 256, rate: rate, span: 10 * time.Second})
+	all, err := b.turns("stall", min(b.rounds, 3), task{connections: 64, rate: rate, span: 10 * time.Second})
 	if err != nil {
 		return err
 	}
-	// wrk has no rate: as many connections as wait in the stall are the nearest it can do.
 	for i, label := range []string{"P50", "P90", "P99", "P99.9"} {
 		truth := stallTruth([]float64{0.5, 0.9, 0.99, 0.999}[i])
-		what := fmt.Sprintf("%d/s, target stalls 200 ms a second: %s (truth %s ms)", rate, label, millis(truth))
+		what := fmt.Sprintf("%d/s over 64 connections, target stalls 200 ms each second: %s (truth %s ms)", rate, label, millis(truth))
 		b.row(cells(what, all, func(of []outcome) string {
 			v := medianOf(of, func(o outcome) float64 { return float64(o.Quantiles[i]) })
 			if v == 0 {

@@ -322,6 +322,9 @@ func (l *Loop) fail(c *Conn, err error) {
 // end ends a request that failed. Its owner is told by the loop, not from here: it may have begun it this very moment.
 func (l *Loop) end(c *Conn, kind protocol.Kind, err error) {
 	l.drop(c)
+	if l.halt.Load() {
+		kind = protocol.Interrupted // whatever else it looks like
+	}
 	c.out.Kind, c.out.Err, c.out.Done = kind, err, l.now
 	c.stage = ended
 	l.failed = append(l.failed, c)

@@ -262,3 +262,33 @@ func (u *counting) Answered(out *protocol.Outcome) {
 }
 
 func (u *counting) Woken() { u.loop.Do(u.conn, u.call) }
+
+// TestWhatIsLookedAtLateIsMeasuredRight looks at an answer long after it has come: what counts is when it came.
+func TestWhatIsLookedAtLateIsMeasuredRight(t *testing.T) {
+	target, _ := raw(t, func(_ int, c net.Conn, r *bufio.Reader) { answerForever(c) })
+	const late = 300 * time.Millisecond
+	for attempt := 0; ; attempt++ {
+		c, _ := loopClient(t, target, nil, protocol.Request{Method: "GET", Path: "/"})
+		s := c.(*single)
+		s.loop.Coalesce()
+		var out protocol.Outcome
+		c.Do(newCall(0), &out) // connects
+		require.NoError(t, out.Err)
+		s.out = &out
+		s.loop.tick()
+		s.loop.Do(s.conn, newCall(0))
+		time.Sleep(late)
+		looked := s.loop.Now() + late
+		for s.out != nil {
+			require.NoError(t, s.loop.PollAt(s.loop.Now()+time.Millisecond))
+		}
+		c.Close()
+		require.NoError(t, out.Err)
+		require.GreaterOrEqual(t, out.Done, out.Start)
+		require.LessOrEqual(t, out.Phases.Write+out.Phases.Wait+out.Phases.Read, out.Done-out.Start)
+		if out.Done < looked {
+			return
+		}
+		require.Less(t, attempt, 10, "the time of arrival is not told")
+	}
+}

@@ -1,0 +1,53 @@
+//go:build linux && (amd64 || arm64)
+
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestWhatPeersPrint(t *testing.T) {
+	o, err := readWrk([]byte(`Running 2s test @ http://127.0.0.1:45813/
+  1 threads and 64 connections
+  Latency Distribution
+     50%  612.00us
+     75%  640.00us
+     90%    1.02ms
+     99%    2.71ms
+  154219 requests in 2.14s, 15.15MB read
+Requests/sec:  72100.36
+`), "", task{})
+	require.NoError(t, err)
+	require.EqualValues(t, 154219, o.Done)
+	require.InDelta(t, 72100.36, o.Rate, 1e-9)
+	require.Equal(t, [4]time.Duration{612 * time.Microsecond, 1020 * time.Microsecond, 2710 * time.Microsecond, 0}, o.Quantiles)
+
+	o, err = readHey([]byte(`  Requests/sec:	1361.5646
+Latency distribution:
+  50%% in 0.0052 secs
+  90% in 0.0237 secs
+  99%% in 0.3617 secs
+Status code distribution:
+  [200]	4227 responses
+`), "", task{})
+	require.NoError(t, err)
+	require.EqualValues(t, 4227, o.Done)
+	require.InDelta(t, 1361.5646, o.Rate, 1e-9)
+	require.Equal(t, [4]time.Duration{5200 * time.Microsecond, 23700 * time.Microsecond, 361700 * time.Microsecond, 0}, o.Quantiles)
+
+	for _, read := range []func([]byte, string, task) (outcome, error){readWrk, readHey} {
+		_, err := read([]byte("usage: ..."), "", task{})
+		require.Error(t, err)
+	}
+	_, err = readOurs([]byte(`{"Done": 5, "Failed": 2}`), "", task{})
+	require.ErrorContains(t, err, "2 of 5")
+}
+
+func TestTheTruthAboutTheStall(t *testing.T) {
+	require.Zero(t, stallTruth(0.5))
+	require.InDelta(t, 100*time.Millisecond, stallTruth(0.9), float64(time.Millisecond))
+	require.InDelta(t, 190*time.Millisecond, stallTruth(0.99), float64(time.Millisecond))
+}
