@@ -44,10 +44,16 @@ func TestStory(t *testing.T) {
 	term.see(slow, "▸experiment") // the ladder has the cursor, and the cursor stands on the probe that failed
 	term.press(enter)
 	waterfall := term.wait("the trace that broke it", slow, func(s string) bool {
-		return strings.Contains(s, "⌖") && strings.Contains(s, "charge") && strings.Contains(s, "checkout")
+		return strings.Contains(s, "⌖") && strings.Contains(s, "▸trace") && strings.Contains(s, "▾checkout charge")
 	})
-	require.Contains(t, waterfall, "payment")
+	require.Contains(t, waterfall, "INFO inventory", "the trace's log lines stand among its spans")
+	require.Contains(t, waterfall, "stock reserved")
 	if path := os.Getenv("GAMEDAY_PICTURE"); path != "" {
+		time.Sleep(7 * time.Second) // the charts have more to show then
+		term.resize(121, 35)        // everything is drawn anew: the emulator loses a cell now and then
+		time.Sleep(time.Second)
+		term.resize(120, 35)
+		time.Sleep(time.Second)
 		picture(t, term, path)
 	}
 
