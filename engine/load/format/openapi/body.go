@@ -22,51 +22,53 @@ func (c *converter) body(step *format.Step, op object, at string) (why string) {
 		return err.Error()
 	}
 	content := dict(body["content"])
-	for _, mime := range ranked(content) {
-		media := dict(content[mime])
-		v, given := c.example(media)
-		if !given {
-			size := 0
-			v, err = c.made(media["schema"], 0, &size)
-			if err != nil {
-				return err.Error()
-			}
-			c.cov.Add("request body without an example", at, format.Approximated, "made from its schema")
-		} else {
-			c.cov.Add("request body", at, format.Converted, "")
+	types := ranked(content)
+	if len(types) == 0 {
+		if required, _ := body["required"].(bool); required {
+			return "its body is multipart, binary or not described"
 		}
-		kind, _, _ := strings.Cut(strings.ToLower(mime), ";")
-		switch {
-		case strings.HasSuffix(kind, "json"):
-			if s, already := v.(string); already && given && json.Valid([]byte(s)) {
-				step.Body = format.Literal(s)
-				break
-			}
-			out, err := json.Marshal(v)
-			if err != nil {
-				return "its body cannot be written as JSON"
-			}
-			c.spent += len(out)
-			step.Body = format.Literal(string(out))
-		case kind == "application/x-www-form-urlencoded":
-			var fields []string
-			for _, name := range keys(dict(v)) {
-				fields = append(fields, format.FormEscape(name)+"="+format.FormEscape(show(dict(v)[name])))
-			}
-			step.Body = format.Literal(strings.Join(fields, "&"))
-		default:
-			step.Body = format.Literal(show(v))
-		}
-		if len(step.Body) > maxExample {
-			return "its body is longer than 64 KiB"
-		}
-		step.Headers = format.SetHeader(step.Headers, "Content-Type", format.Literal(mime), at, c.cov)
+		c.cov.Add("request body", at, format.NotConverted, "multipart, binary or not described; sent without")
 		return ""
 	}
-	if required, _ := body["required"].(bool); required {
-		return "its body is multipart, binary or not described"
+	mime := types[0]
+	media := dict(content[mime])
+	v, given := c.example(media)
+	if !given {
+		size := 0
+		v, err = c.made(media["schema"], 0, &size)
+		if err != nil {
+			return err.Error()
+		}
+		c.cov.Add("request body without an example", at, format.Approximated, "made from its schema")
+	} else {
+		c.cov.Add("request body", at, format.Converted, "")
 	}
-	c.cov.Add("request body", at, format.NotConverted, "multipart, binary or not described; sent without")
+	kind, _, _ := strings.Cut(strings.ToLower(mime), ";")
+	switch {
+	case strings.HasSuffix(kind, "json"):
+		if s, already := v.(string); already && given && json.Valid([]byte(s)) {
+			step.Body = format.Literal(s)
+			break
+		}
+		out, err := json.Marshal(v)
+		if err != nil {
+			return "its body cannot be written as JSON"
+		}
+		c.spent += len(out)
+		step.Body = format.Literal(string(out))
+	case kind == "application/x-www-form-urlencoded":
+		var fields []string
+		for _, name := range keys(dict(v)) {
+			fields = append(fields, format.FormEscape(name)+"="+format.FormEscape(show(dict(v)[name])))
+		}
+		step.Body = format.Literal(strings.Join(fields, "&"))
+	default:
+		step.Body = format.Literal(show(v))
+	}
+	if len(step.Body) > maxExample {
+		return "its body is longer than 64 KiB"
+	}
+	step.Headers = format.SetHeader(step.Headers, "Content-Type", format.Literal(mime), at, c.cov)
 	return ""
 }
 
