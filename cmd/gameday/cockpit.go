@@ -282,16 +282,20 @@ func describe(p *engine.Plan, environment string) tui.Plan {
 	return out
 }
 
-// abortWhen is an abort condition in words.
+// abortWhen is an abort condition in words: "hardly a request succeeds: errors > 95% for 5s".
 func abortWhen(a experiments.AbortCondition) string {
 	what := a.Name
 	if what == "" {
 		what = a.Probe
 	}
-	if when := a.When.String(); when != "" {
-		what += " " + when
-	} else {
+	when := a.When.String()
+	switch {
+	case when == "":
 		what += " fails"
+	case a.Load != nil:
+		what += ": " + a.Load.Stat + " " + when
+	default:
+		what += ": " + when
 	}
 	if a.For > 0 {
 		what += " for " + a.For.String()
