@@ -9,7 +9,6 @@ package chaos
 import (
 	"context"
 	"encoding/json"
-	"time"
 )
 
 // TargetKind says what can be done to a target.
@@ -82,9 +81,4 @@ type Description struct {
 	Targets []string // by name
 	Actions []string // the calls or commands that will be made, one a line
 	Undo    string   // how each is undone
-}
-
-// Lease bounds how long a fault may be in force without being told to go on.
-type Lease struct {
-	Until time.Time
 }

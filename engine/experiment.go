@@ -35,7 +35,6 @@ func ReadDocument(file string) (Document, error) {
 
 // experimentRun is one run of an experiment.
 type experimentRun struct {
-	id     string
 	runner *experiment.Runner
 	done   chan struct{} // closed when everything is undone and result is set
 	result experiment.Result
@@ -171,7 +170,7 @@ func (s *Session) StartExperiment(plan *Plan) error {
 		return err
 	}
 	rec.runner = runner
-	run := &experimentRun{id: plan.Experiment.Metadata.Name, runner: runner, done: make(chan struct{}), recording: rec, kept: kept{done: make(chan struct{})}}
+	run := &experimentRun{runner: runner, done: make(chan struct{}), recording: rec, kept: kept{done: make(chan struct{})}}
 	s.run = run
 	s.work.Go(func() {
 		run.result = runner.Run(s.ctx)
@@ -270,7 +269,7 @@ func (l starter) StartLoad(_ context.Context, ref experiment.LoadRef) (func(), e
 	if err != nil {
 		return nil, err
 	}
-	if err := l.s.replaceLoad("", plan); err != nil {
+	if err := l.s.replaceLoad(plan); err != nil {
 		return nil, err
 	}
 	return func() { l.s.StopLoad() }, nil

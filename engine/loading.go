@@ -12,7 +12,6 @@ import (
 
 // loadRun is one run of the load engine, and how it is stopped.
 type loadRun struct {
-	id   string // of the plan, "" for one that an experiment carries inline
 	run  *load.Run
 	stop func() // ends it and waits
 }
@@ -29,7 +28,7 @@ func (s *Session) StartLoad(ctx context.Context, id string) error {
 	if _, err := s.await(ctx); err != nil {
 		return err
 	}
-	return s.replaceLoad(id, plan.plan)
+	return s.replaceLoad(plan.plan)
 }
 
 // await waits for the system, so that nothing is fired at something that is not up yet.
@@ -46,7 +45,7 @@ func (s *Session) await(ctx context.Context) (System, error) {
 }
 
 // replaceLoad stops the load that runs and starts another. An aborted session starts none until it is asked to.
-func (s *Session) replaceLoad(id string, plan *load.Plan) error {
+func (s *Session) replaceLoad(plan *load.Plan) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	s.stopLoad()
@@ -72,7 +71,7 @@ func (s *Session) replaceLoad(id string, plan *load.Plan) error {
 		event.Open, event.End = false, time.Now()
 		s.store.Event(event)
 	})
-	s.load = &loadRun{id: id, run: run, stop: func() { run.Stop(); <-ended }}
+	s.load = &loadRun{run: run, stop: func() { run.Stop(); <-ended }}
 	return nil
 }
 

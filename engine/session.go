@@ -259,9 +259,6 @@ func (s *Session) System() System {
 	return s.system
 }
 
-// OTLP is where signals can be sent: the addresses of the gRPC and the HTTP receiver.
-func (s *Session) OTLP() (grpc, http string) { return s.receiver.GRPCAddr(), s.receiver.HTTPAddr() }
-
 // Event puts an entry onto the timeline and returns its ID.
 func (s *Session) Event(e signal.Event) uint64 {
 	if e.Start.IsZero() {

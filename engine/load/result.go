@@ -44,16 +44,25 @@ type StepResult struct {
 	Summary
 }
 
-// Check is the verdict of all thresholds together: failed when one failed, unknown when none failed but one had too few
-// samples, pending when there are none.
+// Check is the verdict of all thresholds together.
 func (r *Result) Check() signal.Check {
+	checks := make([]signal.Check, len(r.Thresholds))
+	for i, t := range r.Thresholds {
+		checks[i] = t.Check
+	}
+	return Together(checks)
+}
+
+// Together is the verdict of several thresholds: failed when one failed, unknown when none failed but one had too few
+// samples, pending when there are none.
+func Together(checks []signal.Check) signal.Check {
 	out := signal.CheckPending
-	for _, t := range r.Thresholds {
+	for _, c := range checks {
 		switch {
-		case t.Check == signal.CheckFailed:
+		case c == signal.CheckFailed:
 			return signal.CheckFailed
-		case t.Check == signal.CheckUnknown, out == signal.CheckPending:
-			out = t.Check
+		case c == signal.CheckUnknown, out == signal.CheckPending:
+			out = c
 		}
 	}
 	return out

@@ -31,7 +31,7 @@ type ThresholdResult struct {
 func (c checker) threshold(path string, t *Threshold, p *Plan) {
 	if t.Stat != "" && !slices.Contains(statNames, t.Stat) {
 		c.doc.Reportf(path+".stat", "unknown statistic %s%s", spec.Quote(t.Stat), spec.DidYouMean(t.Stat, statNames))
-	} else if err := t.Expect.Fits(t.Stat, unitOf(t.Stat)); err != nil {
+	} else if err := t.Expect.Fits(t.Stat, UnitOf(t.Stat)); err != nil {
 		c.doc.Reportf(path+".expect", "%v", err)
 	}
 	if t.Step == "" {
@@ -51,8 +51,8 @@ func (c checker) threshold(path string, t *Threshold, p *Plan) {
 	}
 }
 
-// unitOf is what a statistic is counted in.
-func unitOf(stat string) probe.Unit {
+// UnitOf is what a statistic of Stats is counted in.
+func UnitOf(stat string) probe.Unit {
 	switch stat {
 	case "rate":
 		return probe.UnitRate

@@ -5,7 +5,6 @@ import (
 	"sort"
 	"time"
 
-	"gameday/chaos/probe"
 	"gameday/engine/load"
 	"gameday/engine/load/histogram"
 	"gameday/engine/load/protocol"
@@ -47,16 +46,11 @@ type Threshold struct {
 
 // Check is the verdict of all thresholds together; pending when there are none.
 func (r *Report) Check() signal.Check {
-	out := signal.CheckPending
-	for _, t := range r.Thresholds {
-		switch {
-		case t.Check == signal.CheckFailed:
-			return signal.CheckFailed
-		case t.Check == signal.CheckUnknown, out == signal.CheckPending:
-			out = t.Check
-		}
+	checks := make([]signal.Check, len(r.Thresholds))
+	for i, t := range r.Thresholds {
+		checks[i] = t.Check
 	}
-	return out
+	return load.Together(checks)
 }
 
 // FromResult is the summary of gameday's own run.
@@ -82,23 +76,10 @@ func FromResult(res *load.Result) *Report {
 		if t.Step != "" {
 			one.Name += " of " + t.Step
 		}
-		one.Value = t.Expect.Format(t.Value, unitOf(t.Stat))
+		one.Value = t.Expect.Format(t.Value, load.UnitOf(t.Stat))
 		out.Thresholds = append(out.Thresholds, one)
 	}
 	return out
-}
-
-// unitOf is what a statistic is shown in.
-func unitOf(stat string) probe.Unit {
-	switch stat {
-	case "rate":
-		return probe.UnitRate
-	case "count", "missed":
-		return probe.UnitNone
-	case "errors", "success":
-		return probe.UnitShare
-	}
-	return probe.UnitSeconds
 }
 
 func line(name string, s *load.Summary) Line {
