@@ -16,8 +16,11 @@ type TargetKind string
 
 // The kinds of target.
 const (
-	TargetProcess TargetKind = "process" // has PID and StartTicks
-	TargetLink    TargetKind = "link"    // a network path between two services that an embedded proxy carries
+	TargetProcess   TargetKind = "process"   // has PID and StartTicks
+	TargetLink      TargetKind = "link"      // a network path between two services that an embedded proxy carries
+	TargetHost      TargetKind = "host"      // this machine
+	TargetPath      TargetKind = "path"      // a directory or mount point; Name is its absolute path
+	TargetContainer TargetKind = "container" // has its engine ID in Labels["id"]
 )
 
 // Target is one thing that a fault can hit.

@@ -141,7 +141,7 @@ func (c *Controller) Plan(ctx context.Context, r Request) (*Planned, error) {
 	if r.For == 0 {
 		r.For = c.cfg.DefaultFor
 	}
-	all, err := c.cfg.Inventory.Targets(ctx)
+	all, err := c.list(ctx, f.Hits(), r.Select)
 	if err != nil {
 		return nil, fmt.Errorf("plan %s: list targets: %w", r.Kind, err)
 	}
