@@ -95,9 +95,15 @@ func (g *group) perIteration() float64 {
 	return sum / all
 }
 
+// webProtocol is a protocol of requests as HTTP has them.
+type webProtocol interface {
+	protocol.Protocol
+	Prepare(protocol.Request) (handle int, err error)
+}
+
 // compiled is a plan with its variables filled and its requests prepared.
 type compiled struct {
-	protocol protocol.Protocol
+	protocol webProtocol
 	steps    []*step
 	groups   []*group
 }
@@ -188,7 +194,7 @@ func (c *compiled) scenario(p *Plan, sc *Scenario, lookup func(string) (string, 
 }
 
 func (c *compiled) step(p *Plan, sc *Scenario, s *Step, lookup func(string) (string, bool)) (*step, error) {
-	req := protocol.Request{Name: s.Name, Method: s.Method, Timeout: s.Timeout}
+	req := protocol.Request{Step: protocol.Step{Name: s.Name, Timeout: s.Timeout}, Method: s.Method}
 	var err error
 	if req.Path, err = template.Expand(s.Path, lookup); err != nil {
 		return nil, fmt.Errorf("path: %w", err)

@@ -74,11 +74,7 @@ func (c *counts) note(out *protocol.Outcome) {
 	}
 	c.classes[class]++
 	c.bytes += out.Received
-	c.phases.Connect += out.Phases.Connect
-	c.phases.TLS += out.Phases.TLS
-	c.phases.Write += out.Phases.Write
-	c.phases.Wait += out.Phases.Wait
-	c.phases.Read += out.Phases.Read
+	c.phases.Add(&out.Phases)
 }
 
 func (c *counts) add(o *counts) {
@@ -93,11 +89,7 @@ func (c *counts) add(o *counts) {
 	for i := range c.kinds {
 		c.kinds[i] += o.kinds[i]
 	}
-	c.phases.Connect += o.phases.Connect
-	c.phases.TLS += o.phases.TLS
-	c.phases.Write += o.phases.Write
-	c.phases.Wait += o.phases.Wait
-	c.phases.Read += o.phases.Read
+	c.phases.Add(&o.phases)
 }
 
 // sample is one request kept for being looked at.

@@ -123,8 +123,7 @@ func (m *measured) summary(span time.Duration) Summary {
 		s.Rate = float64(m.done) / span.Seconds()
 	}
 	if n := time.Duration(m.done); n > 0 {
-		p := m.phases
-		s.Mean = protocol.Phases{Connect: p.Connect / n, TLS: p.TLS / n, Write: p.Write / n, Wait: p.Wait / n, Read: p.Read / n}
+		s.Mean = m.phases.Over(n)
 	}
 	return s
 }

@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gameday/engine/load/protocol"
 	"gameday/sources/signal"
 )
 
@@ -32,7 +31,7 @@ type Options struct {
 	TLS    *tls.Config                // for https; nil is the system's roots
 	Engine Engine                     // how requests are sent; the zero value chooses
 
-	protocol protocol.Protocol // instead of the one the target's scheme means: for tests
+	protocol webProtocol // instead of the one the target's scheme means: for tests
 }
 
 // Run is one run of a plan. Its methods are safe for concurrent use.

@@ -129,11 +129,11 @@ func (c checker) step(path string, s *Step) {
 		c.doc.Reportf(path+".timeout", "a request needs a timeout")
 	}
 	if s.Path != "" && !strings.Contains(s.Path, "${") {
-		if err := http1.CheckPath(s.Path); err != nil {
+		if err := http1.CheckPath(s.Path, nil); err != nil {
 			c.doc.Reportf(path+".path", "%v", err)
 		}
 	}
-	if _, err := template.Compile(s.Body); err != nil {
+	if _, err := template.Compile(s.Body, nil); err != nil {
 		c.doc.Reportf(path+".body", "%v", err)
 	}
 }

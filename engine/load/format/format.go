@@ -117,7 +117,7 @@ func (d *Draft) checkValues(c *Coverage) {
 		for _, st := range sc.Steps {
 			at := sc.Name + "/" + st.Name
 			if path, ok := missing(at, st.Path); ok {
-				if err := http1.CheckPath(path); err != nil {
+				if err := http1.CheckPath(path, nil); err != nil {
 					c.Add("path", at, NotConverted, err.Error()+", which comes from a variable")
 				}
 			}

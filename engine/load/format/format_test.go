@@ -23,9 +23,9 @@ func TestLiteralSurvivesThePlan(t *testing.T) {
 		require.NoError(t, err, "%q", text)
 		filled, err := template.Expand(res.Plan.Scenarios[0].Steps[0].Body, func(string) (string, bool) { return "", false })
 		require.NoError(t, err, "%q", text)
-		compiled, err := template.Compile(filled)
+		compiled, err := template.Compile(filled, nil)
 		require.NoError(t, err, "%q", text)
-		require.Equal(t, text, string(compiled.Append(nil, 0, rng(), rng())), "%q", text)
+		require.Equal(t, text, string(compiled.Append(nil, &template.Values{N: 0, Plan: rng(), Fresh: rng()})), "%q", text)
 	}
 }
 
@@ -34,9 +34,9 @@ func FuzzLiteral(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		filled, err := template.Expand(format.Literal(text), func(string) (string, bool) { return "", false })
 		require.NoError(t, err)
-		compiled, err := template.Compile(filled)
+		compiled, err := template.Compile(filled, nil)
 		require.NoError(t, err)
-		require.Equal(t, text, string(compiled.Append(nil, 0, rng(), rng())))
+		require.Equal(t, text, string(compiled.Append(nil, &template.Values{N: 0, Plan: rng(), Fresh: rng()})))
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ const probeAfter = 500 * time.Millisecond
 type Protocol struct {
 	host    string
 	address string
+	named   bool // by a name that has to be looked up
 	prefix  string
 	tls     *tls.Config
 	dialer  net.Dialer
@@ -59,6 +61,8 @@ func New(target string, config *tls.Config) (*Protocol, error) {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	p.address = net.JoinHostPort(u.Hostname(), port)
+	_, notLiteral := netip.ParseAddr(u.Hostname())
+	p.named = notLiteral != nil
 	if u.Scheme == "https" {
 		p.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 		if config != nil {
@@ -72,7 +76,7 @@ func New(target string, config *tls.Config) (*Protocol, error) {
 	return p, nil
 }
 
-// Prepare checks a request and returns its handle.
+// Prepare checks a request and returns the handle that Call.Request names it by.
 func (p *Protocol) Prepare(req protocol.Request) (int, error) {
 	req.Path = p.prefix + req.Path
 	made, err := prepare(req, p.host)
@@ -156,7 +160,11 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 	*out = protocol.Outcome{Start: c.now()}
 	p := c.proto.reqs[call.Request]
 	due := out.Start + p.timeout
-	wire := c.stamp(call, p)
+	wire, err := c.stamp(call, p)
+	if err != nil {
+		out.Kind, out.Err, out.Done = protocol.Unsendable, err, c.now()
+		return
+	}
 	if c.conn != nil && out.Start-c.lastUse > probeAfter && gone(c.conn) {
 		c.drop()
 	}
@@ -174,6 +182,9 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 	c.lastUse = out.Done
 	if err == nil {
 		out.Status, out.Received = c.res.status, c.res.body
+		if p.keep > 0 {
+			out.Head, out.Body = c.in.parser.headKept, c.in.parser.bodyKept
+		}
 		if c.res.close || c.in.buffered() > 0 {
 			c.drop() // bytes beyond the answer belong to no request: such a connection is not used again
 		}
@@ -187,7 +198,7 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 }
 
 // stamp returns the bytes to send.
-func (c *Client) stamp(call *protocol.Call, p *prepared) []byte {
+func (c *Client) stamp(call *protocol.Call, p *prepared) ([]byte, error) {
 	if p.static != nil {
 		b := c.stamped[call.Request]
 		if b == nil {
@@ -195,12 +206,15 @@ func (c *Client) stamp(call *protocol.Call, p *prepared) []byte {
 			c.stamped[call.Request] = b
 		}
 		stamp(b[p.staticAt:], call)
-		return b
+		return b, nil
 	}
 	var at int
-	c.out, at, c.scratch = p.render(c.out[:0], c.scratch[:0], call)
+	var err error
+	if c.out, at, c.scratch, err = p.render(c.out[:0], c.scratch[:0], call); err != nil {
+		return nil, err
+	}
 	stamp(c.out[at:], call)
-	return c.out
+	return c.out, nil
 }
 
 // attempt sends the request over the kept connection or a fresh one and reads the answer.
@@ -230,6 +244,7 @@ func (c *Client) attempt(b []byte, p *prepared, due time.Duration, out *protocol
 	}
 	first := c.now()
 	out.Phases.Wait = first - written
+	c.in.parser.keep = p.keep
 	err = c.in.read(&c.res, p.isHead)
 	out.Done = c.now()
 	out.Phases.Read = out.Done - first

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"gameday/engine/load/protocol"
+	"gameday/engine/load/template"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // newCall is a call of the handle with IDs that can be told apart.
 func newCall(handle int) *protocol.Call {
 	rng := rand.New(rand.NewPCG(1, 2))
-	c := &protocol.Call{Request: handle, N: 7, Sampled: true, Plan: rng, Fresh: rng}
+	c := &protocol.Call{Request: handle, Sampled: true, Values: template.Values{N: 7, Plan: rng, Fresh: rng}}
 	for i := range c.Trace {
 		c.Trace[i] = byte(i + 1)
 	}
@@ -119,8 +120,8 @@ func checkWhatTheTargetSees(t *testing.T, client clientMaker) {
 	}))
 	defer srv.Close()
 	c, _ := client(t, srv.URL+"/base/", nil,
-		protocol.Request{Method: "GET", Path: "/static", Headers: []protocol.Header{{Name: "X-A", Value: "b"}}},
-		protocol.Request{Method: "POST", Path: "/d/{{n}}?q={{random 5 5}}", Body: `{"id":"{{pick x}}"}`, Headers: []protocol.Header{{Name: "host", Value: "shop.example"}, {Name: "user-agent", Value: "me"}, {Name: "X-N", Value: "i{{n}}"}}},
+		protocol.Request{Method: "GET", Path: "/static", Step: protocol.Step{Headers: []protocol.Header{{Name: "X-A", Value: "b"}}}},
+		protocol.Request{Method: "POST", Path: "/d/{{n}}?q={{random 5 5}}", Body: `{"id":"{{pick x}}"}`, Step: protocol.Step{Headers: []protocol.Header{{Name: "host", Value: "shop.example"}, {Name: "user-agent", Value: "me"}, {Name: "X-N", Value: "i{{n}}"}}}},
 	)
 	const trace = "0102030405060708090a0b0c0d0e0f10"
 	var out protocol.Outcome
@@ -177,7 +178,7 @@ func TestHTTPS(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(srv.Certificate())
 	c, _ := client(t, srv.URL, &tls.Config{RootCAs: roots},
-		protocol.Request{Method: "GET", Path: "/"}, protocol.Request{Method: "GET", Path: "/slow", Timeout: 50 * time.Millisecond})
+		protocol.Request{Method: "GET", Path: "/"}, protocol.Request{Method: "GET", Path: "/slow", Step: protocol.Step{Timeout: 50 * time.Millisecond}})
 	var out protocol.Outcome
 	for i := range 3 {
 		c.Do(newCall(0), &out)

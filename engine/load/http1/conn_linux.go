@@ -95,7 +95,11 @@ func (l *Loop) Do(c *Conn, call *protocol.Call) {
 	}
 	if p.static == nil {
 		var at int
-		c.own, at, l.scratch = p.render(c.own[:0], l.scratch[:0], call)
+		var err error
+		if c.own, at, l.scratch, err = p.render(c.own[:0], l.scratch[:0], call); err != nil {
+			l.refuse(c, err)
+			return
+		}
 		stamp(c.own[at:], call)
 	}
 	l.timers.arm(c)
@@ -159,6 +163,7 @@ func (l *Loop) connected(c *Conn) {
 // begin sends the request over the connection that is there.
 func (l *Loop) begin(c *Conn, p *prepared) {
 	c.stage, c.mark, c.sent, c.received = sending, l.now, 0, 0
+	c.parser.keep = p.keep
 	c.parser.begin(p.isHead)
 	l.flush(c)
 }
@@ -296,6 +301,9 @@ func (l *Loop) take(c *Conn, b []byte, n int, what uint32) bool {
 func (l *Loop) complete(c *Conn, closing bool) {
 	res := &c.parser.res
 	c.out.Status, c.out.Received = res.status, res.body
+	if c.parser.keep > 0 {
+		c.out.Head, c.out.Body = c.parser.headKept, c.parser.bodyKept
+	}
 	c.out.Done, c.out.Phases.Read = l.arrived, l.arrived-c.mark
 	c.stage, c.rest = idle, nil
 	if closing || res.close {
@@ -326,6 +334,13 @@ func (l *Loop) end(c *Conn, kind protocol.Kind, err error) {
 		kind = protocol.Interrupted // whatever else it looks like
 	}
 	c.out.Kind, c.out.Err, c.out.Done = kind, err, l.now
+	c.stage = ended
+	l.failed = append(l.failed, c)
+}
+
+// refuse ends a request that cannot be made. The connection is none the worse for it.
+func (l *Loop) refuse(c *Conn, err error) {
+	c.out.Kind, c.out.Err, c.out.Done = protocol.Unsendable, err, l.now
 	c.stage = ended
 	l.failed = append(l.failed, c)
 }

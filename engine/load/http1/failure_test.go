@@ -51,7 +51,7 @@ func checkFailuresByKind(t *testing.T, client clientMaker) {
 			if tc.want == protocol.Timeout {
 				timeout = 100 * time.Millisecond
 			}
-			c, _ := client(t, tc.target, nil, protocol.Request{Method: "GET", Path: "/", Timeout: timeout})
+			c, _ := client(t, tc.target, nil, protocol.Request{Method: "GET", Path: "/", Step: protocol.Step{Timeout: timeout}})
 			var out protocol.Outcome
 			c.Do(newCall(0), &out)
 			require.Equal(t, tc.want, out.Kind, "%v", out.Err)
@@ -180,8 +180,8 @@ func checkTimeoutsAreExactAlthoughDeadlinesAreLazy(t *testing.T, client clientMa
 	}))
 	defer srv.Close()
 	c, _ := client(t, srv.URL, nil,
-		protocol.Request{Method: "GET", Path: "/?d=250ms", Timeout: 400 * time.Millisecond},
-		protocol.Request{Method: "GET", Path: "/?d=1m", Timeout: 100 * time.Millisecond})
+		protocol.Request{Method: "GET", Path: "/?d=250ms", Step: protocol.Step{Timeout: 400 * time.Millisecond}},
+		protocol.Request{Method: "GET", Path: "/?d=1m", Step: protocol.Step{Timeout: 100 * time.Millisecond}})
 	var out protocol.Outcome
 	for range 4 { // the deadline of the first fires 150 ms into the second
 		c.Do(newCall(0), &out)
@@ -205,7 +205,7 @@ func checkTheContextBreaksARequestOff(t *testing.T, client clientMaker) {
 		close(begun)
 		readRequest(r)
 	})
-	c, cancel := client(t, target, nil, protocol.Request{Method: "GET", Path: "/", Timeout: time.Hour})
+	c, cancel := client(t, target, nil, protocol.Request{Method: "GET", Path: "/", Step: protocol.Step{Timeout: time.Hour}})
 	go func() {
 		<-begun
 		cancel()
@@ -238,10 +238,10 @@ func TestTargetsAndRequestsThatCannotBe(t *testing.T) {
 		"unknown value":              {Method: "GET", Path: "/{{what}}"},
 		"body: unknown value":        {Method: "POST", Path: "/", Body: "{{what}}"},
 		"not supported":              {Method: "CONNECT", Path: "/"},
-		"control character":          {Method: "GET", Path: "/", Headers: []protocol.Header{{Name: "A", Value: "b\r\nC: d"}}},
-		"does not allow":             {Method: "GET", Path: "/", Headers: []protocol.Header{{Name: "A:", Value: "b"}}},
-		"counted from the body":      {Method: "GET", Path: "/", Headers: []protocol.Header{{Name: "content-length", Value: "5"}}},
-		"every request gets its own": {Method: "GET", Path: "/", Headers: []protocol.Header{{Name: "traceparent", Value: "x"}}},
+		"control character":          {Method: "GET", Path: "/", Step: protocol.Step{Headers: []protocol.Header{{Name: "A", Value: "b\r\nC: d"}}}},
+		"does not allow":             {Method: "GET", Path: "/", Step: protocol.Step{Headers: []protocol.Header{{Name: "A:", Value: "b"}}}},
+		"counted from the body":      {Method: "GET", Path: "/", Step: protocol.Step{Headers: []protocol.Header{{Name: "content-length", Value: "5"}}}},
+		"every request gets its own": {Method: "GET", Path: "/", Step: protocol.Step{Headers: []protocol.Header{{Name: "traceparent", Value: "x"}}}},
 	} {
 		r.Timeout = time.Second
 		_, err := p.Prepare(r)

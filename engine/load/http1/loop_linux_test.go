@@ -154,7 +154,7 @@ func TestAFloodStarvesNobody(t *testing.T) {
 		}
 	}()
 	t.Cleanup(func() { l.Close(); <-done })
-	c, _ := loopClient(t, "http://"+l.Addr().String(), nil, protocol.Request{Method: "GET", Path: "/", Timeout: 2 * time.Second})
+	c, _ := loopClient(t, "http://"+l.Addr().String(), nil, protocol.Request{Method: "GET", Path: "/", Step: protocol.Step{Timeout: 2 * time.Second}})
 	first := c.(*single)
 	var flooded, out protocol.Outcome
 	first.out = &flooded

@@ -44,9 +44,12 @@ const (
 type parser struct {
 	res       response
 	sink      func([]byte) // gets the body when set
-	left      int64        // of the body or chunk
-	scanned   int          // of the unfinished line: known to hold no line end
-	size      int          // of the head or the trailers
+	keep      int          // bytes of the body, and the head, that are kept; 0 is nothing at all
+	headKept  []byte       // the lines of the head after the first
+	bodyKept  []byte
+	left      int64 // of the body or chunk
+	scanned   int   // of the unfinished line: known to hold no line end
+	size      int   // of the head or the trailers
 	lines     int
 	interim   int
 	at        place
@@ -55,7 +58,9 @@ type parser struct {
 }
 
 // begin gets ready for the next answer. head says that the request's method was HEAD.
-func (p *parser) begin(head bool) { *p = parser{head: head, sink: p.sink} }
+func (p *parser) begin(head bool) {
+	*p = parser{head: head, sink: p.sink, keep: p.keep, headKept: p.headKept[:0], bodyKept: p.bodyKept[:0]}
+}
 
 // feed reads on and says how many of the bytes it has used and whether the answer is complete; bytes beyond it are not
 // used. After an error nothing further can be read from the connection.
@@ -102,6 +107,9 @@ func (p *parser) content(b []byte) int {
 	if p.sink != nil && n > 0 {
 		p.sink(b[:n])
 	}
+	if room := p.keep - len(p.bodyKept); room > 0 {
+		p.bodyKept = append(p.bodyKept, b[:min(n, room)]...)
+	}
 	p.left -= int64(n)
 	return n
 }
@@ -127,6 +135,7 @@ func (p *parser) take(line []byte) (done bool, err error) {
 	case atStatus:
 		p.res, p.keepAlive = response{length: -1}, false
 		p.at, p.size, p.lines = atHeader, len(line), 0
+		p.headKept = p.headKept[:0]
 		return false, p.res.statusLine(line)
 	case atHeader:
 		if len(line) == 0 {
@@ -135,6 +144,9 @@ func (p *parser) take(line []byte) (done bool, err error) {
 		name, value, err := p.field(line)
 		if err != nil {
 			return false, err
+		}
+		if p.keep > 0 {
+			p.headKept = append(append(append(append(p.headKept, name...), ": "...), value...), "\r\n"...)
 		}
 		return false, p.res.header(name, value, &p.keepAlive)
 	case atChunkSize:

@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/textproto"
@@ -35,6 +36,10 @@ type prepared struct {
 	beforeID   string             // after the path: version, host, up to where the trace ID goes
 	headers    *template.Template // after the stamp: everything else, up to and including "Content-Length: "
 	hasBody    bool
+	variable   bool // the path or a header holds a variable, and that may hold anything
+	lines      int  // of headers
+	cookies    bool
+	keep       int
 	static     []byte // the whole request when nothing but the stamp changes
 	staticAt   int    // where its trace ID goes
 }
@@ -63,16 +68,13 @@ func CheckHeader(name, value string) error {
 			return fmt.Errorf("header %s: its value holds a control character", name)
 		}
 	}
-	if _, err := template.Compile(value); err != nil {
-		return fmt.Errorf("header %s: %w", name, err)
-	}
 	return nil
 }
 
 // CheckPath says why a path of a plan cannot be sent, or nil. Its errors never hold the path: a variable in it may be
 // a secret.
-func CheckPath(path string) error {
-	t, err := template.Compile(path)
+func CheckPath(path string, names template.Names) error {
+	t, err := template.Compile(path, names)
 	if err != nil {
 		return fmt.Errorf("path: %w", err)
 	}
@@ -91,18 +93,18 @@ func CheckPath(path string) error {
 }
 
 func prepare(req protocol.Request, host string) (*prepared, error) {
-	if err := CheckPath(req.Path); err != nil {
+	if err := CheckPath(req.Path, req.Names); err != nil {
 		return nil, err
 	}
 	if req.Timeout <= 0 {
 		return nil, fmt.Errorf("request %q has no timeout", req.Name)
 	}
-	p := &prepared{timeout: req.Timeout, first: req.Method + " "}
+	p := &prepared{timeout: req.Timeout, first: req.Method + " ", cookies: req.Cookies, keep: max(req.Keep, 0)}
 	var err error
-	if p.path, err = template.Compile(req.Path); err != nil {
+	if p.path, err = template.Compile(req.Path, req.Names); err != nil {
 		return nil, fmt.Errorf("path: %w", err)
 	}
-	if p.body, err = template.Compile(req.Body); err != nil {
+	if p.body, err = template.Compile(req.Body, req.Names); err != nil {
 		return nil, fmt.Errorf("body: %w", err)
 	}
 	switch req.Method {
@@ -132,40 +134,67 @@ func prepare(req protocol.Request, host string) (*prepared, error) {
 			agent = true
 		}
 		lines.WriteString(h.Name + ": " + h.Value + "\r\n")
+		p.lines++
 	}
 	if !agent {
 		lines.WriteString("User-Agent: gameday\r\n")
+		p.lines++
 	}
 	if p.hasBody {
 		lines.WriteString("Content-Length: ")
 	}
-	if p.headers, err = template.Compile(lines.String()); err != nil {
+	if p.headers, err = template.Compile(lines.String(), req.Names); err != nil {
 		return nil, fmt.Errorf("headers: %w", err)
 	}
+	p.variable = len(p.headers.Needs(p.path.Needs(nil))) > 0
 	p.beforeID = " HTTP/1.1\r\nHost: " + host + "\r\n" + stampTrace
-	if p.path.Static() && p.body.Static() && p.headers.Static() {
-		p.static, p.staticAt, _ = p.render(nil, nil, &protocol.Call{})
+	if !p.cookies && p.path.Static() && p.body.Static() && p.headers.Static() {
+		var err error
+		if p.static, p.staticAt, _, err = p.render(nil, nil, &protocol.Call{}); err != nil {
+			return nil, err
+		}
 	}
 	return p, nil
 }
 
 // render writes the whole request into dst, and the body into scratch on the way, because its length goes first. It
-// returns where the trace ID goes.
-func (p *prepared) render(dst, scratch []byte, call *protocol.Call) (wire []byte, at int, body []byte) {
+// returns where the trace ID goes. It fails when a variable would break out of its line.
+func (p *prepared) render(dst, scratch []byte, call *protocol.Call) (wire []byte, at int, body []byte, err error) {
 	dst = append(dst, p.first...)
-	dst = p.path.Append(dst, call.N, call.Plan, call.Fresh)
+	pathAt := len(dst)
+	dst = p.path.Append(dst, &call.Values)
+	if p.variable {
+		for _, c := range dst[pathAt:] {
+			if c <= ' ' || c >= 0x7f {
+				return dst, 0, scratch, errPathVariable
+			}
+		}
+	}
 	dst = append(dst, p.beforeID...)
 	at = len(dst)
 	dst = append(dst, "00000000000000000000000000000000-0000000000000000"+stampCorr+"00000000000000000000000000000000\r\n"...)
-	dst = p.headers.Append(dst, call.N, call.Plan, call.Fresh)
-	if !p.hasBody {
-		return append(dst, "\r\n"...), at, scratch
+	if p.cookies && len(call.Cookie) > 0 {
+		dst = append(append(append(dst, "Cookie: "...), call.Cookie...), "\r\n"...)
 	}
-	body = p.body.Append(scratch, call.N, call.Plan, call.Fresh)
+	linesAt := len(dst)
+	dst = p.headers.Append(dst, &call.Values)
+	if p.variable && bytes.Count(dst[linesAt:], newline) != p.lines {
+		return dst, 0, scratch, errHeaderVariable
+	}
+	if !p.hasBody {
+		return append(dst, "\r\n"...), at, scratch, nil
+	}
+	body = p.body.Append(scratch, &call.Values)
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)
 	dst = append(dst, "\r\n\r\n"...)
-	return append(dst, body...), at, body
+	return append(dst, body...), at, body, nil
 }
+
+var (
+	newline           = []byte{'\n'}
+	errPathVariable   = errors.New("a variable puts a byte into the path that must be percent-encoded: write {{url name}}")
+	errHeaderVariable = errors.New("a variable puts a line break into a header")
+)
 
 // stamp writes the call's IDs into a request whose trace ID goes at the start of s.
 func stamp(s []byte, call *protocol.Call) {

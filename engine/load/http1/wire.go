@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptrace"
 	"os"
 	"syscall"
 	"time"
@@ -76,8 +77,13 @@ func (c *Client) dial(due time.Duration, out *protocol.Outcome) (*wire, error) {
 	defer cancel()
 	start := c.now()
 	out.Dials++
+	if c.proto.named {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			DNSDone: func(httptrace.DNSDoneInfo) { out.Phases.Resolve = c.now() - start },
+		})
+	}
 	raw, err := c.proto.dialer.DialContext(ctx, "tcp", c.proto.address)
-	out.Phases.Connect = c.now() - start
+	out.Phases.Connect = c.now() - start - out.Phases.Resolve
 	if err != nil {
 		return nil, err
 	}

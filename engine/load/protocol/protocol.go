@@ -1,26 +1,41 @@
 // Package protocol is what the load engine and the ways it can speak to a target have in common: how a request is
 // described, what changes from one to the next, and what is known of it afterwards.
 //
-// A protocol prepares each request once, before the run. Each worker then has its own Client and calls Do in a loop;
-// nothing in there may allocate in the steady state, and nothing may wait longer than the request's timeout.
+// A protocol prepares each request once, before the run, with a Prepare of its own kind. Each worker then has its own
+// Client and calls Do in a loop; nothing in there may allocate needlessly in the steady state, and nothing may wait
+// longer than the request's timeout.
 package protocol
 
 import (
 	"context"
-	"math/rand/v2"
+	"crypto/tls"
 	"time"
 
+	"gameday/engine/load/template"
 	"gameday/sources/signal"
 )
 
-// Request is one step's request as the plan has it, with `${variables}` filled and `{{per-request values}}` still in.
-type Request struct {
+// Options are what a protocol needs beside its target.
+type Options struct {
+	TLS *tls.Config // for targets that are spoken to over TLS; nil is the system's roots
+}
+
+// Step is what every protocol has to know of a step beside what is its own.
+type Step struct {
 	Name    string
+	Timeout time.Duration
+	Names   template.Names // of the variables its templates may hold
+	Headers []Header       // of the plan and the scenario, for the protocols that have such
+	Keep    int            // bytes of the answer that Outcome is to show, for checks and extraction; 0 is none
+}
+
+// Request is one step's HTTP request as the plan has it, with `${variables}` filled and `{{per-request values}}` still in.
+type Request struct {
+	Step
 	Method  string
 	Path    string // starts with "/"; may hold {{values}}
-	Headers []Header
 	Body    string // may hold {{values}}
-	Timeout time.Duration
+	Cookies bool   // Call.Cookie is sent
 }
 
 // Header is one line of a request's head. Its value may hold {{values}}.
@@ -28,22 +43,47 @@ type Header struct{ Name, Value string }
 
 // Call is what differs from one request to the next. The worker owns it and uses it again.
 type Call struct {
-	Request int    // the handle that Prepare gave
-	N       uint64 // number of the iteration
+	template.Values
+	Request int // the handle that Prepare gave
 	Trace   signal.TraceID
 	Span    signal.SpanID
-	Sampled bool       // the sampled flag of traceparent
-	Plan    *rand.Rand // repeats with the plan's seed: what is asked for
-	Fresh   *rand.Rand // differs in every run: what must be unique, such as {{uuid}}
+	Sampled bool   // the sampled flag of traceparent
+	Cookie  []byte // the value of the Cookie header, for requests prepared with Cookies; empty is none
 }
 
-// Phases are the parts of one request's service time. Connect and TLS are zero on a connection that was kept.
+// Phases are the parts of one request's service time. The first three are zero on a connection that was kept.
 type Phases struct {
-	Connect time.Duration // look-up and TCP handshake
+	Resolve time.Duration // looking the host's name up
+	Connect time.Duration // for TCP, its handshake
 	TLS     time.Duration
 	Write   time.Duration
 	Wait    time.Duration // from the last byte written to the first byte received
 	Read    time.Duration
+}
+
+// Add adds another request's phases.
+func (p *Phases) Add(o *Phases) {
+	p.Resolve += o.Resolve
+	p.Connect += o.Connect
+	p.TLS += o.TLS
+	p.Write += o.Write
+	p.Wait += o.Wait
+	p.Read += o.Read
+}
+
+// Over is the phases divided by a number of requests.
+func (p Phases) Over(n time.Duration) Phases {
+	return Phases{p.Resolve / n, p.Connect / n, p.TLS / n, p.Write / n, p.Wait / n, p.Read / n}
+}
+
+// MaxExtras is how many figures of its own a protocol can have.
+const MaxExtras = 4
+
+// Extra is a figure that only one protocol has, such as datagrams lost or a consumer's lag.
+type Extra struct {
+	Name string // in the field's words, such as "lost"
+	Unit string // "" for a count, "s", "B"
+	Max  bool   // of several requests the largest counts, not the sum
 }
 
 // Outcome is what is known of a request afterwards. Start and Done count from the epoch given to NewClient.
@@ -53,20 +93,24 @@ type Outcome struct {
 	Phases   Phases
 	Status   int // the protocol's own status; 0 when none was received
 	Kind     Kind
-	Err      error  // detail for a person, nil unless Kind is a transport failure; holds no text from the target
-	Received int64  // bytes of body
-	Reused   bool   // went over a connection that had been used before
-	Retried  bool   // a kept connection turned out closed; sent again on a fresh one
-	Dials    uint32 // connections attempted for it
+	Err      error              // detail for a person, nil unless the request failed; holds no text from the target as it came, and no secret
+	Received int64              // bytes of body
+	Extra    [MaxExtras]float64 // as the protocol's Extras names them
+	Head     []byte             // the answer's head, "Name: value" with CR LF, when Step.Keep asked for it; valid until the next Do
+	Body     []byte             // the beginning of the answer's body, likewise
+	Reused   bool               // went over a connection that had been used before
+	Retried  bool               // a kept connection turned out closed; sent again on a fresh one
+	Dials    uint32             // connections attempted for it
 }
 
-// Protocol prepares requests once and makes clients for them. Prepare is not called any more once NewClient has been.
+// Protocol makes clients for the requests that were prepared with it. Nothing is prepared any more once NewClient has been called.
 type Protocol interface {
-	// Prepare checks a request and returns the handle that Call.Request names it by.
-	Prepare(Request) (handle int, err error)
 	// NewClient makes the client of one worker. When ctx ends, a Do in progress returns at once with Kind Interrupted.
 	NewClient(ctx context.Context, epoch time.Time) Client
 }
+
+// Extras is implemented by a Protocol that has figures of its own, at most MaxExtras.
+type Extras interface{ Extras() []Extra }
 
 // Client is used by one goroutine only.
 type Client interface {

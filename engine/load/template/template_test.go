@@ -23,10 +23,10 @@ func TestValues(t *testing.T) {
 		{"a{b}}c", `^a\{b\}\}c$`},
 		{"{{uuid}}", `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`},
 	} {
-		c, err := Compile(tc.text)
+		c, err := Compile(tc.text, nil)
 		require.NoError(t, err, tc.text)
 		for seed := range uint64(20) {
-			require.Regexp(t, regexp.MustCompile(tc.want), string(c.Append(nil, 42, rng(seed), rng(seed+1))))
+			require.Regexp(t, regexp.MustCompile(tc.want), string(c.Append(nil, &Values{N: 42, Plan: rng(seed), Fresh: rng(seed + 1)})))
 		}
 	}
 }
@@ -40,20 +40,20 @@ func TestBadValuesSayWhatIsRight(t *testing.T) {
 		"{{random 5 1}}":    "lower one first",
 		"{{random a b}}":    "lower one first",
 		"{{pick}}":          "at least one word",
-		"{{exec rm -rf /}}": "unknown value {{exec}}: use one of n, uuid, random, pick",
+		"{{exec rm -rf /}}": "unknown value {{exec}}: use one of n, user, uuid, random, text, pick, time",
 		"{{\x1b[31m}}":      `unknown value {{\x1b[31m}}`,
 		"{{random -9223372036854775808 9223372036854775807}}": "lower one first",
 	} {
-		_, err := Compile(text)
+		_, err := Compile(text, nil)
 		require.ErrorContains(t, err, want, text)
 	}
 }
 
 func TestSeedRepeatsWhatIsAskedAndNeverWhatMustBeUnique(t *testing.T) {
-	c, err := Compile("{{random 1 1000000}} {{pick a b c d e f}}|{{uuid}}")
+	c, err := Compile("{{random 1 1000000}} {{pick a b c d e f}}|{{uuid}}", nil)
 	require.NoError(t, err)
 	render := func(plan, fresh uint64) (string, string) {
-		a, b, _ := strings.Cut(string(c.Append(nil, 1, rng(plan), rng(fresh))), "|")
+		a, b, _ := strings.Cut(string(c.Append(nil, &Values{N: 1, Plan: rng(plan), Fresh: rng(fresh)})), "|")
 		return a, b
 	}
 	a1, u1 := render(1, 1)
@@ -65,11 +65,11 @@ func TestSeedRepeatsWhatIsAskedAndNeverWhatMustBeUnique(t *testing.T) {
 }
 
 func TestAppendDoesNotAllocate(t *testing.T) {
-	c, err := Compile("/p/{{random 1 100}}/{{uuid}}/{{n}}/{{pick a b}}")
+	c, err := Compile("/p/{{random 1 100}}/{{uuid}}/{{n}}/{{pick a b}}", nil)
 	require.NoError(t, err)
 	require.False(t, c.Static())
 	dst, a, b := make([]byte, 0, 256), rng(1), rng(2)
-	require.Zero(t, testing.AllocsPerRun(100, func() { dst = c.Append(dst[:0], 7, a, b) }))
+	require.Zero(t, testing.AllocsPerRun(100, func() { dst = c.Append(dst[:0], &Values{N: 7, Plan: a, Fresh: b}) }))
 }
 
 func TestExpand(t *testing.T) {
@@ -95,11 +95,11 @@ func TestExpand(t *testing.T) {
 func FuzzCompile(f *testing.F) {
 	f.Add("/p/{{random 1 100}}/{{uuid}}/${x}")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := Compile(text)
+		c, err := Compile(text, nil)
 		if err != nil {
 			return
 		}
-		got := string(c.Append(nil, 3, rng(1), rng(2)))
+		got := string(c.Append(nil, &Values{N: 3, Plan: rng(1), Fresh: rng(2)}))
 		if c.Static() && got != text {
 			t.Fatalf("static text changed: %q became %q", text, got)
 		}
