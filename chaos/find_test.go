@@ -18,7 +18,9 @@ func (hostLike) Find(_ context.Context, kind TargetKind, s Selector) ([]Target, 
 }
 
 func TestFindersAddOnlyWhatASelectorNames(t *testing.T) {
-	plain := InventoryFunc(func(context.Context) ([]Target, error) { return []Target{{Kind: TargetProcess, Name: "listed", PID: 7}}, nil })
+	plain := InventoryFunc(func(context.Context) ([]Target, error) {
+		return []Target{{Kind: TargetProcess, Name: "listed", PID: 7}}, nil
+	})
 	c := &Controller{cfg: Config{Inventory: Inventories{plain, hostLike{InventoryFunc(func(context.Context) ([]Target, error) { return nil, nil })}}}}
 	all, err := c.list(t.Context(), TargetProcess, Selector{Name: "*"})
 	require.NoError(t, err)

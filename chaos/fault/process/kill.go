@@ -55,7 +55,7 @@ func (*Kill) Params() []chaos.Param {
 func (*Kill) Reversible() bool { return false }
 
 // Plan pins the processes.
-func (k *Kill) Plan(_ context.Context, targets []chaos.Target, args chaos.Args) (chaos.Change, error) {
+func (k *Kill) Plan(ctx context.Context, targets []chaos.Target, args chaos.Args) (chaos.Change, error) {
 	name, ok := args["signal"].(string)
 	if !ok {
 		name = "KILL"
@@ -72,7 +72,17 @@ func (k *Kill) Plan(_ context.Context, targets []chaos.Target, args chaos.Args) 
 	if err != nil {
 		return nil, fmt.Errorf("describe process.kill: %w", err)
 	}
-	return &killing{victims: vs, undo: undo, signal: sig, name: name, inventory: k.inventory}, nil
+	queries, err := k.queries(ctx, targets)
+	if err != nil {
+		return nil, err
+	}
+	c := &killing{victims: vs, undo: undo, signal: sig, name: name, inventory: k.inventory, queries: queries}
+	for _, t := range targets {
+		if t.Labels[foundLabel] == "" {
+			c.named = append(c.named, victim{t.Name, proc.ID{PID: t.PID, StartTicks: t.StartTicks}})
+		}
+	}
+	return c, nil
 }
 
 // Restore has nothing to do: a kill cannot be undone, and the keeper starts no processes.
@@ -80,6 +90,8 @@ func (*Kill) Restore(context.Context, json.RawMessage) error { return nil }
 
 type killing struct {
 	victims   []victim
+	named     []victim // those of the victims that an inventory lists by name
+	queries   []*query // what the others were found by
 	undo      json.RawMessage
 	signal    syscall.Signal
 	name      string
@@ -117,7 +129,8 @@ func (c *killing) Apply(ctx context.Context) error {
 
 func (*killing) Revert(context.Context) error { return nil }
 
-// Verify returns nil when every target's name is there again with another process that runs.
+// Verify returns nil when every target's name is there again with another process that runs, or, for those found by
+// labels, when the labels find as many new processes.
 func (c *killing) Verify(ctx context.Context) error {
 	if c.inventory == nil {
 		return nil
@@ -126,8 +139,11 @@ func (c *killing) Verify(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look whether %s is back: %w", names(c.victims), err)
 	}
-	var missing []string
-	for _, v := range c.victims {
+	missing, err := c.missing(ctx)
+	if err != nil {
+		return fmt.Errorf("look whether %s is back: %w", names(c.victims), err)
+	}
+	for _, v := range c.named {
 		back := slices.ContainsFunc(targets, func(t chaos.Target) bool {
 			id := proc.ID{PID: t.PID, StartTicks: t.StartTicks}
 			return t.Kind == chaos.TargetProcess && t.Name == v.Name && t.PID > 1 &&

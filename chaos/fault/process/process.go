@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -30,16 +29,13 @@ func victims(kind string, targets []chaos.Target) ([]victim, error) {
 	if len(targets) == 0 {
 		return nil, fmt.Errorf("%s: no process was selected", kind)
 	}
-	own := proc.Ancestors()
 	var out []victim
 	for _, t := range targets {
-		switch {
-		case t.Kind != chaos.TargetProcess:
+		if t.Kind != chaos.TargetProcess {
 			return nil, fmt.Errorf("%s: %s is a %s, not a process", kind, t.Name, t.Kind)
-		case t.PID <= 1:
-			return nil, fmt.Errorf("%s: refused to hit %s: process %d is not running, or is the first process of the machine", kind, t.Name, t.PID)
-		case slices.Contains(own, t.PID):
-			return nil, fmt.Errorf("%s: refused to hit %s: process %d is gameday itself or one it runs under", kind, t.Name, t.PID)
+		}
+		if err := Refuse(t.PID); err != nil {
+			return nil, fmt.Errorf("%s: refused to hit %s: %w", kind, t.Name, err)
 		}
 		id := proc.ID{PID: t.PID, StartTicks: t.StartTicks, Boot: proc.BootID()}
 		st, err := id.Status()
