@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"gameday/engine/load/protocol"
@@ -39,6 +40,9 @@ type Link struct {
 	due     time.Duration // the deadline wanted
 	in      []byte        // received and not yet consumed
 	space   []byte        // what in is a part of
+	socket  syscall.RawConn
+	look    func(fd uintptr) // looks whether the socket is closed, and notes it in gone
+	gone    bool
 
 	mu      sync.Mutex // guards what the interruption reaches
 	raw     net.Conn   // below TLS; the worker may read it without the lock
@@ -49,6 +53,7 @@ type Link struct {
 func (d *Dialer) Link(ctx context.Context, epoch time.Time) *Link {
 	l := &Link{dialer: d, ctx: ctx, epoch: epoch}
 	l.release = context.AfterFunc(ctx, l.interrupt)
+	l.look = func(fd uintptr) { l.gone = closed(fd) }
 	return l
 }
 
@@ -82,7 +87,22 @@ func (l *Link) Drop() {
 	if l.conn != nil {
 		_ = l.conn.Close() // nothing was asked of it any more
 	}
-	l.conn, l.in = nil, nil
+	l.conn, l.in, l.socket = nil, nil, nil
+}
+
+// Gone reports whether the target has closed the connection that was kept. It looks without waiting.
+func (l *Link) Gone() bool {
+	if l.socket == nil {
+		sc, ok := l.raw.(syscall.Conn)
+		if !ok {
+			return false
+		}
+		var err error
+		if l.socket, err = sc.SyscallConn(); err != nil {
+			return true
+		}
+	}
+	return l.socket.Control(l.look) != nil || l.gone
 }
 
 // Open connects if there is no connection, at most until due, and notes in out what that took.
