@@ -16,64 +16,16 @@ type Config struct {
 	Name     string `yaml:"name,required" doc:"what the probe is called on screen and in reports; unique"`
 	Measure  `yaml:",inline"`
 	Expect   Expect        `yaml:"expect,required" doc:"what the readings must be, such as \"> 99%\", \"< 200ms\", \"in 1..3\", \"= 200\" or \"matches ^ok$\""`
+	Mode     Mode          `yaml:"mode" enum:"before,after,edge,continuous,on-fault" doc:"when it is measured and judged: before anything is touched, after everything is undone, at both edges, all the time, or while a fault is in force; continuous when not given"`
 	Interval time.Duration `yaml:"interval" doc:"time between two readings; 1s when not given"`
 	Timeout  time.Duration `yaml:"timeout" doc:"the longest that one reading may take; 2s when not given"`
 	Tolerate Tolerance     `yaml:"tolerate" doc:"bad readings that do not count yet: a number of them in a row (2), or how long they may last (3s)"`
-	Settle   time.Duration `yaml:"settle" doc:"how far a reading looks back, where the probe itself does not show it (a recorded PromQL series); a reading counts for a phase when all of that lies in it"`
-}
-
-// Measure is what is measured: exactly one of its fields is set.
-type Measure struct {
-	PromQL  *PromQL  `yaml:"promql" doc:"a PromQL expression that gives one value"`
-	Load    *Load    `yaml:"load" doc:"a statistic of the load that gameday generates"`
-	HTTP    *HTTP    `yaml:"http" doc:"one HTTP request: its status, body or latency"`
-	TCP     *TCP     `yaml:"tcp" doc:"one TCP connection: whether it connects, and how fast"`
-	Process *Process `yaml:"process" doc:"the state of a supervised process: up, starting, paused or down"`
-	Logs    *Logs    `yaml:"logs" doc:"how many log records match a filter"`
-	Traces  *Traces  `yaml:"traces" doc:"a statistic of the traces that match a filter"`
-}
-
-// PromQL measures an expression. It may be written as the expression alone.
-type PromQL struct {
-	Query string `yaml:"query,required" doc:"the expression; it must give one value"`
-}
-
-// Load measures the load engine.
-type Load struct {
-	Stat string        `yaml:"stat,required" enum:"mean,p50,p75,p90,p95,p99,p999,max,rate,errors,success,count,missed" doc:"mean to max are times, rate is per second, errors and success are shares, count and missed are numbers of requests"`
-	Step string        `yaml:"step" doc:"only this step of the scenario"`
-	Over time.Duration `yaml:"over" doc:"how far to look back; 5s when not given"`
-}
-
-// HTTP measures one request. It may be written as the address alone.
-type HTTP struct {
-	URL     string            `yaml:"url,required" doc:"where to ask; ${name} stands for an address that is known at run time"`
-	Method  string            `yaml:"method" enum:"GET,HEAD,OPTIONS,POST" doc:"GET when not given"`
-	Headers map[string]string `yaml:"headers" doc:"headers to send"`
-	Measure string            `yaml:"measure" enum:"status,latency,body" doc:"what of the answer is the reading; status when not given"`
-}
-
-// TCP measures one connection. It may be written as the address alone.
-type TCP struct {
-	Address string `yaml:"address,required" doc:"host:port"`
-}
-
-// Process asks the supervisor. It may be written as the name alone.
-type Process struct {
-	Name string `yaml:"name,required" doc:"the process as the supervisor calls it"`
-}
-
-// Logs counts records.
-type Logs struct {
-	Filter string        `yaml:"filter,required" doc:"as in the cockpit: words, \"quoted\", -word, key=value, level>=error"`
-	Over   time.Duration `yaml:"over" doc:"how far to look back; 5s when not given"`
-}
-
-// Traces measures traces.
-type Traces struct {
-	Filter string        `yaml:"filter" doc:"as in the cockpit: words, status=error, duration>200ms, service=checkout; all when not given"`
-	Stat   string        `yaml:"stat,required" enum:"count,errors,errorRate,p50,p95,p99,max" doc:"count and errors are numbers of traces, errorRate is a share, the others are times"`
-	Over   time.Duration `yaml:"over" doc:"how far to look back; 5s when not given"`
+	// FailureLimit and ConsecutiveErrors tell "not given" from none.
+	FailureLimit      *int          `yaml:"failureLimit" doc:"bad readings that a phase may have in all, in a row or not; when given without tolerate, it alone decides"`
+	ConsecutiveErrors *int          `yaml:"consecutiveErrors" doc:"measurements in a row that may go wrong before the probe counts as an error; 4 when not given"`
+	MinSamples        int           `yaml:"minSamples" doc:"readings that a phase needs to be judged; with fewer it is inconclusive, whatever they say"`
+	Hysteresis        Margin        `yaml:"hysteresis" doc:"once bad, a reading must be better than expected by so much to be good again: 20ms, 5% of the bound, or for a share 0.5% (points)"`
+	Settle            time.Duration `yaml:"settle" doc:"how far a reading looks back, where the probe itself does not show it (a recorded PromQL series); a reading counts for a phase when all of that lies in it"`
 }
 
 // The defaults of what a probe may leave out.
@@ -81,69 +33,12 @@ const (
 	DefaultInterval = time.Second
 	DefaultTimeout  = 2 * time.Second
 	DefaultOver     = 5 * time.Second
+
+	DefaultConsecutiveErrors = 4 // as Argo Rollouts has it
 )
 
 // loadLag is how much further than asked a statistic of the load may look back: it counts whole seconds only.
 const loadLag = time.Second
-
-// readShort reads a part that is either a map or its main field alone.
-func readShort(part *spec.Document, main *string, whole any) {
-	if s, ok := part.Scalar(); ok {
-		*main = s
-		return
-	}
-	part.Decode(whole)
-}
-
-func shortSchema(whole any) map[string]any {
-	return map[string]any{"oneOf": []any{map[string]any{"type": "string"}, spec.Ref{V: whole}}}
-}
-
-// The types below are what the short forms decode into: the same fields without the method that reads both forms.
-type (
-	longPromQL  PromQL
-	longHTTP    HTTP
-	longTCP     TCP
-	longProcess Process
-)
-
-// UnmarshalSpec reads the expression or the map.
-func (p *PromQL) UnmarshalSpec(part *spec.Document) { readShort(part, &p.Query, (*longPromQL)(p)) }
-
-// JSONSchema admits both forms.
-func (*PromQL) JSONSchema() map[string]any { return shortSchema(longPromQL{}) }
-
-// UnmarshalSpec reads the address or the map.
-func (h *HTTP) UnmarshalSpec(part *spec.Document) { readShort(part, &h.URL, (*longHTTP)(h)) }
-
-// JSONSchema admits both forms.
-func (*HTTP) JSONSchema() map[string]any { return shortSchema(longHTTP{}) }
-
-// UnmarshalSpec reads the address or the map.
-func (t *TCP) UnmarshalSpec(part *spec.Document) { readShort(part, &t.Address, (*longTCP)(t)) }
-
-// JSONSchema admits both forms.
-func (*TCP) JSONSchema() map[string]any { return shortSchema(longTCP{}) }
-
-// UnmarshalSpec reads the name or the map.
-func (p *Process) UnmarshalSpec(part *spec.Document) { readShort(part, &p.Name, (*longProcess)(p)) }
-
-// JSONSchema admits both forms.
-func (*Process) JSONSchema() map[string]any { return shortSchema(longProcess{}) }
-
-// Kinds are the kinds of measurement that are known, in the order of the documentation.
-func Kinds() []string { return []string{"promql", "load", "http", "tcp", "process", "logs", "traces"} }
-
-// Set are the kinds that are set.
-func (m *Measure) Set() []string {
-	var set []string
-	for i, on := range []bool{m.PromQL != nil, m.Load != nil, m.HTTP != nil, m.TCP != nil, m.Process != nil, m.Logs != nil, m.Traces != nil} {
-		if on {
-			set = append(set, Kinds()[i])
-		}
-	}
-	return set
-}
 
 // Check reports what is wrong with the probe beyond its shape: path counts from the probe, "" is the probe itself.
 func (c *Config) Check(report func(path, format string, args ...any)) {
@@ -156,11 +51,20 @@ func (c *Config) Check(report func(path, format string, args ...any)) {
 	if what := c.what(); what != "" { // else the statistic is missing or unknown, which was said already
 		if err := c.Expect.Fits(what, c.unit()); err != nil {
 			report("expect", "%s", err)
+		} else if _, err := c.Expect.Tightened(c.Hysteresis, c.unit()); err != nil {
+			report("hysteresis", "%s", err)
 		}
 	}
 	if c.Expect.op == opConnects && c.TCP == nil {
 		report("expect", "connects is for tcp probes")
 	}
+	if c.Expect.NeedsBaseline() && !c.Mode.JudgedBefore() {
+		report("expect", "a baseline is measured before anything is touched, and a probe of mode %s is not", c.Mode)
+	}
+	c.checkLimits(report)
+}
+
+func (c *Config) checkLimits(report func(path, format string, args ...any)) {
 	for _, d := range []struct {
 		path string
 		v    time.Duration
@@ -170,6 +74,22 @@ func (c *Config) Check(report func(path, format string, args ...any)) {
 			report(d.path, "%s is outside %s to 1h", d.v, d.min)
 		}
 	}
+	const most = 100_000
+	for _, n := range []struct {
+		path string
+		v    int
+	}{{"failureLimit", orNone(c.FailureLimit)}, {"consecutiveErrors", orNone(c.ConsecutiveErrors)}, {"minSamples", c.MinSamples}} {
+		if n.v < 0 || n.v > most {
+			report(n.path, "%d is outside 0 to %d", n.v, most)
+		}
+	}
+}
+
+func orNone(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 // Check reports what is wrong with the measurement and returns whether there is exactly one.
@@ -183,17 +103,20 @@ func (m *Measure) Check(report func(path, format string, args ...any)) bool {
 		report("", "has %s; a probe has one kind of measurement", strings.Join(set, " and "))
 		return false
 	}
-	if m.HTTP != nil && !strings.Contains(m.HTTP.URL, "${") {
-		if err := checkURL(m.HTTP.URL); err != nil {
-			report("http", "%s", err)
+	switch {
+	case m.HTTP != nil:
+		m.HTTP.check(report)
+	case m.TCP != nil:
+		checkAt(report, "tcp", m.TCP.Address, checkAddress)
+		checkAnswer(report, "tcp.answer", m.TCP.Answer)
+	case m.GRPC != nil:
+		checkAt(report, "grpc", m.GRPC.Address, checkAddress)
+		if m.GRPC.CA != "" && !m.GRPC.TLS {
+			report("grpc.ca", "is for an encrypted connection: add tls: true")
 		}
-	}
-	if m.TCP != nil && !strings.Contains(m.TCP.Address, "${") {
-		if err := checkAddress(m.TCP.Address); err != nil {
-			report("tcp", "%s", err)
-		}
-	}
-	if m.PromQL != nil && strings.TrimSpace(m.PromQL.Query) == "" {
+	case m.Command != nil:
+		m.Command.check(report)
+	case m.PromQL != nil && strings.TrimSpace(m.PromQL.Query) == "":
 		report("promql", "the expression is empty")
 	}
 	for _, o := range []struct {
@@ -210,6 +133,58 @@ func (m *Measure) Check(report func(path, format string, args ...any)) bool {
 		}
 	}
 	return true
+}
+
+// checkAt checks an address that is known already.
+func checkAt(report func(path, format string, args ...any), path, s string, check func(string) error) {
+	if strings.Contains(s, "${") {
+		return
+	}
+	if err := check(s); err != nil {
+		report(path, "%s", err)
+	}
+}
+
+// checkAnswer checks an expectation on a text.
+func checkAnswer(report func(path, format string, args ...any), path string, e Expect) {
+	if e.op == opConnects || e.NeedsBaseline() {
+		report(path, `%q cannot be judged on a text; write "= word", "matches regexp" or "json $.path = value"`, e.source)
+		return
+	}
+	if err := e.Fits("the answer", UnitText); err != nil {
+		report(path, "%s", err)
+	}
+}
+
+func (h *HTTP) check(report func(path, format string, args ...any)) {
+	checkAt(report, "http", h.URL, checkURL)
+	checkAnswer(report, "http.answer", h.Answer)
+	if err := h.Status.Fits("the status", UnitNone); err != nil || h.Status.op == opConnects || h.Status.NeedsBaseline() || h.Status.op == opJSON {
+		report("http.status", `%q cannot be judged on a status; write "= 200", "in 200..299" or "one of 200, 204"`, h.Status.source)
+	}
+	h.Extract.check(report, "http", h.Measure == "" || h.Measure == "body", "body")
+}
+
+func (c *Command) check(report func(path, format string, args ...any)) {
+	switch {
+	case len(c.Run) == 0 && c.Shell == "":
+		report("command", "needs run: [program, argument], or shell: for a line of /bin/sh")
+	case len(c.Run) > 0 && c.Shell != "":
+		report("command", "has run and shell; give one of them")
+	case len(c.Run) > 0 && strings.TrimSpace(c.Run[0]) == "":
+		report("command.run", "the program has no name")
+	}
+	for _, word := range c.Run {
+		if strings.IndexByte(word, 0) >= 0 {
+			report("command.run", "a word holds a zero byte")
+		}
+	}
+	for name := range c.Env {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			report("command.env", "%s is no name of a variable", spec.Quote(name))
+		}
+	}
+	c.Extract.check(report, "command", c.Measure == "" || c.Measure == "stdout" || c.Measure == "number", "stdout")
 }
 
 func checkURL(s string) error {
@@ -242,6 +217,10 @@ func (m *Measure) what() string {
 		return "the " + m.HTTP.measured()
 	case m.TCP != nil:
 		return "the time to connect"
+	case m.GRPC != nil:
+		return "the " + m.GRPC.measured()
+	case m.Command != nil:
+		return "the " + m.Command.measured()
 	case m.Logs != nil:
 		return "the count"
 	case m.Process != nil:
@@ -264,6 +243,12 @@ func (m *Measure) unit() Unit {
 		stat = m.HTTP.measured()
 	case m.TCP != nil:
 		return UnitSeconds
+	case m.GRPC != nil:
+		if stat = m.GRPC.measured(); stat == "status" {
+			return UnitText
+		}
+	case m.Command != nil:
+		stat = m.Command.measured()
 	case m.Process != nil:
 		return UnitText
 	case m.PromQL != nil:
@@ -276,18 +261,53 @@ func (m *Measure) unit() Unit {
 		return UnitShare
 	case "rate":
 		return UnitRate
-	case "body":
+	case "size":
+		return UnitBytes
+	case "body", "stdout":
 		return UnitText
+	case "extract", "number": // what it counts is the expectation's business
+		return UnitAny
 	}
 	return UnitNone
 }
 
 func (h *HTTP) measured() string {
-	if h.Measure == "" {
+	switch {
+	case h.Extract.set():
+		return "extract"
+	case h.Measure == "":
 		return "status"
 	}
 	return h.Measure
 }
+
+func (g *GRPC) measured() string {
+	if g.Measure == "" {
+		return "status"
+	}
+	return g.Measure
+}
+
+func (c *Command) measured() string {
+	switch {
+	case c.Extract.set():
+		return "extract"
+	case c.Measure == "":
+		return "exit"
+	}
+	return c.Measure
+}
+
+// ErrorsOrDefault is how many measurements in a row may go wrong.
+func (c *Config) ErrorsOrDefault() int {
+	if c.ConsecutiveErrors != nil {
+		return *c.ConsecutiveErrors
+	}
+	return DefaultConsecutiveErrors
+}
+
+// Unit is what the readings count.
+func (c *Config) Unit() Unit { return c.unit() }
 
 // IntervalOrDefault is the time between two readings.
 func (c *Config) IntervalOrDefault() time.Duration {

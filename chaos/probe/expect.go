@@ -11,7 +11,9 @@ import (
 )
 
 // Expect is what a probe's readings must be: a comparison ("> 99%", ">= 0.99", "< 200ms", "= 200", "!= 0"), a range
-// ("in 1..3", "in 10ms..200ms", ends included), a text ("= up", "!= down", "matches ^ok$"), or "connects".
+// ("in 1..3", "in 10ms..200ms", ends included), a text ("= up", "!= down", "matches ^ok$"), a choice ("one of 200, 204"),
+// what stands in a JSON text ("json $.state = up"), a distance from what was measured before the fault ("baseline ± 20%",
+// "< baseline + 3 sigma"), or "connects".
 // Numbers carry their unit: %, ns, us, ms, s, m, h, /s, B, kB, MB, GB, KiB, MiB, GiB or none. The zero value is no
 // expectation and judges nothing as passed.
 type Expect struct {
@@ -21,6 +23,9 @@ type Expect struct {
 	unit   Unit
 	text   string
 	re     *regexp.Regexp
+	set    *oneOf
+	json   *inJSON
+	base   *baseline
 }
 
 type operator uint8
@@ -38,6 +43,9 @@ const (
 	opTextNotEqual
 	opMatches
 	opConnects
+	opOneOf
+	opJSON
+	opBaseline
 )
 
 // symbols are tried in this order, so that ">=" is not read as ">".
@@ -72,6 +80,19 @@ func ParseExpect(s string) (Expect, error) {
 		err = e.parseRange(rest)
 	case "matches":
 		err = e.parseMatch(rest)
+	case "one":
+		err = e.parseOneOf(rest)
+	case "json":
+		err = e.parseJSON(rest)
+	case "baseline":
+		by, ok := strings.CutPrefix(strings.TrimSpace(rest), "±")
+		if !ok {
+			by, ok = strings.CutPrefix(strings.TrimSpace(rest), "+-")
+		}
+		if !ok {
+			return Expect{}, errors.New(`write it as "baseline ± 20%", "baseline +- 3 sigma" or "< baseline + 20%"`)
+		}
+		err = e.parseBaseline(opIn, by)
 	default:
 		err = e.parseComparison()
 	}
@@ -139,6 +160,9 @@ func (e *Expect) parseComparison() error {
 		if rest == "" {
 			return fmt.Errorf("a value must follow %s", s.text)
 		}
+		if strings.HasPrefix(rest, "baseline") && (s.op == opGreater || s.op == opAtLeast || s.op == opLess || s.op == opAtMost) {
+			return e.parseBaseline(s.op, rest)
+		}
 		number, unit, err := parseNumber(rest)
 		if err != nil {
 			return e.textual(s.op, rest, err)
@@ -150,7 +174,7 @@ func (e *Expect) parseComparison() error {
 		e.op, e.unit, e.lo = s.op, base, number*factor
 		return nil
 	}
-	return fmt.Errorf(`%q does not begin with >, >=, <, <=, =, !=, in, matches or connects`, e.source)
+	return fmt.Errorf(`%q does not begin with >, >=, <, <=, =, !=, in, one of, matches, json, baseline or connects`, e.source)
 }
 
 // textual is a comparison with a word rather than with a number.
@@ -177,8 +201,8 @@ func (e *Expect) UnmarshalScalar(text string) (err error) {
 
 // JSONSchema is what editors check an expectation with.
 func (*Expect) JSONSchema() map[string]any {
-	return map[string]any{"type": "string", "pattern": `^\s*(>=|<=|!=|==|≥|≤|≠|>|<|=|in |matches |connects)`,
-		"examples": []string{"> 99%", "< 200ms", "in 1..3", "= 200", "!= 0", "matches ^ok$", "= up", "connects"}}
+	return map[string]any{"type": "string", "pattern": `^\s*(>=|<=|!=|==|≥|≤|≠|>|<|=|in |one of |matches |json |baseline |connects)`,
+		"examples": []string{"> 99%", "< 200ms", "in 1..3", "= 200", "!= 0", "matches ^ok$", "= up", "one of 200, 204", "json $.state = up", "baseline ± 20%", "< baseline + 3 sigma", "connects"}}
 }
 
 // String is the expectation as it was written.
@@ -206,9 +230,13 @@ func (e Expect) Bounds() (lo, hi float64, ok bool) {
 // Unit is the unit that the expectation was written with.
 func (e Expect) Unit() Unit { return e.unit }
 
-// Judge says how a reading stands to the expectation. A reading that is not known is unknown; one that is known but has
-// no value, because the target did not answer, has failed whatever was expected.
+// Judge says how a reading stands to the expectation. A measurement that went wrong is an error, a reading that is not
+// known is unknown; one that is known but has no value, because the target did not answer, has failed whatever was
+// expected.
 func (e Expect) Judge(r Reading) signal.Check {
+	if r.Faulty {
+		return signal.CheckError
+	}
 	if !r.Known {
 		return signal.CheckUnknown
 	}
@@ -228,6 +256,12 @@ func (e Expect) meets(r Reading) bool {
 		return r.Raw != e.text
 	case opMatches:
 		return e.re.MatchString(r.Raw)
+	case opOneOf:
+		return e.set.meets(r)
+	case opJSON:
+		return e.json.meets(r.Raw)
+	case opBaseline: // a value is all that can be asked for before there is one
+		return !math.IsNaN(r.Value)
 	}
 	return e.holds(r.Value)
 }
@@ -261,6 +295,28 @@ func (e Expect) Fits(what string, natural Unit) error {
 	switch e.op {
 	case opNone, opConnects:
 		return nil
+	case opJSON:
+		if natural != UnitText && natural != UnitAny {
+			return fmt.Errorf("%s is no JSON text", what)
+		}
+		return nil
+	case opOneOf:
+		if e.set.numbers == nil {
+			if natural != UnitText && natural != UnitAny {
+				return fmt.Errorf("%s is a number, and not all of %q are", what, strings.Join(e.set.words, ", "))
+			}
+			return nil
+		}
+		if natural == UnitText { // words that look like numbers
+			return nil
+		}
+	case opBaseline:
+		if natural == UnitText {
+			return fmt.Errorf("%s is text; only numbers have a baseline", what)
+		}
+		if e.unit == UnitAny {
+			return nil
+		}
 	case opMatches, opTextEqual, opTextNotEqual:
 		if natural != UnitText && natural != UnitAny && e.op != opMatches {
 			return fmt.Errorf("%s is a number, and %q is not one", what, e.text)

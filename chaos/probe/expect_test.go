@@ -60,8 +60,8 @@ func TestExpectJudges(t *testing.T) {
 func TestExpectRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"":               `is empty; write for example "> 99%", "< 200ms" or "in 1..3"`,
-		"99%":            `"99%" does not begin with >, >=, <, <=, =, !=, in, matches or connects`,
-		"around 3":       `"around 3" does not begin with >, >=, <, <=, =, !=, in, matches or connects`,
+		"99%":            `"99%" does not begin with >, >=, <, <=, =, !=, in, one of, matches, json, baseline or connects`,
+		"around 3":       `"around 3" does not begin with >, >=, <, <=, =, !=, in, one of, matches, json, baseline or connects`,
 		">":              "a value must follow >",
 		"> fast":         `"fast" is not a number`,
 		"< 200 msec":     `the unit "msec" is not known; use %, ms, s, m, h, /s, kB, MB or none`,

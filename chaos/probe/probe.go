@@ -2,7 +2,7 @@
 // of it. No data is unknown, and unknown never passes.
 //
 // A probe asks through an Observer for what gameday holds already (metrics, the load engine's statistics, logs, traces,
-// processes), and asks the system itself over HTTP and TCP. Every measurement ends within its time-out.
+// processes), and asks the system itself over HTTP, TCP and gRPC or by running a program. Every measurement ends within its time-out.
 package probe
 
 import (
@@ -44,6 +44,7 @@ type Reading struct {
 	Text     string    // the value for people: "412 ms"; harmless and short
 	Known    bool      // false: no data, which never passes
 	Down     bool      // known, but the target did not answer: fails whatever is expected
+	Faulty   bool      // not known, because the measurement itself went wrong: an error, which is neither
 	TraceID  signal.TraceID
 	Err      string // why it is unknown or down
 }
@@ -69,7 +70,11 @@ func New(c Config, o Observer, vars map[string]string) (*Probe, error) {
 		return nil, errors.Join(errs...)
 	}
 	p := &Probe{config: c, natural: c.unit()}
-	p.measure = p.measurer(o)
+	measure, err := p.measurer(o, vars)
+	if err != nil {
+		return nil, fmt.Errorf("probe %q: %w", c.Name, err)
+	}
+	p.measure = measure
 	return p, nil
 }
 
@@ -80,14 +85,14 @@ func (p *Probe) Name() string { return p.config.Name }
 func (p *Probe) Config() Config { return p.config }
 
 // Measure takes one reading. It returns within the probe's time-out, also when ctx has no end; a panic of what it asks
-// is an unknown reading.
+// is a reading that went wrong.
 func (p *Probe) Measure(ctx context.Context) (r Reading) {
 	ctx, cancel := context.WithTimeout(ctx, p.config.TimeoutOrDefault())
 	defer cancel()
 	start := time.Now()
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			r = Reading{Value: math.NaN(), Err: fmt.Sprintf("the measurement failed: %s", clean(fmt.Sprint(panicked)))}
+			r = faulty(fmt.Errorf("the measurement failed: %v", panicked))
 		}
 		r.At = time.Now()
 		r.From = r.At.Add(-p.config.Window())
@@ -97,6 +102,8 @@ func (p *Probe) Measure(ctx context.Context) (r Reading) {
 	}()
 	return p.measure(ctx)
 }
+
+var noTrace signal.TraceID
 
 // number is a known reading of a number.
 func (p *Probe) number(v float64, example signal.TraceID) Reading {
@@ -111,6 +118,11 @@ func text(s string) Reading {
 }
 
 func noData(why string) Reading { return Reading{Value: math.NaN(), Text: "no data", Err: why} }
+
+// faulty is the reading of a measurement that went wrong.
+func faulty(err error) Reading {
+	return Reading{Value: math.NaN(), Text: "error", Err: clean(err.Error()), Faulty: true}
+}
 
 func down(err error) Reading {
 	why := clean(err.Error())

@@ -129,11 +129,16 @@ func TestNoDataIsUnknown(t *testing.T) {
 		r := measure(t, text, &observer{}, nil)
 		require.False(t, r.Known, text)
 		require.Equal(t, why, r.Err)
-		require.Equal(t, signal.CheckUnknown, c.Expect.Judge(r))
+		want := signal.CheckUnknown
+		if strings.Contains(text, "panic") { // that is no lack of data
+			want = signal.CheckError
+		}
+		require.Equal(t, want, c.Expect.Judge(r))
 	}
 	r := measure(t, `{name: a, promql: up, expect: "= 1"}`, &observer{ok: true, err: errors.New("bad\x07 query")}, nil)
 	require.False(t, r.Known)
 	require.Equal(t, "bad· query", r.Err)
+	require.True(t, r.Faulty, "a source that says no is an error, not a lack of data")
 }
 
 func TestMeasurementEndsInItsTime(t *testing.T) {
@@ -233,7 +238,7 @@ func TestTCP(t *testing.T) {
 
 func TestCheckReports(t *testing.T) {
 	for text, want := range map[string]string{
-		`{name: a, expect: "= 1"}`:                                             `p.yaml:1:2: needs one kind of measurement: promql, load, http, tcp, process, logs, traces`,
+		`{name: a, expect: "= 1"}`:                                             `p.yaml:1:2: needs one kind of measurement: promql, load, http, tcp, grpc, command, process, logs, traces`,
 		`{name: a, promql: up, tcp: "h:1", expect: "= 1"}`:                     `p.yaml:1:2: has promql and tcp; a probe has one kind of measurement`,
 		`{name: a, load: {stat: p96}, expect: "< 1s"}`:                         `p.yaml:1:24: load.stat: "p96" is not one of mean, p50, p75, p90, p95, p99, p999, max, rate, errors, success, count, missed (did you mean "p90"?)`,
 		`{name: a, load: {stat: p95}, expect: "< 200"}`:                        `p.yaml:1:38: expect: p95 is a time; write its unit, as in "< 200ms"`,
@@ -242,7 +247,7 @@ func TestCheckReports(t *testing.T) {
 		`{name: a, http: "gateway:80", expect: "= 200"}`:                       `p.yaml:1:17: http: "gateway:80" is not an address such as http://host:port/path`,
 		`{name: a, tcp: "gateway", expect: connects}`:                          `p.yaml:1:16: tcp: "gateway" is not an address such as host:port`,
 		`{name: a, promql: up, expect: connects}`:                              `p.yaml:1:31: expect: connects is for tcp probes`,
-		`{name: a, promql: up, expect: "99%"}`:                                 `p.yaml:1:31: expect: "99%" does not begin with >, >=, <, <=, =, !=, in, matches or connects`,
+		`{name: a, promql: up, expect: "99%"}`:                                 `p.yaml:1:31: expect: "99%" does not begin with >, >=, <, <=, =, !=, in, one of, matches, json, baseline or connects`,
 		`{name: a, promql: up, expect: "= 1", tolerate: lots}`:                 `p.yaml:1:48: tolerate: "lots" is neither a number of readings such as 2 nor a time such as 3s`,
 		`{name: a, promql: up, expect: "= 1", interval: 1ms}`:                  `p.yaml:1:48: interval: 1ms is outside 100ms to 1h`,
 		`{name: a, promql: up}`:                                                `p.yaml:1:2: expect: is required: what the readings must be, such as "> 99%", "< 200ms", "in 1..3", "= 200" or "matches ^ok$"`,

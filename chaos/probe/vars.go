@@ -20,6 +20,12 @@ func (m *Measure) texts() map[string]*string {
 		out["http"] = &m.HTTP.URL
 	case m.TCP != nil:
 		out["tcp"] = &m.TCP.Address
+	case m.GRPC != nil:
+		out["grpc"] = &m.GRPC.Address
+	case m.Command != nil:
+		for i := range m.Command.Run {
+			out[fmt.Sprintf("command.run[%d]", i)] = &m.Command.Run[i]
+		}
 	case m.Logs != nil:
 		out["logs.filter"] = &m.Logs.Filter
 	case m.Traces != nil:
@@ -60,13 +66,19 @@ func (m *Measure) expand(vars map[string]string) error {
 		return checkURL(m.HTTP.URL)
 	case m.TCP != nil:
 		return checkAddress(m.TCP.Address)
+	case m.GRPC != nil:
+		return checkAddress(m.GRPC.Address)
 	}
 	return nil
 }
 
 func (m *Measure) copy() {
 	m.PromQL, m.Load, m.HTTP, m.TCP = clone(m.PromQL), clone(m.Load), clone(m.HTTP), clone(m.TCP)
+	m.GRPC, m.Command = clone(m.GRPC), clone(m.Command)
 	m.Process, m.Logs, m.Traces = clone(m.Process), clone(m.Logs), clone(m.Traces)
+	if m.Command != nil {
+		m.Command.Run = slices.Clone(m.Command.Run)
+	}
 }
 
 func clone[T any](p *T) *T {

@@ -10,12 +10,13 @@ const (
 	CheckPending Check = iota // not measured yet
 	CheckPassed
 	CheckFailed
-	CheckUnknown // measured, but there was no data or the source is down
+	CheckUnknown // measured, but there was no data, too little of it, or the source is down
+	CheckError   // the measurement itself went wrong; neither passed nor failed
 )
 
 // String is the word that stands beside the glyph.
 func (c Check) String() string {
-	return [...]string{"pending", "passed", "failed", "unknown"}[c]
+	return [...]string{"pending", "passed", "failed", "unknown", "error"}[c]
 }
 
 // Phase is the stage an experiment is in.
@@ -83,7 +84,12 @@ type ProbeState struct {
 	After   Check
 	Since   time.Time // when Now was entered
 	TraceID TraceID   // the exemplar behind the failure
-	Err     string    // why it is unknown
+	Err     string    // why it is unknown or an error
+	Mode    string    // "before", "after", "edge", "continuous", "on-fault": phases that are not judged stay pending
+	// Recovery is the time from the moment when everything was undone to the first good reading after the last bad one.
+	// Recovered is false while it is bad, and where the probe was never bad after the undo.
+	Recovery  time.Duration
+	Recovered bool
 }
 
 // FaultPhase is where a fault is on its way through plan, journal, apply, watch, undo, verify.
@@ -149,6 +155,15 @@ type ExperimentState struct {
 	Total      time.Duration // planned
 	Probes     []ProbeState
 	Steps      []Step
+	Suspended  *Suspension // what the method waits for; nil when it goes on
+	Skipped    []string    // steps whose condition was not met, in words
+}
+
+// Suspension is a method that waits for an operator's go-ahead.
+type Suspension struct {
+	Message string
+	Since   time.Time
+	Until   time.Time // when the run is given up; zero: never
 }
 
 // LoadState is the load run that is going on or went last, over the last whole second unless a field says otherwise.
