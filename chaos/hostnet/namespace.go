@@ -1,0 +1,115 @@
+// Package hostnet holds what the faults on a machine's own network share: the network namespace they act in, the
+// machine as a target, and the guard that keeps the operator's own connections out of harm's way.
+package hostnet
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// ErrGone says that a network namespace does not exist any more; with it went everything that was set in it.
+var ErrGone = errors.New("the network namespace does not exist any more")
+
+// Namespace names a network namespace so that another process can find it again: it goes into the journal.
+type Namespace struct {
+	Path  string `json:"path,omitempty"` // where it was opened; "": the one that gameday ran in
+	Inode uint64 `json:"inode"`          // of /proc/PID/ns/net; which namespace that was
+}
+
+// FindNamespace resolves what an operator writes: "" is the namespace of this process, a number the namespace of the
+// process with that PID, a name one made by `ip netns add`, and anything with a slash a path such as /proc/1/ns/net.
+func FindNamespace(name string) (Namespace, error) {
+	n := Namespace{}
+	switch _, err := strconv.ParseUint(name, 10, 31); {
+	case name == "":
+	case strings.Contains(name, "/"):
+		n.Path = filepath.Clean(name)
+	case err == nil:
+		n.Path = "/proc/" + name + "/ns/net"
+	default:
+		n.Path = "/run/netns/" + name
+	}
+	path := n.Path
+	if path == "" {
+		path = ownPath
+	}
+	inode, err := inodeOf(path)
+	if err != nil {
+		return Namespace{}, fmt.Errorf("find network namespace %q: %w; `ip netns list` names those there are", name, err)
+	}
+	n.Inode = inode
+	return n, nil
+}
+
+// ownPath is the namespace of the process as a whole: a thread may be in another one for a moment.
+const ownPath = "/proc/self/ns/net"
+
+// Own reports whether it is the namespace that this process is in.
+func (n Namespace) Own() bool {
+	inode, err := inodeOf(ownPath)
+	return err == nil && inode == n.Inode
+}
+
+// String is the path, or "" for the own one.
+func (n Namespace) String() string { return n.Path }
+
+// Prefix is what a command line needs before a command so that it runs in the namespace; "" for the own one.
+func (n Namespace) Prefix() string {
+	if n.Path == "" {
+		return ""
+	}
+	return "nsenter --net=" + n.Path + " "
+}
+
+// Open opens the very namespace that was found, wherever it can be reached now: by its path, as the own one, or through
+// any process in it. The error is ErrGone when nobody leads to it. The caller closes the file.
+func (n Namespace) Open() (*os.File, error) {
+	paths := []string{n.Path, ownPath}
+	for i := 0; i < len(paths); i++ {
+		if f, ok := n.open(paths[i]); ok {
+			return f, nil
+		}
+		if i == 1 { // the unlikely and slow way last
+			others, err := filepath.Glob("/proc/[0-9]*/ns/net")
+			if err != nil {
+				return nil, fmt.Errorf("look for network namespace %d: %w", n.Inode, err)
+			}
+			paths = append(paths, others...)
+		}
+	}
+	return nil, ErrGone
+}
+
+func (n Namespace) open(path string) (*os.File, bool) {
+	if inode, err := inodeOf(path); path == "" || err != nil || inode != n.Inode {
+		return nil, false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, false
+	}
+	if st, err := f.Stat(); err == nil {
+		if s, ok := st.Sys().(*syscall.Stat_t); ok && s.Ino == n.Inode {
+			return f, true
+		}
+	}
+	_ = f.Close() // it was another one; nothing was written
+	return nil, false
+}
+
+func inodeOf(path string) (uint64, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	s, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, errors.New("this system has no network namespaces")
+	}
+	return s.Ino, nil
+}

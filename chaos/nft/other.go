@@ -1,0 +1,42 @@
+//go:build !linux
+
+package nft
+
+import (
+	"errors"
+
+	"gameday/chaos/hostnet"
+)
+
+var errLinux = errors.New("only Linux has nf_tables")
+
+// Feature is one thing of the kernel that faults need.
+type Feature struct {
+	Name string
+	For  string
+	Err  error
+}
+
+// Available says that nothing is, here.
+func Available() []Feature {
+	return []Feature{{Name: "nf_tables", For: "all faults of the host's network", Err: errLinux}}
+}
+
+// Lines is empty here.
+func (s Spec) Lines() []string { return nil }
+
+// Check fails here.
+func (s Spec) Check() error { return errLinux }
+
+// Present reports whether the table is there.
+func Present(Undo) (bool, error) { return false, errLinux }
+
+// Remove fails here.
+func Remove(Undo) error { return errLinux }
+
+// List fails here.
+func List(hostnet.Namespace) ([]string, error) { return nil, errLinux }
+
+func install(Spec) error         { return errLinux }
+func renew(Spec) error           { return errLinux }
+func count(Spec) (uint64, error) { return 0, errLinux }
