@@ -77,7 +77,9 @@ func TestProcessesAreFoundByNamePortAndPID(t *testing.T) {
 }
 
 func TestGamedayItsParentsAndKeepersAreNotFound(t *testing.T) {
-	keeper := exec.Command("sh", "-c", "sleep 300 & wait", "keeper", "/x/s"+journal.Suffix)
+	keeper := exec.Command("sh", "-c", "read line", "keeper", "/x/s"+journal.Suffix)
+	_, err := keeper.StdinPipe() // nothing comes, so it waits
+	require.NoError(t, err)
 	require.NoError(t, keeper.Start())
 	t.Cleanup(func() {
 		_ = keeper.Process.Kill() // it has not ended by itself
@@ -89,7 +91,7 @@ func TestGamedayItsParentsAndKeepersAreNotFound(t *testing.T) {
 		_, err := NewFinder().Find(t.Context(), chaos.TargetProcess, chaos.Selector{Labels: map[string]string{"pid": strconv.Itoa(pid)}})
 		require.ErrorContains(t, err, "refused")
 	}
-	_, err := NewPause().Plan(t.Context(), []chaos.Target{{Kind: chaos.TargetProcess, Name: "k", PID: keeper.Process.Pid}}, nil)
+	_, err = NewPause().Plan(t.Context(), []chaos.Target{{Kind: chaos.TargetProcess, Name: "k", PID: keeper.Process.Pid}}, nil)
 	require.ErrorContains(t, err, "is a keeper")
 }
 

@@ -64,7 +64,7 @@ func (k *Kill) Plan(ctx context.Context, targets []chaos.Target, args chaos.Args
 	if !ok {
 		return nil, fmt.Errorf("process.kill: unknown signal %q", name)
 	}
-	vs, err := victims(k.Kind(), targets)
+	vs, err := Pin(k.Kind(), targets)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (k *Kill) Plan(ctx context.Context, targets []chaos.Target, args chaos.Args
 	c := &killing{victims: vs, undo: undo, signal: sig, name: name, inventory: k.inventory, queries: queries}
 	for _, t := range targets {
 		if t.Labels[foundLabel] == "" {
-			c.named = append(c.named, victim{t.Name, proc.ID{PID: t.PID, StartTicks: t.StartTicks}})
+			c.named = append(c.named, Victim{t.Name, proc.ID{PID: t.PID, StartTicks: t.StartTicks}})
 		}
 	}
 	return c, nil
@@ -89,8 +89,8 @@ func (k *Kill) Plan(ctx context.Context, targets []chaos.Target, args chaos.Args
 func (*Kill) Restore(context.Context, json.RawMessage) error { return nil }
 
 type killing struct {
-	victims   []victim
-	named     []victim // those of the victims that an inventory lists by name
+	victims   []Victim
+	named     []Victim // those of the victims that an inventory lists by name
 	queries   []*query // what the others were found by
 	undo      json.RawMessage
 	signal    syscall.Signal

@@ -18,18 +18,18 @@ import (
 	"gameday/chaos/proc"
 )
 
-// victim is one process in the journal.
-type victim struct {
+// Victim is one process that is hit, as it stands in the journal.
+type Victim struct {
 	Name string `json:"name"`
 	proc.ID
 }
 
-// victims turns targets into processes that may be signalled, or says which may not and why.
-func victims(kind string, targets []chaos.Target) ([]victim, error) {
+// Pin turns targets into processes that may be signalled, or says which may not and why.
+func Pin(kind string, targets []chaos.Target) ([]Victim, error) {
 	if len(targets) == 0 {
 		return nil, fmt.Errorf("%s: no process was selected", kind)
 	}
-	var out []victim
+	var out []Victim
 	for _, t := range targets {
 		if t.Kind != chaos.TargetProcess {
 			return nil, fmt.Errorf("%s: %s is a %s, not a process", kind, t.Name, t.Kind)
@@ -46,12 +46,12 @@ func victims(kind string, targets []chaos.Target) ([]victim, error) {
 			return nil, fmt.Errorf("%s %s: process %d has ended", kind, t.Name, t.PID)
 		}
 		id.StartTicks = st.StartTicks // an inventory without start times: pinned from here on
-		out = append(out, victim{t.Name, id})
+		out = append(out, Victim{t.Name, id})
 	}
 	return out, nil
 }
 
-func names(vs []victim) string {
+func names(vs []Victim) string {
 	var ns []string
 	for _, v := range vs {
 		ns = append(ns, v.Name)
@@ -85,7 +85,7 @@ func (*Pause) Reversible() bool { return true }
 
 // Plan refuses processes that are stopped already: whoever stopped them did not ask us to let them go on.
 func (p *Pause) Plan(_ context.Context, targets []chaos.Target, _ chaos.Args) (chaos.Change, error) {
-	vs, err := victims(p.Kind(), targets)
+	vs, err := Pin(p.Kind(), targets)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (p *Pause) Plan(_ context.Context, targets []chaos.Target, _ chaos.Args) (c
 	return &pausing{victims: vs, undo: undo}, nil
 }
 
-func notStopped(v victim) error {
+func notStopped(v Victim) error {
 	st, err := v.Status()
 	if err != nil {
 		return fmt.Errorf("pause %s: %w", v.Name, err)
@@ -139,8 +139,8 @@ func (p *Pause) Remedy(undo []byte) string {
 	return "kill -CONT " + strings.Join(pids, " ")
 }
 
-func read(undo []byte) ([]victim, error) {
-	var vs []victim
+func read(undo []byte) ([]Victim, error) {
+	var vs []Victim
 	if err := json.Unmarshal(undo, &vs); err != nil {
 		return nil, fmt.Errorf("read undo of process.pause: %w", err)
 	}
@@ -153,7 +153,7 @@ func read(undo []byte) ([]victim, error) {
 }
 
 // resume sends SIGCONT to those that are stopped, and waits until they run.
-func resume(ctx context.Context, vs []victim) error {
+func resume(ctx context.Context, vs []Victim) error {
 	var errs []error
 	for _, v := range vs {
 		st, err := v.Status()
@@ -169,7 +169,7 @@ func resume(ctx context.Context, vs []victim) error {
 
 // settled waits until all processes that are left are stopped, or none is. Signals take effect a moment after they were
 // sent.
-func settled(ctx context.Context, vs []victim, stopped bool) error {
+func settled(ctx context.Context, vs []Victim, stopped bool) error {
 	for wait := 200 * time.Microsecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		var open error
 		for _, v := range vs {
@@ -195,7 +195,7 @@ func settled(ctx context.Context, vs []victim, stopped bool) error {
 }
 
 type pausing struct {
-	victims []victim
+	victims []Victim
 	undo    json.RawMessage
 	mu      sync.Mutex
 	begun   bool // a signal may have been sent
@@ -234,7 +234,7 @@ func (c *pausing) Apply(ctx context.Context) error {
 	return settled(ctx, c.victims, true)
 }
 
-func (c *pausing) stop(v victim) error {
+func (c *pausing) stop(v Victim) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {

@@ -84,7 +84,7 @@ func TestRestoreFromTheJournalTouchesOnlyWhatIsOurs(t *testing.T) {
 	require.NoError(t, c.Apply(t.Context()))
 	other := a
 	other.StartTicks++
-	undo, err := json.Marshal([]victim{{"a", proc.ID{PID: other.PID, StartTicks: other.StartTicks}}})
+	undo, err := json.Marshal([]Victim{{"a", proc.ID{PID: other.PID, StartTicks: other.StartTicks}}})
 	require.NoError(t, err)
 	require.NoError(t, f.Restore(t.Context(), undo))
 	require.True(t, stopped(a), "the PID is another process by its start time")
