@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -20,6 +21,7 @@ func NewName() string {
 type Armed struct {
 	spec   Spec
 	stop   chan struct{}
+	once   sync.Once // closes stop
 	over   chan struct{}
 	lapses atomic.Uint64
 }
@@ -62,15 +64,25 @@ func (a *Armed) renew() {
 	}
 }
 
+// Pass stops the renewal and lets everything pass from now on, while the table stays. Packets that a queue holds must be
+// let go between Pass and Disarm: when a table goes, the kernel drops all packets held in queues.
+func (a *Armed) Pass() error {
+	a.halt()
+	if err := pass(a.spec); err != nil && !errors.Is(err, ErrGone) {
+		return fmt.Errorf("disarm table %s: %w", a.spec.Name, err)
+	}
+	return nil
+}
+
 // Disarm stops the renewal, deletes the table and verifies that it is gone. It can be called again after an error.
 func (a *Armed) Disarm() error {
-	select {
-	case <-a.stop:
-	default:
-		close(a.stop)
-	}
-	<-a.over
+	a.halt()
 	return Remove(Undo{a.spec.Name, a.spec.Namespace})
+}
+
+func (a *Armed) halt() {
+	a.once.Do(func() { close(a.stop) })
+	<-a.over
 }
 
 // Count is how many packets the rules hit so far; 0 when the table is gone.

@@ -38,5 +38,6 @@ func Remove(Undo) error { return errLinux }
 func List(hostnet.Namespace) ([]string, error) { return nil, errLinux }
 
 func install(Spec) error         { return errLinux }
+func pass(Spec) error            { return errLinux }
 func renew(Spec) error           { return errLinux }
 func count(Spec) (uint64, error) { return 0, errLinux }

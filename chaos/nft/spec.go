@@ -121,11 +121,11 @@ func Remedy(data []byte) string {
 	if err != nil {
 		return ""
 	}
-	return u.command()
+	return u.Command()
 }
 
-// command is what undoes it by hand.
-func (u Undo) command() string { return u.Namespace.Prefix() + "nft delete table inet " + u.Table }
+// Command is what undoes it by hand.
+func (u Undo) Command() string { return u.Namespace.Prefix() + "nft delete table inet " + u.Table }
 
 // hit reports whether packets of a guarded link match, as far as that can be told.
 func (m Match) hit(l hostnet.Link, ownCgroup string) bool {

@@ -259,7 +259,12 @@ func elements(lease time.Duration) []nftables.SetElement {
 
 // renew gives the elements a new timeout. Older kernels keep the old one of an element that exists, so they are taken
 // out and put in again; the kernel does both at one moment.
-func renew(s Spec) error {
+func renew(s Spec) error { return setArmed(s, elements(s.Lease)) }
+
+// pass takes the elements out.
+func pass(s Spec) error { return setArmed(s, nil) }
+
+func setArmed(s Spec, to []nftables.SetElement) error {
 	c, release, err := dial(s.Namespace)
 	if errors.Is(err, hostnet.ErrGone) {
 		return ErrGone
@@ -268,10 +273,13 @@ func renew(s Spec) error {
 		return err
 	}
 	defer release()
-	b := s.build(true)
-	c.FlushSet(b.set)
-	if err := c.SetAddElements(b.set, elements(s.Lease)); err != nil {
-		return err
+	set := &nftables.Set{Table: &nftables.Table{Name: s.Name, Family: nftables.TableFamilyINet}, Name: armedSet,
+		KeyType: nftables.TypeNFProto, HasTimeout: true}
+	c.FlushSet(set)
+	if len(to) > 0 {
+		if err := c.SetAddElements(set, to); err != nil {
+			return fmt.Errorf("describe elements of set %s: %w", armedSet, err)
+		}
 	}
 	if err := c.Flush(); errors.Is(err, unix.ENOENT) {
 		return ErrGone
@@ -325,16 +333,16 @@ func Remove(u Undo) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("delete table %s: %w; by hand: %s", u.Table, err, u.command())
+		return fmt.Errorf("delete table %s: %w; by hand: %s", u.Table, err, u.Command())
 	}
 	defer release()
 	c.DelTable(&nftables.Table{Name: u.Table, Family: nftables.TableFamilyINet})
 	if err := c.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("delete table %s: %w; by hand: %s", u.Table, explain(err), u.command())
+		return fmt.Errorf("delete table %s: %w; by hand: %s", u.Table, explain(err), u.Command())
 	}
 	there, err := Present(u)
 	if err == nil && there {
-		err = fmt.Errorf("table %s is still there after it was deleted; by hand: %s", u.Table, u.command())
+		err = fmt.Errorf("table %s is still there after it was deleted; by hand: %s", u.Table, u.Command())
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -83,7 +84,7 @@ func (h Host) Try(fn func() error) error {
 	return hostnet.Do(f, fn)
 }
 
-// Listen listens for TCP on a free port of the machine until the test ends; serve is called in turn for each connection.
+// Listen listens for TCP on a free port of the machine until the test ends, which closes all connections.
 func (h Host) Listen(t testing.TB, serve func(net.Conn)) netip.AddrPort {
 	t.Helper()
 	var ln net.Listener
@@ -91,19 +92,33 @@ func (h Host) Listen(t testing.TB, serve func(net.Conn)) netip.AddrPort {
 		ln, err = net.Listen("tcp4", net.JoinHostPort(h.Addr.String(), "0"))
 		return err
 	})
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var conns []net.Conn
+	wg.Go(func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
-			serve(c)
-			_ = c.Close() // the test looks at what arrived
+			mu.Lock()
+			conns = append(conns, c)
+			mu.Unlock()
+			wg.Go(func() {
+				serve(c)
+				_ = c.Close() // the test looks at what arrived
+			})
 		}
-	}()
-	t.Cleanup(func() { _ = ln.Close(); <-over })
+	})
+	t.Cleanup(func() {
+		_ = ln.Close()
+		mu.Lock()
+		for _, c := range conns {
+			_ = c.Close() // most are
+		}
+		mu.Unlock()
+		wg.Wait()
+	})
 	return ln.Addr().(*net.TCPAddr).AddrPort()
 }
 
