@@ -50,7 +50,7 @@ func Postgres(t testing.TB) (target string) {
 			"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "synchronous_commit=off",
 			"-c", "full_page_writes=off", "-c", "shared_buffers=16MB"}
 	})
-	return address("postgres", "gameday", port, "postgres")
+	return address("postgres", "gameday", port, "postgres") + "?sslmode=disable"
 }
 
 // MySQL starts MariaDB and returns its URL. The user is gameday, who may do everything; so is the database.
@@ -67,7 +67,8 @@ func MySQL(t testing.TB) (target string) {
 	port := serve(t, who, dir, os.Kill, "ready for connections", func(port string) []string {
 		return append([]string{server}, append(slices.Clone(small), "--port="+port, "--bind-address=127.0.0.1",
 			"--socket="+filepath.Join(dir, "s"), "--pid-file="+filepath.Join(dir, "pid"), "--skip-name-resolve",
-			"--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--init-file="+first)...)
+			"--innodb-flush-log-at-trx-commit=0", "--skip-log-bin",
+			"--character-set-server=utf8mb4", "--init-file="+first)...)
 	})
 	return address("mysql", "gameday", port, "gameday")
 }
