@@ -51,7 +51,7 @@ func TestFailureHitsByMethodPathAndShare(t *testing.T) {
 	})
 	code, _ := fetch(t, c, "POST", url+"/charge") // a connection from before the fault
 	require.Equal(t, 200, code)
-	r := must(t)(l.SetFailure(Failure{Status: 503, Share: 1, Method: "post", Path: "/charge*"}))
+	r := must(t)(l.Set(Failure{Status: 503, Match: Match{Method: "post", Path: "/charge*"}}))
 	code, body := fetch(t, c, "POST", url+"/charge/1")
 	require.Equal(t, 503, code)
 	require.Contains(t, body, "injected by gameday")
@@ -65,7 +65,7 @@ func TestFailureHitsByMethodPathAndShare(t *testing.T) {
 	code, _ = fetch(t, c, "POST", url+"/charge")
 	require.Equal(t, 200, code)
 
-	r = must(t)(l.SetFailure(Failure{Status: 500, Share: 0.3, Seed: 7}))
+	r = must(t)(l.Set(Failure{Status: 500, Match: Match{Share: 0.3, Seed: 7}}))
 	failed := 0
 	for range 400 {
 		if code, _ := fetch(t, c, "GET", url); code == 500 {
@@ -78,8 +78,8 @@ func TestFailureHitsByMethodPathAndShare(t *testing.T) {
 
 func TestLatencyAddsToFailure(t *testing.T) {
 	l, c, url := httpLink(t, func(http.ResponseWriter, *http.Request) {})
-	must(t)(l.SetFailure(Failure{Status: 502, Share: 1}))
-	must(t)(l.SetLatency(Latency{Delay: 120 * time.Millisecond}))
+	must(t)(l.Set(Failure{Status: 502}))
+	must(t)(l.Set(Latency{Delay: 120 * time.Millisecond}))
 	start := time.Now()
 	code, _ := fetch(t, c, "GET", url)
 	require.Equal(t, 502, code)
@@ -128,7 +128,7 @@ func TestTurningFailuresOnAndOffBreaksNoHTTPRequest(t *testing.T) {
 	}
 	for range 12 {
 		before := injected.Load()
-		r := must(t)(l.SetFailure(Failure{Status: 503, Share: 0.5}))
+		r := must(t)(l.Set(Failure{Status: 503, Match: Match{Share: 0.5}}))
 		require.Eventually(t, func() bool { return injected.Load() > before+20 || t.Failed() }, patience, time.Millisecond)
 		r.Remove()
 		now := ok.Load()
@@ -169,13 +169,13 @@ func TestGRPCFailureAndTrailersThroughTheAwarePath(t *testing.T) {
 	l, c := grpcLink(t, &echoHealth{})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	r := must(t)(l.SetFailure(Failure{Code: int(codes.ResourceExhausted), Share: 1, Path: "*/Check"}))
+	r := must(t)(l.Set(Failure{Code: int(codes.ResourceExhausted), Match: Match{Path: "*/Check"}}))
 	_, err := c.Check(ctx, &healthpb.HealthCheckRequest{})
 	require.Equal(t, codes.ResourceExhausted, status.Code(err), "%v", err)
 	require.ErrorContains(t, err, "injected by gameday")
 	require.EqualValues(t, 1, r.Touched())
 	r.Remove()
-	r = must(t)(l.SetFailure(Failure{Code: int(codes.Internal), Share: 1, Path: "/other"}))
+	r = must(t)(l.Set(Failure{Code: int(codes.Internal), Match: Match{Path: "/other"}}))
 	var trailer metadata.MD
 	resp, err := c.Check(metadata.AppendToOutgoingContext(ctx, "traceparent", "00-1"), &healthpb.HealthCheckRequest{}, grpc.Trailer(&trailer))
 	require.NoError(t, err)
@@ -187,7 +187,7 @@ func TestGRPCFailureAndTrailersThroughTheAwarePath(t *testing.T) {
 func TestGRPCStreamsPassTheAwarePathWithoutWaiting(t *testing.T) {
 	hs := health.NewServer()
 	l, c := grpcLink(t, hs)
-	must(t)(l.SetFailure(Failure{Code: 14, Share: 1, Path: "/other"}))
+	must(t)(l.Set(Failure{Code: 14, Match: Match{Path: "/other"}}))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	st, err := c.Watch(ctx, &healthpb.HealthCheckRequest{})
@@ -231,7 +231,7 @@ func TestTurningFailuresOnAndOffBreaksNoGRPCCall(t *testing.T) {
 	}
 	for range 6 {
 		before := injected.Load()
-		r := must(t)(l.SetFailure(Failure{Code: int(codes.DataLoss), Share: 0.5}))
+		r := must(t)(l.Set(Failure{Code: int(codes.DataLoss), Match: Match{Share: 0.5}}))
 		require.Eventually(t, func() bool { return injected.Load() > before+20 || t.Failed() }, patience, time.Millisecond)
 		r.Remove()
 		now := ok.Load()
@@ -243,7 +243,7 @@ func TestTurningFailuresOnAndOffBreaksNoGRPCCall(t *testing.T) {
 
 func TestBrokenUpstreamStaysABrokenConnectionOnTheAwarePath(t *testing.T) {
 	l, c, url := httpLink(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	must(t)(l.SetFailure(Failure{Status: 500, Share: 0}))
+	must(t)(l.Set(Failure{Status: 500, Match: Match{Path: "/other"}}))
 	req, err := http.NewRequest("POST", url, io.LimitReader(strings.NewReader("x"), 1))
 	require.NoError(t, err)
 	_, err = c.Do(req)

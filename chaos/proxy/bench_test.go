@@ -103,7 +103,7 @@ func BenchmarkDelay(b *testing.B) {
 	const delay = 20 * time.Millisecond
 	l := link(b, "tcp", serve(b, echo))
 	c := dial(b, l.Addr())
-	if _, err := l.SetLatency(Latency{Delay: delay}); err != nil {
+	if _, err := l.Set(Latency{Delay: delay}); err != nil {
 		b.Fatal(err)
 	}
 	buf := make([]byte, 1)

@@ -14,27 +14,31 @@ import (
 	"gameday/chaos/proc"
 )
 
-// Wording is how a change made of rules describes itself.
-type Wording struct {
-	Title  string
-	Action func(*Link) string         // what is done to one link
-	Unit   func(links []*Link) string // what Touched counts
+// Harm is what a fault with given arguments does to links.
+type Harm struct {
+	Title  string                            // follows the name of where the links lead to: "+800ms"
+	Action func(*Link) string                // what is done to one link, in words
+	Effect func(l *Link, seed uint64) Effect // the same as an effect
 }
 
-// PlanRules makes a change that sets one rule on each of the targets' links, all or none. set puts the i-th rule on its
-// link.
-func PlanRules(links *Set, kind string, targets []chaos.Target, w Wording, set func(l *Link, i int) (*Rule, error)) (chaos.Change, error) {
+// planRules makes a change that sets one rule on each of the targets' links, all or none.
+func planRules(links *Set, kind string, targets []chaos.Target, h Harm, seed uint64) (chaos.Change, error) {
 	if links == nil {
 		return nil, fmt.Errorf("%s: there is no proxy in this process", kind)
 	}
-	c := &change{kind: kind, wording: w, set: set}
+	c := &change{kind: kind, harm: h, title: strings.TrimSpace(Toward(targets) + " " + h.Title)}
 	var names []string
-	for _, t := range targets {
+	for i, t := range targets {
 		l, ok := links.Find(t.Name)
 		if t.Kind != chaos.TargetLink || !ok {
 			return nil, fmt.Errorf("%s: %s is not a link of the proxy", kind, t.Name)
 		}
+		e := h.Effect(l, seed+uint64(i))
+		if err := e.check(l); err != nil {
+			return nil, fmt.Errorf("%s: link %s: %w", kind, t.Name, err)
+		}
 		c.links = append(c.links, l)
+		c.effects = append(c.effects, e)
 		names = append(names, l.Name())
 	}
 	if len(c.links) == 0 {
@@ -76,10 +80,11 @@ type undoData struct {
 
 type change struct {
 	kind    string
-	wording Wording
+	title   string
+	harm    Harm
 	links   []*Link
+	effects []Effect // one per link
 	undo    json.RawMessage
-	set     func(*Link, int) (*Rule, error)
 
 	mu    sync.Mutex
 	rules []*Rule
@@ -87,10 +92,10 @@ type change struct {
 }
 
 func (c *change) Describe() chaos.Description {
-	d := chaos.Description{Title: c.wording.Title, Undo: "the proxy passes everything through again; it ends with gameday in any case"}
+	d := chaos.Description{Title: c.title, Undo: "the proxy passes everything through again; it ends with gameday in any case"}
 	for _, l := range c.links {
 		d.Targets = append(d.Targets, l.Name())
-		d.Actions = append(d.Actions, c.wording.Action(l))
+		d.Actions = append(d.Actions, c.harm.Action(l))
 	}
 	return d
 }
@@ -102,20 +107,20 @@ func (c *change) Apply(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.setOne(l, i); err != nil {
+		if err := c.setOne(l, c.effects[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *change) setOne(l *Link, i int) error {
+func (c *change) setOne(l *Link, e Effect) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over { // an Apply that was given up and comes back late
 		return errors.New("it was taken back meanwhile")
 	}
-	r, err := c.set(l, i)
+	r, err := l.Set(e)
 	if err != nil {
 		return err
 	}
@@ -154,12 +159,26 @@ func (c *change) Touched() (n uint64, unit string) {
 	for _, r := range c.taken() {
 		n += r.Touched()
 	}
-	return n, c.wording.Unit(c.links)
+	return n, c.unit()
 }
 
-// RestoreRules says whether anything of a fault of a proxy can be left: nothing is when the process that ran the proxy is
+// unit is what is counted on the links. They may differ in it.
+func (c *change) unit() string {
+	var all []string
+	for i, l := range c.links {
+		if u := unit(c.effects[i], l); !slices.Contains(all, u) {
+			all = append(all, u)
+		}
+	}
+	if slices.Contains(all, "round trips") { // requests are round trips, too
+		all = slices.DeleteFunc(all, func(u string) bool { return u == "requests" })
+	}
+	return strings.Join(all, " and ")
+}
+
+// restoreRules says whether anything of a fault of a proxy can be left: nothing is when the process that ran the proxy is
 // gone. While it lives it is the only one that can take the fault back.
-func RestoreRules(undo json.RawMessage) error {
+func restoreRules(undo json.RawMessage) error {
 	var u undoData
 	if err := json.Unmarshal(undo, &u); err != nil {
 		return fmt.Errorf("read undo of a proxy fault: %w", err)
@@ -175,8 +194,8 @@ func RestoreRules(undo json.RawMessage) error {
 	return fmt.Errorf("the fault on %s is in force in gameday process %d, which is alive", strings.Join(u.Links, ", "), u.Proxy.PID)
 }
 
-// RemedyFor is the command that remains when RestoreRules fails.
-func RemedyFor(undo []byte) string {
+// remedyFor is the command that remains when restoreRules fails.
+func remedyFor(undo []byte) string {
 	var u undoData
 	if err := json.Unmarshal(undo, &u); err != nil || u.Proxy.PID <= 0 || !u.Proxy.Alive() || u.Proxy.PID == os.Getpid() {
 		return ""

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"io"
 	"net"
 	"os"
 	"sync"
@@ -10,8 +9,13 @@ import (
 	"time"
 )
 
-// errCut ends a connection that a fault has cut.
-var errCut = errors.New("cut by a fault")
+var (
+	errCut = errors.New("cut by a fault")                  // ends a connection with a reset
+	errEnd = errors.New("closed by a fault, all in order") // ends a connection as if both sides had closed it
+)
+
+// lingerTime is how long the sides of a connection that a limit has closed get to close theirs.
+const lingerTime = time.Second
 
 const chunkSize = 32 << 10
 
@@ -20,26 +24,40 @@ var chunks = sync.Pool{New: func() any { b := make([]byte, chunkSize); return &b
 // conn is one client with its connection to the upstream. One goroutine per way carries the bytes.
 type conn struct {
 	link   *Link
+	n      uint64 // which connection of the link it is, from 1
+	opened time.Time
 	client *net.TCPConn
 	closed chan struct{} // closed by abort
 
 	mu     sync.Mutex
 	server *net.TCPConn
-	aware  bool // server is our own HTTP server
+	inner  bool // server is a server of our own
 	dead   bool
+	hit    map[*Rule]struct{} // rules that have counted this connection
 
-	last atomic.Int32            // 1 + way of the last bytes that were looked at; 0: none yet
-	kept atomic.Bool             // a partition keeps bytes from their receiver
-	seen [2]atomic.Pointer[plan] // what each way goes by; nil when it has ended
+	last   atomic.Int32            // 1 + way of the last bytes that were looked at; 0: none yet
+	kept   atomic.Bool             // a partition keeps bytes from their receiver
+	lost   atomic.Bool             // a half-open fault has lost something
+	ending atomic.Bool             // a limit was reached
+	seen   [2]atomic.Pointer[plan] // what each way goes by; nil when it has ended
+
+	views [2]*view             // each used by its own way only
+	marks [2]map[*Rule]*memory // likewise
 
 	goaway time.Time // when the client was told to move; response way only
 }
 
-func newConn(l *Link, client, server *net.TCPConn, aware bool) *conn {
-	c := &conn{link: l, client: client, server: server, aware: aware, closed: make(chan struct{})}
-	p := l.plan.Load()
-	c.seen[request].Store(p)
-	c.seen[response].Store(p)
+// memory is what a rule has to remember of one way of a connection.
+type memory struct {
+	passed int64     // Limit, Reset: bytes so far
+	gap    gaps      // Corrupt
+	next   time.Time // Slice: when the next piece may go
+}
+
+func newConn(l *Link, n uint64, client, server *net.TCPConn, inner bool) *conn {
+	c := &conn{link: l, n: n, opened: time.Now(), client: client, server: server, inner: inner, closed: make(chan struct{})}
+	c.load(request)
+	c.load(response)
 	return c
 }
 
@@ -47,7 +65,12 @@ func (c *conn) run() {
 	var wg sync.WaitGroup
 	for _, w := range []way{request, response} {
 		wg.Go(func() {
-			if err := c.pump(w); err != nil {
+			switch err := c.pump(w); {
+			case err == nil:
+			case errors.Is(err, errEnd) || c.ending.Load():
+				c.ending.Store(true)
+				c.drain(w)
+			default:
 				c.abort() // the other side learns of it as a reset, as it would without us
 			}
 			c.seen[w].Store(nil)
@@ -60,17 +83,18 @@ func (c *conn) run() {
 	_ = c.server.Close()
 }
 
-// abort resets both sides. It is idempotent.
-func (c *conn) abort() {
+// abort resets both sides. It is idempotent, and reports whether it was the first.
+func (c *conn) abort() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dead {
-		return
+		return false
 	}
 	c.dead = true
 	close(c.closed)
 	reset(c.client)
 	reset(c.server)
+	return true
 }
 
 // interrupt wakes whoever reads, so that it looks at the plan.
@@ -84,7 +108,7 @@ func (c *conn) interrupt() {
 func (c *conn) upstream() (*net.TCPConn, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.server, c.aware
+	return c.server, c.inner
 }
 
 func (c *conn) source(w way) *net.TCPConn {
@@ -95,50 +119,90 @@ func (c *conn) source(w way) *net.TCPConn {
 	return s
 }
 
-func (c *conn) sink(w way) *net.TCPConn {
-	if w == response {
-		return c.client
-	}
-	s, _ := c.upstream()
-	return s
-}
+func (c *conn) sink(w way) *net.TCPConn { return c.source(1 - w) }
 
 // moving reports whether the connection shall be led elsewhere: to our HTTP server, or back.
 func (c *conn) moving(p *plan) bool {
-	_, aware := c.upstream()
-	return c.link.proto != "tcp" && aware != p.aware()
+	if c.link.proto != "http" && c.link.proto != "grpc" {
+		return false
+	}
+	_, inner := c.upstream()
+	return inner != p.aware()
+}
+
+// count counts the connection for a rule, once.
+func (c *conn) count(r *Rule) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.hit[r]; ok {
+		return
+	}
+	if c.hit == nil {
+		c.hit = map[*Rule]struct{}{}
+	}
+	c.hit[r] = struct{}{}
+	r.touched.Add(1)
 }
 
 // look resets the deadline of a source and then reads the plan, in this order (see Link.replace).
-func (c *conn) look(w way, src *net.TCPConn) *plan {
+func (c *conn) look(w way, src *net.TCPConn) *view {
 	_ = src.SetReadDeadline(time.Time{}) // fails only when closed; reading then says so
 	return c.load(w)
 }
 
-func (c *conn) load(w way) *plan {
+// load reads the plan. Each way calls it for itself.
+func (c *conn) load(w way) *view {
 	p := c.link.plan.Load()
+	v := c.views[w]
+	if v == nil || v.plan != p {
+		v = p.view(c.n)
+		c.views[w] = v
+		for r := range c.marks[w] { // on long connections, rules come and go
+			if !r.Set() {
+				delete(c.marks[w], r)
+			}
+		}
+	}
 	c.seen[w].Store(p)
-	return p
+	return v
+}
+
+// mark is what rule r remembers of way w.
+func (c *conn) mark(w way, r *Rule) *memory {
+	m, ok := c.marks[w][r]
+	if !ok {
+		m = &memory{}
+		if f, ok := r.effect.(Corrupt); ok {
+			m.gap = newGaps(f.Rate, source(f.Seed, c.n<<1|uint64(w)))
+		}
+		if c.marks[w] == nil {
+			c.marks[w] = map[*Rule]*memory{}
+		}
+		c.marks[w][r] = m
+	}
+	return m
 }
 
 // pump carries one way until its end. nil means that the source has ended and the sink was told.
 func (c *conn) pump(w way) error {
 	for {
 		src := c.source(w)
-		p := c.look(w, src)
+		v := c.look(w, src)
 		var done bool
 		var err error
 		switch {
-		case p.reject:
+		case c.ending.Load():
+			return errEnd
+		case v.reject || c.lost.Load() && !v.swallows():
 			return errCut
-		case p.drop:
-			err = c.stall(w, src, p)
-		case p.delayed() || c.moving(p):
+		case v.drop:
+			err = c.stall(w, src, v.plan)
+		case v.slow(w) || c.moving(v.plan):
 			done, err = c.slow(w, src)
 		default:
 			done, err = c.splice(w, src)
 		}
-		if err != nil && src != c.source(w) {
+		if err != nil && !errors.Is(err, errEnd) && src != c.source(w) {
 			continue // the upstream was exchanged, which closed the old one
 		}
 		if done || err != nil {
@@ -150,8 +214,7 @@ func (c *conn) pump(w way) error {
 // splice lets the kernel carry the bytes until the end or an interrupt. Nothing is lost by the interrupt: it is only
 // heeded while the kernel's pipe between both sockets is empty.
 func (c *conn) splice(w way, src *net.TCPConn) (done bool, err error) {
-	dst := c.sink(w)
-	n, err := dst.ReadFrom(src)
+	n, err := c.sink(w).ReadFrom(src)
 	c.link.bytes[w].Add(uint64(n))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return false, nil
@@ -162,11 +225,63 @@ func (c *conn) splice(w way, src *net.TCPConn) (done bool, err error) {
 	return true, c.halfClose(w, src)
 }
 
+// halfClose tells the sink of the end, as late as the plan has it.
 func (c *conn) halfClose(w way, src *net.TCPConn) error {
 	if src != c.source(w) {
 		return errCut // the old upstream ended; pump goes on with the new one
 	}
-	return c.sink(w).CloseWrite()
+	begun, counted := time.Now(), map[*Rule]bool{}
+	for {
+		v := c.load(w)
+		if v.reject {
+			return errCut
+		}
+		if len(v.ways[w].swallow) > 0 {
+			c.loses(v.ways[w])
+		}
+		if c.lost.Load() && !v.swallows() {
+			return errCut
+		}
+		var late time.Duration
+		for _, r := range v.ways[w].closes {
+			if !counted[r] {
+				counted[r] = true
+				r.touched.Add(1)
+			}
+			late += r.effect.(SlowClose).Delay
+		}
+		if !v.drop && len(v.ways[w].swallow) == 0 && time.Since(begun) >= late {
+			return c.sink(w).CloseWrite()
+		}
+		due := time.Time{} // for as long as the plan stays
+		if !v.drop && len(v.ways[w].swallow) == 0 {
+			due = begun.Add(late)
+		}
+		if err := c.pause(due, v.plan); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits until due (zero: for ever) or until the plan has changed.
+func (c *conn) pause(due time.Time, p *plan) error {
+	var ring <-chan time.Time
+	if !due.IsZero() {
+		d := time.Until(due)
+		if d <= 0 {
+			return nil
+		}
+		t := time.NewTimer(d)
+		defer t.Stop()
+		ring = t.C
+	}
+	select {
+	case <-ring:
+	case <-p.changed:
+	case <-c.closed:
+		return errCut
+	}
+	return nil
 }
 
 // stall lets nothing through until the plan changes. Bytes stay with their sender as long as its buffers last. When
@@ -179,18 +294,14 @@ func (c *conn) stall(w way, src *net.TCPConn, p *plan) error {
 		// Bytes that came after the plan had changed can win against the interrupt; they are not kept back.
 		if !errors.Is(err, os.ErrDeadlineExceeded) && p == c.link.plan.Load() {
 			// A peer that reset the connection is not heard of on the other side before the partition ends.
-			if (some || err != nil) && !c.kept.Swap(true) {
-				for _, r := range p.partitions {
-					r.touched.Add(1)
-				}
+			if some || err != nil {
+				c.keep(p)
 			}
-			select {
-			case <-p.changed:
-			case <-c.closed:
-				return errCut
+			if err := c.pause(time.Time{}, p); err != nil {
+				return err
 			}
 		}
-		p = c.look(w, src)
+		p = c.look(w, src).plan
 	}
 	if c.kept.Load() {
 		return errCut
@@ -198,87 +309,60 @@ func (c *conn) stall(w way, src *net.TCPConn, p *plan) error {
 	return nil
 }
 
-// slow carries the bytes itself: it delays them, and it moves the connection to another upstream when it may.
-func (c *conn) slow(w way, src *net.TCPConn) (done bool, err error) {
-	ln := newLine(c, w)
-	defer ln.stop()
+// keep notes that the partitions of a plan keep bytes of the connection.
+func (c *conn) keep(p *plan) {
+	c.kept.Store(true)
+	for _, r := range p.partitions {
+		c.count(r)
+	}
+}
+
+// pass returns when no partition holds up bytes that are in hand. Those that were held up are not passed on late.
+func (c *conn) pass() error {
+	for {
+		p := c.link.plan.Load()
+		if !p.drop {
+			break
+		}
+		c.keep(p)
+		if err := c.pause(time.Time{}, p); err != nil {
+			return err
+		}
+	}
+	if c.kept.Load() {
+		return errCut
+	}
+	return nil
+}
+
+// loses notes that half-open faults have thrown something of the connection away.
+func (c *conn) loses(e *effects) {
+	c.lost.Store(true)
+	for _, r := range e.swallow {
+		c.count(r)
+	}
+}
+
+// drain ends one way of a connection that a limit has closed: the receiver sees the end, after all that was let
+// through, and what the source still says is thrown away, so that it sees no reset either, if it closes soon.
+func (c *conn) drain(w way) {
+	c.interrupt() // the other way shall see it, too
+	_ = c.sink(w).CloseWrite()
 	buf := *chunks.Get().(*[]byte)
 	defer func() { chunks.Put(&buf) }()
-	mv := mover{c: c, w: w}
-	var late lateness
-	for {
-		mv.deadline(src)
-		p := c.load(w)
-		if p.reject {
-			return false, errCut
-		}
-		if p.drop {
-			if err := c.stall(w, src, p); err != nil {
-				return false, err
-			}
-			continue
-		}
-		if !p.delayed() && !c.moving(p) {
-			return false, ln.flush(true)
-		}
-		n, err := src.Read(buf)
-		now := time.Now()
-		if n > 0 {
-			p = c.load(w) // it may have changed while the read waited
-			c.link.bytes[w].Add(uint64(n))
-			c.count(w, p)
-			if err := mv.before(p, buf[:n], ln); err != nil {
-				return false, err
-			}
-			if perr := ln.push(buf[:n], now, late.of(now, p.delays[w])); perr != nil {
-				return false, perr
-			}
-			if err := mv.after(p, buf[:n], ln); err != nil {
-				return false, err
-			}
-		}
-		switch {
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if err := mv.quiet(c.link.plan.Load(), ln); err != nil {
-				return false, err
-			}
-		case errors.Is(err, io.EOF):
-			if w == response && src != c.source(w) {
-				return false, nil
-			}
-			if err := ln.end(now, late.of(now, p.delays[w])); err != nil {
-				return false, err
-			}
-			return true, c.halfClose(w, src)
-		case err != nil:
-			return false, err
+	src, end := c.source(w), time.Now().Add(lingerTime)
+	for time.Now().Before(end) {
+		_ = src.SetReadDeadline(end)
+		if _, err := src.Read(buf); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return
 		}
 	}
-}
-
-// count notices where a round trip begins and where its answer does.
-func (c *conn) count(w way, p *plan) {
-	if c.last.Swap(int32(1+w)) != int32(1+w) {
-		p.touch(w)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.dead { // without a reset: what is on its way to them arrives
+		c.dead = true
+		close(c.closed)
+		_ = c.client.Close()
+		_ = c.server.Close()
 	}
-}
-
-// lateness draws the delay of each burst. What follows within two milliseconds belongs to the same burst: a long answer
-// is late once, not once per chunk.
-type lateness struct {
-	at    time.Time
-	rules []*Rule
-	delay time.Duration
-}
-
-func (l *lateness) of(now time.Time, rules []*Rule) time.Duration {
-	same := len(rules) == len(l.rules) && (len(rules) == 0 || &rules[0] == &l.rules[0])
-	if !same || now.Sub(l.at) > 2*time.Millisecond {
-		l.delay = 0
-		for _, r := range rules {
-			l.delay += r.delay()
-		}
-	}
-	l.at, l.rules = now, rules
-	return l.delay
 }

@@ -67,23 +67,14 @@ func (l *line) end(now time.Time, delay time.Duration) error {
 }
 
 func (l *line) put(it item) error {
-	for {
-		l.mu.Lock()
-		if l.err != nil {
-			defer l.mu.Unlock()
-			return l.err
-		}
-		if l.size == 0 || l.size+len(it.data) <= maxUnderWay {
-			break
-		}
-		l.mu.Unlock()
-		select {
-		case <-l.change:
-		case <-l.c.closed:
-			return errCut
-		}
+	if err := l.room(len(it.data)); err != nil {
+		return err
 	}
+	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
 	if it.due.Before(l.last) {
 		it.due = l.last
 	}
@@ -103,20 +94,36 @@ func (l *line) put(it item) error {
 
 // flush waits until the line is empty; with hurry set, nothing in it is delayed any more.
 func (l *line) flush(hurry bool) error {
-	if hurry {
-		l.mu.Lock()
-		close(l.hurry)
-		l.mu.Unlock()
-	}
+	return l.await(hurry, func() bool { return len(l.items) == 0 })
+}
+
+// room waits until n more bytes have room in the line.
+func (l *line) room(n int) error {
+	return l.await(false, func() bool { return l.size == 0 || l.size+n <= maxUnderWay })
+}
+
+// await waits until what is in the line is as it shall be. Once no rule delays the connection, or with hurry set,
+// everything in it goes out at once.
+func (l *line) await(hurry bool, done func() bool) error {
+	hurried := false
 	for {
+		v := l.c.load(l.w)
 		l.mu.Lock()
-		n, err := len(l.items), l.err
+		if (hurry || !v.delayed()) && !hurried {
+			hurried = true
+			close(l.hurry)
+		}
+		ready, err := done() || l.err != nil, l.err
+		if ready && hurried {
+			l.hurry = make(chan struct{}) // what comes later is delayed again
+		}
 		l.mu.Unlock()
-		if n == 0 || err != nil {
+		if ready {
 			return err
 		}
 		select {
 		case <-l.change:
+		case <-v.changed:
 		case <-l.c.closed:
 			return errCut
 		}
@@ -199,26 +206,7 @@ func (l *line) wait(due time.Time, hurry chan struct{}, t *time.Timer) error {
 	default:
 		l.c.link.sleepers.until(due)
 	}
-	for {
-		p := l.c.link.plan.Load()
-		if !p.drop {
-			break
-		}
-		if !l.c.kept.Swap(true) {
-			for _, r := range p.partitions {
-				r.touched.Add(1)
-			}
-		}
-		select {
-		case <-p.changed:
-		case <-l.c.closed:
-			return errCut
-		}
-	}
-	if l.c.kept.Load() {
-		return errCut
-	}
-	return nil
+	return l.c.pass()
 }
 
 // sleepers sleep to a point in time more precisely than the runtime's timers, which are up to a millisecond late when

@@ -22,7 +22,9 @@ const (
 type Link struct {
 	from, to, proto, name string
 
-	ln       *net.TCPListener
+	set      *Set
+	ln       *net.TCPListener // nil for udp
+	udp      *relay           // udp only
 	upstream atomic.Pointer[string]
 	plan     atomic.Pointer[plan]
 	ctx      context.Context // ends when the link closes
@@ -30,54 +32,82 @@ type Link struct {
 	sleepers sleepers
 	wg       sync.WaitGroup
 
-	mu     sync.Mutex // guards replacing the plan, conns, held, http, closed
+	tunnels tunnels
+
+	mu     sync.Mutex // guards replacing the plan, conns, held, http, tls, closed
 	conns  map[*conn]struct{}
 	held   map[*net.TCPConn]struct{} // accepted during a partition, connected to nothing
 	http   *aware
+	tls    *terminator
 	closed bool
 
-	accepted, refused, failed atomic.Uint64
-	bytes                     [2]atomic.Uint64
+	accepted, refused, failed, dropped atomic.Uint64
+	bytes                              [2]atomic.Uint64
 }
 
 // Stats are a link's counters since it was opened.
 type Stats struct {
-	Accepted      uint64 // connections
-	Open          int    // connections right now
-	Refused       uint64 // over the limit of connections
+	Accepted      uint64 // connections; udp: clients
+	Open          int    // connections or clients right now
+	Refused       uint64 // over the limit of connections; udp: packets of clients over the limit
+	Dropped       uint64 // udp: packets lost because too many were under way; none of them is counted by a fault
 	Failed        uint64 // the upstream could not be reached
 	RequestBytes  uint64 // bytes of a connection that passes without a fault are added when it ends
 	ResponseBytes uint64
 }
 
-func open(from, to, proto, upstream string) (*Link, error) {
-	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return nil, fmt.Errorf("open link %s→%s: %w", from, to, err)
-	}
-	l := &Link{from: from, to: to, proto: proto, name: from + "→" + to, ln: ln,
+func (s *Set) open(from, to, proto, upstream string) (*Link, error) {
+	l := &Link{from: from, to: to, proto: proto, name: from + "→" + to, set: s,
 		conns: map[*conn]struct{}{}, held: map[*net.TCPConn]struct{}{},
 		sleepers: make(sleepers, precise)}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.upstream.Store(&upstream)
 	l.plan.Store(makePlan(nil))
-	l.wg.Go(l.accept)
+	if err := l.listen(); err != nil {
+		l.cancel()
+		return nil, fmt.Errorf("open link %s→%s: %w", from, to, err)
+	}
 	return l, nil
+}
+
+func (l *Link) listen() (err error) {
+	if l.proto == "udp" {
+		l.udp, err = newRelay(l)
+		return err
+	}
+	if l.proto == "forward" {
+		if l.http, err = newAware(l); err != nil {
+			return err
+		}
+	}
+	if l.ln, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+		if l.http != nil {
+			err = errors.Join(err, l.http.close())
+		}
+		return err
+	}
+	l.wg.Go(l.accept)
+	return nil
 }
 
 // Name is "from→to".
 func (l *Link) Name() string { return l.name }
 
-// Proto is "tcp", "http" or "grpc".
+// Proto is "tcp", "http", "grpc", "udp" or "forward".
 func (l *Link) Proto() string { return l.proto }
 
 // Addr is where to connect, host:port.
-func (l *Link) Addr() string { return l.ln.Addr().String() }
+func (l *Link) Addr() string {
+	if l.udp != nil {
+		return l.udp.front.LocalAddr().String()
+	}
+	return l.ln.Addr().String()
+}
 
-// Upstream is where the link leads to, host:port.
+// Upstream is where the link leads to, host:port; "" for a forward link, whose clients say where to.
 func (l *Link) Upstream() string { return *l.upstream.Load() }
 
-// SetUpstream leads new connections elsewhere. Those that are open stay where they are.
+// SetUpstream leads new connections elsewhere. Those that are open stay where they are. A forward link takes no notice.
 func (l *Link) SetUpstream(addr string) {
 	l.upstream.Store(&addr)
 	l.mu.Lock()
@@ -93,53 +123,25 @@ func (l *Link) Stats() Stats {
 	l.mu.Lock()
 	open := len(l.conns) + len(l.held)
 	l.mu.Unlock()
-	return Stats{Accepted: l.accepted.Load(), Open: open, Refused: l.refused.Load(), Failed: l.failed.Load(),
+	if l.udp != nil {
+		open = l.udp.clients()
+	}
+	return Stats{Dropped: l.dropped.Load(), Accepted: l.accepted.Load(), Open: open, Refused: l.refused.Load(), Failed: l.failed.Load(),
 		RequestBytes: l.bytes[request].Load(), ResponseBytes: l.bytes[response].Load()}
 }
 
-// SetLatency delays what passes, from now on, until the rule is removed. Several delays add up.
-func (l *Link) SetLatency(f Latency) (*Rule, error) {
-	if f.Direction == "" {
-		f.Direction = Response
+// Set puts an effect in force, until the rule is removed. What is sent from the moment it returns on feels it. Several
+// effects on a link combine: see docs/faults-proxy.md for their order.
+func (l *Link) Set(e Effect) (*Rule, error) {
+	if err := e.check(l); err != nil {
+		return nil, fmt.Errorf("set fault on link %s: %w", l.name, err)
 	}
-	if f.Delay < 0 || f.Jitter < 0 || f.Direction != Response && f.Direction != Request && f.Direction != Both {
-		return nil, fmt.Errorf("delay link %s: %v ± %v in direction %q cannot be", l.name, f.Delay, f.Jitter, f.Direction)
-	}
-	r := newRule(l, f.Seed)
-	r.latency = &f
-	return r, l.add(r)
-}
-
-// SetPartition cuts the link until the rule is removed.
-func (l *Link) SetPartition(f Partition) (*Rule, error) {
-	r := newRule(l, 0)
-	r.partition = &f
-	return r, l.add(r)
-}
-
-// SetFailure answers requests with errors until the rule is removed. The first of several that hits a request answers it.
-func (l *Link) SetFailure(f Failure) (*Rule, error) {
-	switch {
-	case l.proto == "tcp":
-		return nil, fmt.Errorf("answer with errors on link %s: it carries plain TCP, in which requests are not known", l.name)
-	case l.proto == "http" && (f.Status < 200 || f.Status > 599):
-		return nil, fmt.Errorf("answer with errors on link %s: %d is not a status", l.name, f.Status)
-	case l.proto == "grpc" && (f.Code < 1 || f.Code > 16):
-		return nil, fmt.Errorf("answer with errors on link %s: %d is not a gRPC error code", l.name, f.Code)
-	case !(f.Share >= 0 && f.Share <= 1):
-		return nil, fmt.Errorf("answer with errors on link %s: a share of %v cannot be", l.name, f.Share)
-	}
-	r := newRule(l, f.Seed)
-	r.failure = &f
-	return r, l.add(r)
-}
-
-func (l *Link) add(r *Rule) error {
+	r := newRule(l, e)
 	if err := l.insert(r); err != nil {
-		return err
+		return nil, err
 	}
 	l.settle()
-	return nil
+	return r, nil
 }
 
 func (l *Link) insert(r *Rule) error {
@@ -148,15 +150,29 @@ func (l *Link) insert(r *Rule) error {
 	if l.closed {
 		return fmt.Errorf("set fault on link %s: the link is closed", l.name)
 	}
-	if r.failure != nil && l.http == nil {
-		h, err := newAware(l)
-		if err != nil {
-			return err
-		}
-		l.http = h
+	if err := l.staff(r.effect); err != nil {
+		return err
+	}
+	if f, ok := r.effect.(Reset); ok && f.After > 0 {
+		l.wg.Go(func() { l.age(r, f.After) })
 	}
 	l.replace(append(slices.Clone(l.plan.Load().rules), r))
 	return nil
+}
+
+// staff starts the server that an effect needs, if it is not there yet.
+func (l *Link) staff(e Effect) (err error) {
+	switch e.(type) {
+	case Certificate:
+		if l.tls == nil && l.proto == "tcp" {
+			l.tls, err = newTerminator(l)
+		}
+	case requestEffect:
+		if l.http == nil {
+			l.http, err = newAware(l)
+		}
+	}
+	return err
 }
 
 func (l *Link) remove(r *Rule) {
@@ -206,11 +222,52 @@ func (l *Link) replace(rules []*Rule) {
 	for c := range l.conns {
 		if p.reject {
 			for _, r := range p.partitions {
-				r.touched.Add(1)
+				c.count(r)
 			}
 			c.abort()
 		}
+		for _, r := range p.resets {
+			if r.effect.(Reset).atOnce() && r.chosen(c.n) && c.abort() {
+				c.count(r)
+			}
+		}
 		c.interrupt()
+	}
+	l.tunnels.review(p)
+}
+
+// age resets connections as they grow so old, until the rule is removed.
+func (l *Link) age(r *Rule, after time.Duration) {
+	for l.ctx.Err() == nil {
+		next := after // a connection that is opened now cannot be due before
+		l.mu.Lock()   // whoever started us holds it until the rule is in the plan
+		p := l.plan.Load()
+		if !slices.Contains(p.rules, r) {
+			l.mu.Unlock()
+			return
+		}
+		for c := range l.conns {
+			from := c.opened
+			if r.since.After(from) {
+				from = r.since
+			}
+			left := after - time.Since(from)
+			switch {
+			case !r.chosen(c.n):
+			case left > 0:
+				next = min(next, left)
+			case c.abort():
+				c.count(r)
+			}
+		}
+		l.mu.Unlock()
+		t := time.NewTimer(max(next, time.Millisecond))
+		select {
+		case <-t.C:
+		case <-p.changed:
+		case <-l.ctx.Done():
+		}
+		t.Stop()
 	}
 }
 
@@ -229,8 +286,8 @@ func (l *Link) accept() {
 			}
 			continue
 		}
-		l.accepted.Add(1)
-		l.wg.Go(func() { l.serve(c) })
+		n := l.accepted.Add(1)
+		l.wg.Go(func() { l.serve(c, n) })
 	}
 }
 
@@ -240,7 +297,7 @@ func reset(c *net.TCPConn) {
 	_ = c.Close()
 }
 
-func (l *Link) serve(client *net.TCPConn) {
+func (l *Link) serve(client *net.TCPConn, n uint64) {
 	p := l.plan.Load()
 	if len(p.partitions) > 0 {
 		for _, r := range p.partitions {
@@ -252,13 +309,20 @@ func (l *Link) serve(client *net.TCPConn) {
 		reset(client)
 		return
 	}
-	server, aware, err := l.dial()
+	for _, r := range p.resets {
+		if r.effect.(Reset).atOnce() && r.chosen(n) {
+			r.touched.Add(1)
+			reset(client)
+			return
+		}
+	}
+	server, inner, err := l.dial(n)
 	if err != nil {
 		l.failed.Add(1)
 		reset(client) // the nearest thing to "connection refused" that is left after an accept
 		return
 	}
-	c := newConn(l, client, server, aware)
+	c := newConn(l, n, client, server, inner)
 	if !l.book(c) {
 		reset(client)
 		reset(server)
@@ -318,21 +382,25 @@ func (l *Link) blackhole(client *net.TCPConn, p *plan) {
 	}
 }
 
-// dial connects to the upstream, or to our own HTTP server while requests have to be understood.
-func (l *Link) dial() (c *net.TCPConn, viaAware bool, err error) {
-	addr := l.Upstream()
-	if l.plan.Load().aware() {
-		l.mu.Lock()
-		addr, viaAware = l.http.addr, true
-		l.mu.Unlock()
+// dial connects the n-th connection to the upstream, or to a server of our own while requests have to be understood or
+// another certificate is to be shown.
+func (l *Link) dial(n uint64) (c *net.TCPConn, inner bool, err error) {
+	addr, p := l.Upstream(), l.plan.Load()
+	l.mu.Lock()
+	switch {
+	case l.proto == "forward" || p.aware():
+		addr, inner = l.http.addr, true
+	case l.tls != nil && slices.ContainsFunc(p.certs, func(r *Rule) bool { return r.chosen(n) }):
+		addr, inner = l.tls.addr, true
 	}
+	l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(l.ctx, dialTimeout)
 	defer cancel()
 	nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, false, err
 	}
-	return nc.(*net.TCPConn), viaAware, nil // dialing "tcp" gives nothing else
+	return nc.(*net.TCPConn), inner, nil // dialing "tcp" gives nothing else
 }
 
 func (l *Link) close() error {
@@ -343,21 +411,32 @@ func (l *Link) close() error {
 	}
 	l.closed = true
 	l.cancel()
-	err := l.ln.Close()
+	var err error
+	if l.ln != nil {
+		err = l.ln.Close()
+	}
 	for c := range l.conns {
 		c.abort()
 	}
 	for c := range l.held {
 		reset(c)
 	}
-	h := l.http
+	h, t, u := l.http, l.tls, l.udp
 	l.mu.Unlock()
+	l.tunnels.close()
+	if u != nil {
+		err = errors.Join(err, u.close())
+	}
 	l.wg.Wait()
 	if h != nil {
 		if herr := h.close(); herr != nil && !errors.Is(herr, http.ErrServerClosed) {
 			err = errors.Join(err, herr)
 		}
 	}
+	if t != nil {
+		err = errors.Join(err, t.close())
+	}
+	l.tunnels.wait()
 	if err != nil {
 		return fmt.Errorf("close link %s: %w", l.name, err)
 	}

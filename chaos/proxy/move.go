@@ -44,7 +44,7 @@ func (m *mover) before(p *plan, b []byte, ln *line) error {
 	if err := ln.flush(false); err != nil {
 		return err
 	}
-	server, aware, err := m.c.link.dial()
+	server, aware, err := m.c.link.dial(m.c.n)
 	if err != nil {
 		m.c.link.failed.Add(1)
 		return err
@@ -62,7 +62,7 @@ func (c *conn) exchange(server *net.TCPConn, aware bool) {
 		return
 	}
 	_ = c.server.Close() // its answers are complete; the response way sees the exchange when its read fails
-	c.server, c.aware = server, aware
+	c.server, c.inner = server, aware
 }
 
 // after is called with bytes that were passed on.

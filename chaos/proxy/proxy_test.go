@@ -129,7 +129,7 @@ func TestBytesPassUnchangedWhileFaultsComeAndGo(t *testing.T) {
 				return
 			case <-time.After(time.Duration(i%5) * time.Millisecond):
 			}
-			r, err := l.SetLatency(Latency{Delay: time.Duration(i%7) * time.Millisecond, Jitter: time.Millisecond, Direction: []Direction{Response, Request, Both}[i%3]})
+			r, err := l.Set(Latency{Delay: time.Duration(i%7) * time.Millisecond, Jitter: time.Millisecond, Reach: Reach{Direction: []Direction{Response, Request, Both}[i%3]}})
 			if err != nil {
 				return
 			}
@@ -148,11 +148,11 @@ func TestLatencyIsFeltAtOnceOnLiveConnectionsAndGoesAtOnce(t *testing.T) {
 	l := link(t, "tcp", serve(t, echo))
 	c := dial(t, l.Addr())
 	ask(t, c, "before")
-	r := must(t)(l.SetLatency(Latency{Delay: 150 * time.Millisecond}))
+	r := must(t)(l.Set(Latency{Delay: 150 * time.Millisecond}))
 	require.GreaterOrEqual(t, ask(t, c, "during"), 150*time.Millisecond)
 	require.GreaterOrEqual(t, ask(t, dial(t, l.Addr()), "a new one"), 150*time.Millisecond)
 	require.EqualValues(t, 2, r.Touched(), "one per round trip")
-	r2 := must(t)(l.SetLatency(Latency{Delay: 100 * time.Millisecond, Direction: Request}))
+	r2 := must(t)(l.Set(Latency{Delay: 100 * time.Millisecond, Reach: Reach{Direction: Request}}))
 	require.GreaterOrEqual(t, ask(t, c, "both add up"), 250*time.Millisecond)
 	r2.Remove()
 	r.Remove()
@@ -164,7 +164,7 @@ func TestLatencyIsFeltAtOnceOnLiveConnectionsAndGoesAtOnce(t *testing.T) {
 func TestRemovingLatencyLetsGoWhatIsUnderWay(t *testing.T) {
 	l := link(t, "tcp", serve(t, echo))
 	c := dial(t, l.Addr())
-	r := must(t)(l.SetLatency(Latency{Delay: time.Hour}))
+	r := must(t)(l.Set(Latency{Delay: time.Hour}))
 	_, err := c.Write([]byte("late"))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return r.Touched() == 1 }, patience, time.Millisecond)
@@ -178,7 +178,7 @@ func TestRemovingLatencyLetsGoWhatIsUnderWay(t *testing.T) {
 func TestLongAnswersAreLateOnceAndThroughputIsNotDivided(t *testing.T) {
 	const size = 6 << 20
 	l := link(t, "tcp", serve(t, func(c net.Conn) { _, _ = c.Write(make([]byte, size)) }))
-	must(t)(l.SetLatency(Latency{Delay: 300 * time.Millisecond}))
+	must(t)(l.Set(Latency{Delay: 300 * time.Millisecond}))
 	start := time.Now()
 	n, err := io.Copy(io.Discard, dial(t, l.Addr()))
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestPartitionStallsAndResetsOnlyWhoTriedToTalk(t *testing.T) {
 	talks, idle := dial(t, l.Addr()), dial(t, l.Addr())
 	ask(t, talks, "before")
 	ask(t, idle, "before")
-	r := must(t)(l.SetPartition(Partition{}))
+	r := must(t)(l.Set(Partition{}))
 	fresh := dial(t, l.Addr()) // accepted, and then nothing
 	for _, c := range []*net.TCPConn{talks, fresh} {
 		_, err := c.Write([]byte("lost"))
@@ -217,11 +217,11 @@ func TestPartitionStallsAndResetsOnlyWhoTriedToTalk(t *testing.T) {
 func TestPartitionHoldsWhatADelayHadUnderWay(t *testing.T) {
 	l := link(t, "tcp", serve(t, echo))
 	c := dial(t, l.Addr())
-	lat := must(t)(l.SetLatency(Latency{Delay: 50 * time.Millisecond}))
+	lat := must(t)(l.Set(Latency{Delay: 50 * time.Millisecond}))
 	_, err := c.Write([]byte("x"))
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return lat.Touched() == 1 }, patience, time.Millisecond)
-	p := must(t)(l.SetPartition(Partition{}))
+	p := must(t)(l.Set(Partition{}))
 	require.NoError(t, c.SetReadDeadline(time.Now().Add(300*time.Millisecond)))
 	n, _ := c.Read(make([]byte, 1))
 	require.LessOrEqual(t, n, 1) // it may have been out of the door before the partition came
@@ -237,7 +237,7 @@ func TestRejectingPartitionResets(t *testing.T) {
 	l := link(t, "tcp", serve(t, echo))
 	c := dial(t, l.Addr())
 	ask(t, c, "before")
-	r := must(t)(l.SetPartition(Partition{Reject: true}))
+	r := must(t)(l.Set(Partition{Reject: true}))
 	_, err := c.Read(make([]byte, 1))
 	require.ErrorIs(t, err, syscall.ECONNRESET)
 	fresh, err := net.Dial("tcp", l.Addr())
@@ -285,8 +285,8 @@ func TestCloseEndsHeldAndDelayedConnections(t *testing.T) {
 	up := serve(t, echo)
 	s := NewSet()
 	for i, set := range []func(*Link) (*Rule, error){
-		func(l *Link) (*Rule, error) { return l.SetPartition(Partition{}) },
-		func(l *Link) (*Rule, error) { return l.SetLatency(Latency{Delay: time.Hour, Direction: Both}) },
+		func(l *Link) (*Rule, error) { return l.Set(Partition{}) },
+		func(l *Link) (*Rule, error) { return l.Set(Latency{Delay: time.Hour, Reach: Reach{Direction: Both}}) },
 	} {
 		l, err := s.Link("a", string(rune('b'+i)), "tcp", up)
 		require.NoError(t, err)
@@ -308,16 +308,16 @@ func TestWhatALinkCannotBe(t *testing.T) {
 	s := NewSet()
 	defer s.Close()
 	_, err := s.Link("a", "b", "quic", "127.0.0.1:1")
-	require.ErrorContains(t, err, "use tcp, http or grpc")
+	require.ErrorContains(t, err, "use tcp, http, grpc or udp")
 	_, err = s.Link("a", "b", "tcp", "nowhere")
 	require.ErrorContains(t, err, "upstream")
 	l, err := s.Link("a", "b", "tcp", "127.0.0.1:1")
 	require.NoError(t, err)
 	_, err = s.Link("a", "b", "tcp", "127.0.0.1:1")
 	require.ErrorContains(t, err, "there is one already")
-	_, err = l.SetFailure(Failure{Status: 503, Share: 1})
+	_, err = l.Set(Failure{Status: 503})
 	require.ErrorContains(t, err, "plain TCP")
-	_, err = l.SetLatency(Latency{Delay: -1})
+	_, err = l.Set(Latency{Delay: -1})
 	require.Error(t, err)
 	require.Equal(t, "a→b", s.Targets()[0].Name)
 	require.Equal(t, map[string]string{"from": "a", "to": "b", "proto": "tcp"}, s.Targets()[0].Labels)

@@ -1,63 +1,51 @@
 package proxy
 
 import (
+	"math"
 	"math/rand/v2"
-	"strings"
+	"regexp"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Direction is the way of the bytes that a fault acts on.
-type Direction string
-
-// The directions. A fault on the response makes answers late; on both, it is felt twice per round trip.
-const (
-	Response Direction = "response" // from the upstream to whoever connected
-	Request  Direction = "request"
-	Both     Direction = "both"
-)
-
-// Latency delays bytes. It is a delay line: order is kept, what comes together stays together, and throughput is not
-// divided by the delay (up to 8 MiB per connection may be under way).
-type Latency struct {
-	Delay     time.Duration
-	Jitter    time.Duration // each burst is delayed by Delay ± a random share of this, never below zero
-	Direction Direction     // "": Response
-	Seed      uint64
-}
-
-// Partition cuts the link. Dropping leaves connections as they are and lets nothing through: new ones are accepted and
-// never answered, as with a peer that is unreachable behind a silent firewall. Rejecting resets them.
-type Partition struct {
-	Reject bool
-}
-
-// Failure answers a share of the requests of an http or grpc link with an error, without asking the upstream.
-type Failure struct {
-	Status int     // http: the status to answer
-	Code   int     // grpc: the code to answer
-	Share  float64 // 0..1
-	Method string  // http: only requests with that method; "": all
-	Path   string  // only this path; * stands for any text; "": all
-	Seed   uint64
-}
-
 // Rule is one fault that is set on a link.
 type Rule struct {
-	link      *Link
-	latency   *Latency
-	partition *Partition
-	failure   *Failure
-	touched   atomic.Uint64
+	link    *Link
+	effect  Effect
+	since   time.Time
+	buckets [2]*bucket     // Bandwidth: one per way; RateLimit: the first
+	path    *regexp.Regexp // of a request's Match
+	touched atomic.Uint64
 
 	mu  sync.Mutex
 	rnd *rand.Rand
+	gap gaps // Corrupt on a udp link
 }
 
-func newRule(l *Link, seed uint64) *Rule {
-	return &Rule{link: l, rnd: rand.New(rand.NewPCG(seed, 0xda942042e4dd58b5))}
+func newRule(l *Link, e Effect) *Rule {
+	r := &Rule{link: l, effect: e, since: time.Now()}
+	var seed uint64
+	if f, ok := e.(interface{ reach() Reach }); ok {
+		seed = f.reach().Seed
+	}
+	if f, ok := e.(requestEffect); ok {
+		m := f.match()
+		seed = m.Seed
+		r.path, _ = m.regexp() // checked before
+	}
+	switch f := e.(type) {
+	case Bandwidth:
+		r.buckets = [2]*bucket{newBucket(f.Rate, burstTime), newBucket(f.Rate, burstTime)}
+	case RateLimit:
+		r.buckets[0] = newBucket(f.PerSecond, time.Second)
+	}
+	r.rnd = source(seed, 0)
+	return r
 }
+
+// source is the n-th stream of random numbers of a seed.
+func source(seed, n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0xda942042e4dd58b5^n)) }
 
 // Remove takes the fault off the link. It is idempotent.
 func (r *Rule) Remove() { r.link.remove(r) }
@@ -65,9 +53,44 @@ func (r *Rule) Remove() { r.link.remove(r) }
 // Set reports whether the fault is on the link.
 func (r *Rule) Set() bool { return r.link.has(r) }
 
-// Touched counts what the fault acted on so far: requests for a Failure, round trips for a Latency, connections for a
-// Partition.
+// Touched counts what the fault acted on so far: see Unit.
 func (r *Rule) Touched() uint64 { return r.touched.Load() }
+
+// Unit is what Touched counts.
+func (r *Rule) Unit() string { return unit(r.effect, r.link) }
+
+// unit is what a rule counts: what a fault did, not what it could have done, so that a limit that was never reached is
+// told from one that was.
+func unit(e Effect, l *Link) string {
+	if l.proto == "udp" {
+		switch e.(type) {
+		case Bandwidth, Corrupt:
+		default:
+			return "packets"
+		}
+	}
+	switch e.(type) {
+	case Latency:
+		// On gRPC, where many requests share a connection, there are fewer round trips than requests.
+		if l.proto == "http" {
+			return "requests"
+		}
+		return "round trips"
+	case Bandwidth:
+		return "bytes that had to wait"
+	case Corrupt:
+		return "bytes"
+	case Slice:
+		return "pieces"
+	case SlowClose:
+		return "closes"
+	case Certificate:
+		return "handshakes"
+	case requestEffect:
+		return "requests"
+	}
+	return "connections"
+}
 
 func (r *Rule) float() float64 {
 	r.mu.Lock()
@@ -75,97 +98,123 @@ func (r *Rule) float() float64 {
 	return r.rnd.Float64()
 }
 
-// delay draws how late one burst shall be.
+// chosen reports whether the n-th connection of the link is one that the rule acts on. It always says the same.
+func (r *Rule) chosen(n uint64) bool {
+	f, ok := r.effect.(interface{ reach() Reach })
+	if !ok || f.reach().Share == 0 || f.reach().Share == 1 {
+		return true
+	}
+	return source(f.reach().Seed, n).Float64() < f.reach().Share
+}
+
+// partial reports whether the rule acts on some connections only.
+func (r *Rule) partial() bool {
+	f, ok := r.effect.(interface{ reach() Reach })
+	return ok && f.reach().Share > 0 && f.reach().Share < 1
+}
+
+// delay draws how late one burst, packet or request shall be.
 func (r *Rule) delay() time.Duration {
-	d := r.latency.Delay
-	if j := r.latency.Jitter; j > 0 {
-		d += time.Duration((2*r.float() - 1) * float64(j))
+	switch f := r.effect.(type) {
+	case Latency:
+		return r.late(f.Delay, f.Jitter, f.Distribution)
+	case Delay:
+		return r.late(f.Delay, f.Jitter, f.Distribution)
 	}
-	return max(d, 0)
+	return 0
 }
 
-// hits decides about one request.
-func (r *Rule) hits(method, path string) bool {
-	f := r.failure
-	if f.Method != "" && !strings.EqualFold(f.Method, method) || f.Path != "" && !glob(f.Path, path) {
-		return false
+func (r *Rule) late(d, jitter time.Duration, how Distribution) time.Duration {
+	if jitter <= 0 {
+		return d
 	}
-	return r.float() < f.Share
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var x float64 // in units of jitter
+	switch how {
+	case Normal:
+		x = r.rnd.NormFloat64()
+	case Pareto: // Lomax by inversion: shape 3 and scale 2 have mean 1; no more than 100, which 1 in 130000 would exceed
+		x = min(2*(math.Pow(1-r.rnd.Float64(), -1.0/3)-1), 100)
+	default:
+		x = 2*r.rnd.Float64() - 1
+	}
+	return max(d+time.Duration(x*float64(jitter)), 0)
 }
 
-// glob matches text against a pattern in which * stands for any text.
-func glob(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == text
-	}
-	if !strings.HasPrefix(text, parts[0]) {
-		return false
-	}
-	text = text[len(parts[0]):]
-	last := len(parts) - 1
-	for _, p := range parts[1:last] {
-		i := strings.Index(text, p)
-		if i < 0 {
-			return false
-		}
-		text = text[i+len(p):]
-	}
-	return len(text) >= len(parts[last]) && strings.HasSuffix(text, parts[last])
+// gaps draws where the next byte to be changed is: the number of good bytes between two bad ones is geometrically
+// distributed, which costs one random number per changed byte rather than one per byte.
+type gaps struct {
+	rnd  *rand.Rand
+	good float64 // bytes before the next bad one
 }
 
-// way is a direction as an index.
-type way int
-
-const (
-	request way = iota
-	response
-)
-
-// plan is what a link does to its connections now. It is never changed, only replaced.
-type plan struct {
-	changed    chan struct{} // closed when another plan has taken its place
-	rules      []*Rule
-	delays     [2][]*Rule
-	partitions []*Rule
-	failures   []*Rule
-	drop       bool
-	reject     bool
+func newGaps(rate float64, rnd *rand.Rand) gaps {
+	g := gaps{rnd: rnd}
+	g.draw(rate)
+	return g
 }
 
-func makePlan(rules []*Rule) *plan {
-	p := &plan{changed: make(chan struct{}), rules: rules}
-	for _, r := range rules {
-		switch {
-		case r.latency != nil:
-			if r.latency.Direction != Response {
-				p.delays[request] = append(p.delays[request], r)
-			}
-			if r.latency.Direction != Request {
-				p.delays[response] = append(p.delays[response], r)
-			}
-		case r.partition != nil:
-			p.partitions = append(p.partitions, r)
-			p.reject = p.reject || r.partition.Reject
-		case r.failure != nil:
-			p.failures = append(p.failures, r)
-		}
+func (g *gaps) draw(rate float64) {
+	if rate >= 1 {
+		g.good = 0
+		return
 	}
-	p.drop = len(p.partitions) > 0 && !p.reject
-	return p
+	g.good = math.Floor(math.Log(1-g.rnd.Float64()) / math.Log1p(-rate))
 }
 
-// delayed reports whether any bytes are delayed. Then both ways are looked at, to tell one round trip from the next.
-func (p *plan) delayed() bool { return len(p.delays[request])+len(p.delays[response]) > 0 }
-
-// aware reports whether requests have to be understood.
-func (p *plan) aware() bool { return len(p.failures) > 0 }
-
-// touch counts a round trip that has begun (w is request) or has been answered.
-func (p *plan) touch(w way) {
-	for _, r := range p.delays[w] {
-		if w == request || r.latency.Direction != Both {
-			r.touched.Add(1)
-		}
+// spoil changes bytes in place and says how many.
+func (g *gaps) spoil(b []byte, rate float64) (n int) {
+	i := 0.0
+	for g.good < float64(len(b))-i {
+		i += g.good
+		b[int(i)] ^= byte(1 + g.rnd.IntN(255))
+		n++
+		i++
+		g.draw(rate)
 	}
+	g.good -= float64(len(b)) - i
+	return n
+}
+
+// bucket is a token bucket as a virtual clock: it knows until when the bytes that were let through keep the link busy.
+type bucket struct {
+	rate  float64 // per second
+	burst time.Duration
+
+	mu   sync.Mutex
+	free time.Time
+}
+
+// burstTime is what may pass at once after a pause: enough to make up for timers that fire late.
+const burstTime = 25 * time.Millisecond
+
+func newBucket(rate float64, burst time.Duration) *bucket { return &bucket{rate: rate, burst: burst} }
+
+// take reserves n and says when they may pass; a time that is past: now.
+func (b *bucket) take(n int, now time.Time) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free = b.next(n, now)
+	return b.free
+}
+
+// try takes n if they may pass within wait.
+func (b *bucket) try(n int, now time.Time, wait time.Duration) (due time.Time, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	due = b.next(n, now)
+	if due.Sub(now) > wait {
+		return due, false
+	}
+	b.free = due
+	return due, true
+}
+
+func (b *bucket) next(n int, now time.Time) time.Time {
+	from := now.Add(-b.burst)
+	if b.free.After(from) {
+		from = b.free
+	}
+	return from.Add(time.Duration(float64(n) / b.rate * float64(time.Second)))
 }

@@ -19,6 +19,8 @@ import (
 
 // Set is all links of a session.
 type Set struct {
+	authority authority
+
 	mu     sync.Mutex
 	links  []*Link
 	closed bool
@@ -28,15 +30,24 @@ type Set struct {
 func NewSet() *Set { return &Set{} }
 
 // Link opens a link on a loopback port of its own and carries to upstream (host:port) whatever connects there. proto is
-// "tcp", "http" (HTTP/1.1) or "grpc"; it decides which faults the link can have. There is one link from a service to
-// another.
+// "tcp", "http" (HTTP/1.1), "grpc" or "udp"; it decides which faults the link can have. There is one link from a service
+// to another.
 func (s *Set) Link(from, to, proto, upstream string) (*Link, error) {
-	if proto != "tcp" && proto != "http" && proto != "grpc" {
-		return nil, fmt.Errorf("open link %s→%s: unknown protocol %q; use tcp, http or grpc", from, to, proto)
+	if !slices.Contains([]string{"tcp", "http", "grpc", "udp"}, proto) {
+		return nil, fmt.Errorf("open link %s→%s: unknown protocol %q; use tcp, http, grpc or udp", from, to, proto)
 	}
 	if _, _, err := net.SplitHostPort(upstream); err != nil {
 		return nil, fmt.Errorf("open link %s→%s: upstream: %w", from, to, err)
 	}
+	return s.add(from, to, proto, upstream)
+}
+
+// Forward opens a link that is an HTTP proxy: set HTTP_PROXY and HTTPS_PROXY of the process from to "http://" and its
+// Addr, and its calls to the outside can have faults, chosen by host name. Requests of http URLs are understood, https
+// passes as a tunnel (CONNECT). to is a word for what is out there, such as "internet".
+func (s *Set) Forward(from, to string) (*Link, error) { return s.add(from, to, "forward", "") }
+
+func (s *Set) add(from, to, proto, upstream string) (*Link, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -46,7 +57,7 @@ func (s *Set) Link(from, to, proto, upstream string) (*Link, error) {
 	if slices.ContainsFunc(s.links, func(l *Link) bool { return l.name == name }) {
 		return nil, fmt.Errorf("open link %s: there is one already; use SetUpstream to lead it elsewhere", name)
 	}
-	l, err := open(from, to, proto, upstream)
+	l, err := s.open(from, to, proto, upstream)
 	if err != nil {
 		return nil, err
 	}
