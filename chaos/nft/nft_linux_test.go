@@ -197,7 +197,7 @@ func TestExemptAddressesComeFirstAndPass(t *testing.T) {
 
 func TestAvailableSaysWhatIsThere(t *testing.T) {
 	for _, f := range Available() {
-		t.Logf("%s (%s): %v", f.Name, f.For, f.Err)
+		t.Log(f)
 		require.NotEmpty(t, f.Name)
 		require.NotEmpty(t, f.For)
 	}

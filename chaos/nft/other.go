@@ -10,16 +10,9 @@ import (
 
 var errLinux = errors.New("only Linux has nf_tables")
 
-// Feature is one thing of the kernel that faults need.
-type Feature struct {
-	Name string
-	For  string
-	Err  error
-}
-
 // Available says that nothing is, here.
-func Available() []Feature {
-	return []Feature{{Name: "nf_tables", For: "all faults of the host's network", Err: errLinux}}
+func Available() []hostnet.Feature {
+	return []hostnet.Feature{{Name: "nf_tables", For: "all faults of the host's network", Err: errLinux}}
 }
 
 // Lines is empty here.

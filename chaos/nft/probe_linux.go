@@ -11,15 +11,8 @@ import (
 	"gameday/chaos/hostnet"
 )
 
-// Feature is one thing of the kernel that faults need.
-type Feature struct {
-	Name string
-	For  string // which faults
-	Err  error  // nil: it is there; else one sentence that says why not
-}
-
 // Available tries what faults need of nf_tables in a network namespace made for it, and leaves nothing behind.
-func Available() []Feature {
+func Available() []hostnet.Feature {
 	all := []struct {
 		name, use string
 		spec      Spec
@@ -31,9 +24,9 @@ func Available() []Feature {
 		{"nf_tables queue", "host.delay", Spec{Direction: In, Verdict: Queue, Number: 1}},
 		{"nf_tables redirect", "dns.failure", Spec{Direction: Out, Verdict: Redirect, Number: 53}},
 	}
-	out := make([]Feature, 0, len(all))
+	out := make([]hostnet.Feature, 0, len(all))
 	for _, a := range all {
-		out = append(out, Feature{a.name, a.use, a.spec.Check()})
+		out = append(out, hostnet.Feature{Name: a.name, For: a.use, Err: a.spec.Check()})
 	}
 	return out
 }

@@ -71,7 +71,7 @@ func All(o Options) []chaos.Fault {
 }
 
 // Available says what of the kernel the faults of this package find, a sentence each.
-func Available() []nft.Feature { return nft.Available() }
+func Available() []hostnet.Feature { return nft.Available() }
 
 // Kind is such as "host.loss".
 func (f *Fault) Kind() string { return string(f.hits) + "." + f.name }
