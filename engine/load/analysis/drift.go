@@ -19,7 +19,8 @@ const (
 	Bytes
 )
 
-func (u Unit) format(v float64) string {
+// Format writes a value as a person does: "1.8 ms", "4.1 %", "2.1 MB", "1,240".
+func (u Unit) Format(v float64) string {
 	switch u {
 	case Seconds:
 		return latency(v)
@@ -222,12 +223,12 @@ func (d *Drift) judge(j Judge) {
 		d.Verdict, d.Sentence = Clear, d.describe()
 	case d.Slope == 0 && d.Lo == 0 && d.Hi == 0:
 		d.Verdict = Clear
-		d.Sentence = fmt.Sprintf("%s does not drift over %s", d.Name, span(d.Span))
+		d.Sentence = fmt.Sprintf("%s does not drift over %s", d.Name, Span(d.Span))
 	case sure || bad*relative(most, d.Begin) < j.Least || !d.matters(most):
 		d.Verdict = Clear
-		d.Sentence = fmt.Sprintf("%s does not drift by %s or more over %s: %s", d.Name, share(j.Least), span(d.Span), d.interval())
+		d.Sentence = fmt.Sprintf("%s does not drift by %s or more over %s: %s", d.Name, share(j.Least), Span(d.Span), d.interval())
 	default:
-		d.inconclusive("whether %s drifts over %s cannot be told from its ups and downs: %s; a longer run shows", d.Name, span(d.Span), d.interval())
+		d.inconclusive("whether %s drifts over %s cannot be told from its ups and downs: %s; a longer run shows", d.Name, Span(d.Span), d.interval())
 	}
 }
 
@@ -256,7 +257,7 @@ func (d *Drift) describe() string {
 // per is a slope for each hour, minute or second, whichever fits the length of the run.
 func (d *Drift) per(slope float64) string {
 	word, by := d.step()
-	return d.series.Unit.format(slope*by) + " per " + word
+	return d.series.Unit.Format(slope*by) + " per " + word
 }
 
 func (d *Drift) step() (string, float64) {
@@ -275,10 +276,10 @@ func (d *Drift) interval() string {
 		change = fmt.Sprintf("%s over the run, ", share(d.Change))
 	}
 	if d.bursts {
-		return change + probability(d.Adjusted)
+		return change + Probability(d.Adjusted)
 	}
 	word, by := d.step()
-	return fmt.Sprintf("%s95 %% CI %s to %s per %s, %s", change, d.series.Unit.format(d.Lo*by), d.series.Unit.format(d.Hi*by), word, probability(d.Adjusted))
+	return fmt.Sprintf("%s95 %% CI %s to %s per %s, %s", change, d.series.Unit.Format(d.Lo*by), d.series.Unit.Format(d.Hi*by), word, Probability(d.Adjusted))
 }
 
 func (d *Drift) until() string {
@@ -290,7 +291,7 @@ func (d *Drift) until() string {
 	case d.series.Limit == nil || d.Full < 0:
 		return ""
 	case d.Full == 0:
-		return ": it has reached its limit of " + d.series.Unit.format(*d.series.Limit)
+		return ": it has reached its limit of " + d.series.Unit.Format(*d.series.Limit)
 	case d.FullHi < 0:
 		return fmt.Sprintf(": %s in about %s", word, about(d.Full))
 	}

@@ -46,9 +46,9 @@ func Endurance(seconds []Second, gauges []Series, j Judge) Steadiness {
 		return out
 	default:
 		out.Verdict = Clear
-		out.Sentence = fmt.Sprintf("nothing drifts over %s: latency, errors and rate are level", span(longest(out.Drifts)))
+		out.Sentence = fmt.Sprintf("nothing drifts over %s: latency, errors and rate are level", Span(longest(out.Drifts)))
 		if n := len(gauges); n > 0 {
-			out.Sentence = fmt.Sprintf("nothing drifts over %s: latency, errors, rate and %d gauges are level", span(longest(out.Drifts)), n)
+			out.Sentence = fmt.Sprintf("nothing drifts over %s: latency, errors, rate and %d gauges are level", Span(longest(out.Drifts)), n)
 		}
 	}
 	if len(open) > 0 {

@@ -129,11 +129,11 @@ func latency(s float64) string {
 	return count(s) + " s"
 }
 
-// span is a duration as a person says it: two units at most.
-func span(d time.Duration) string {
+// Span writes a duration as a person says it: two units at most.
+func Span(d time.Duration) string {
 	switch {
 	case d < 0:
-		return "-" + span(-d)
+		return "-" + Span(-d)
 	case d < time.Second:
 		return latency(d.Seconds())
 	case d < time.Minute:
@@ -163,8 +163,8 @@ func bytes(v float64) string {
 	return count(v) + " " + units[i]
 }
 
-// probability is a p-value; nobody needs more than three places of one.
-func probability(p float64) string {
+// Probability writes a p-value; nobody needs more than two digits of one.
+func Probability(p float64) string {
 	switch {
 	case math.IsNaN(p):
 		return "p unknown"

@@ -65,13 +65,13 @@ func Recovery(seconds []Second, from, to time.Duration, t Tolerance) Spike {
 	out.Before, out.During, out.After = phase(quiet), phase(loud), phase(rest)
 	switch {
 	case len(quiet) < leastBase:
-		out.inconclusive("recovery cannot be told: %s before the burst are too short for a base", span(out.Before.To-out.Before.From))
+		out.inconclusive("recovery cannot be told: %s before the burst are too short for a base", Span(out.Before.To-out.Before.From))
 		return out
 	case len(loud) == 0:
 		out.inconclusive("recovery cannot be told: nothing was measured during the burst")
 		return out
 	case out.After.To-out.After.From < t.Hold:
-		out.inconclusive("recovery cannot be told: the run ended %s after the burst, and being back takes %s", span(out.After.To-out.After.From), span(t.Hold))
+		out.inconclusive("recovery cannot be told: the run ended %s after the burst, and being back takes %s", Span(out.After.To-out.After.From), Span(t.Hold))
 		return out
 	case math.IsNaN(out.Before.P95):
 		out.inconclusive("recovery cannot be told: no request was done before the burst")
@@ -139,12 +139,12 @@ func (s *Spike) settled(list []*window, hold time.Duration) int {
 }
 
 func (s *Spike) judge(loud, rest []*window, end, hold time.Duration) {
-	during := fmt.Sprintf("%s/s for %s: p95 %s, errors %s", count(s.During.Rate), span(s.During.To-s.During.From), latency(s.During.P95), share(s.During.Errors))
+	during := fmt.Sprintf("%s/s for %s: p95 %s, errors %s", count(s.During.Rate), Span(s.During.To-s.During.From), latency(s.During.P95), share(s.During.Errors))
 	from := s.settled(rest, hold)
 	if from < 0 {
 		s.Verdict = Found
 		s.Sentence = fmt.Sprintf("did not recover from %s within %s after it: p95 %s (base %s), errors %s",
-			during, span(s.After.To-end), latency(s.After.P95), latency(s.Before.P95), share(s.After.Errors))
+			during, Span(s.After.To-end), latency(s.After.P95), latency(s.Before.P95), share(s.After.Errors))
 		s.doubt("it may need longer than the run left it")
 		return
 	}
@@ -155,7 +155,7 @@ func (s *Spike) judge(loud, rest []*window, end, hold time.Duration) {
 		s.Sentence = fmt.Sprintf("absorbed %s (base %s, %s)", during, latency(s.Before.P95), share(s.Before.Errors))
 	} else {
 		s.Recovery = max(rest[from].from-end, 0)
-		s.Sentence = fmt.Sprintf("back to normal %s after %s (base %s, %s)", span(s.Recovery), during, latency(s.Before.P95), share(s.Before.Errors))
+		s.Sentence = fmt.Sprintf("back to normal %s after %s (base %s, %s)", Span(s.Recovery), during, latency(s.Before.P95), share(s.Before.Errors))
 	}
 	if s.relapsed(rest[from:]) {
 		s.doubt("it left the tolerance again later")

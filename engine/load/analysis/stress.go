@@ -61,7 +61,7 @@ func FindBreak(seconds []Second, l Limits) Break {
 	out := Break{Base: math.NaN(), P95: math.NaN(), Load: math.NaN(), Held: math.NaN()}
 	list := windows(seconds, l.Window, 20)
 	if len(list) < leastWindows {
-		out.inconclusive("a breaking point cannot be told from %d windows of %s: it takes at least %d", len(list), span(l.Window), leastWindows)
+		out.inconclusive("a breaking point cannot be told from %d windows of %s: it takes at least %d", len(list), Span(l.Window), leastWindows)
 		return out
 	}
 	load := (*window).planned
@@ -173,7 +173,7 @@ func (b *Break) judge(l *Limits, list []*window, i int) {
 			how = append(how, fmt.Sprintf("only %s/s were done", count(b.Rate)))
 		}
 	}
-	b.Sentence = fmt.Sprintf("broke at %s%s after %s: %s", count(b.Load), b.Unit, span(b.At), strings.Join(how, ", "))
+	b.Sentence = fmt.Sprintf("broke at %s%s after %s: %s", count(b.Load), b.Unit, Span(b.At), strings.Join(how, ", "))
 	if i == 0 {
 		b.doubt("it was broken from the start: begin lower to see what it can do")
 	}

@@ -102,7 +102,7 @@ func TestMannWhitneyWithoutData(t *testing.T) {
 
 // Two pieces of the same process differ significantly in about alpha of all cases, also when their seconds hang together.
 func TestMannWhitneyFalseAlarms(t *testing.T) {
-	const alpha, rounds = 0.05, 1200
+	const alpha, rounds = 0.05, 600
 	for _, c := range []struct {
 		n    int
 		rho  float64
@@ -166,7 +166,7 @@ func TestRisingWithoutData(t *testing.T) {
 }
 
 func TestRisingFalseAlarms(t *testing.T) {
-	const alpha, rounds = 0.05, 1000
+	const alpha, rounds = 0.05, 600
 	for _, c := range []struct {
 		n         int
 		rho, most float64
