@@ -114,8 +114,10 @@ func (l *Link) Open(due time.Duration, out *protocol.Outcome) error {
 	defer cancel()
 	start := l.Now()
 	out.Dials++
-	raw, err := l.dialer.dialer.DialContext(l.noteResolved(ctx, start, out), l.dialer.Network, l.dialer.Address.String())
-	out.Phases.Connect += l.Now() - start - out.Phases.Resolve
+	resolved := time.Duration(0)
+	raw, err := l.dialer.dialer.DialContext(l.noteResolved(ctx, start, &resolved), l.dialer.Network, l.dialer.Address.String())
+	out.Phases.Resolve += resolved
+	out.Phases.Connect += l.Now() - start - resolved
 	if err != nil {
 		return connectError{err}
 	}
@@ -143,12 +145,12 @@ func (l *Link) Open(due time.Duration, out *protocol.Outcome) error {
 }
 
 // noteResolved makes the look-up of a name a phase of its own. An address needs none.
-func (l *Link) noteResolved(ctx context.Context, start time.Duration, out *protocol.Outcome) context.Context {
+func (l *Link) noteResolved(ctx context.Context, start time.Duration, resolved *time.Duration) context.Context {
 	if _, err := netip.ParseAddr(l.dialer.Address.Host); err == nil {
 		return ctx
 	}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		DNSDone: func(httptrace.DNSDoneInfo) { out.Phases.Resolve = l.Now() - start },
+		DNSDone: func(httptrace.DNSDoneInfo) { *resolved = l.Now() - start },
 	})
 }
 
