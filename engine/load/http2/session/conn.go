@@ -177,7 +177,7 @@ func kindOf(err error) protocol.Kind {
 
 // finish notes how a stream ended and has its worker woken. The caller takes it out of the connection's tables.
 func (c *conn) finish(s *Stream, kind protocol.Kind, err error) {
-	s.kind, s.err = kind, err
+	s.kind, s.err, s.whole = kind, err, s.id != 0 && s.last && len(s.unsent) == 0
 	if kind != protocol.OK {
 		s.at = 0 // the worker takes the time itself
 	}

@@ -54,6 +54,7 @@ type Stream struct {
 	blocked    bool // is in the connection's list of those
 	partly     bool // some of it was in an earlier batch
 	again      bool // the target has not seen it
+	whole      bool // all of the body was sent
 	headed     bool
 	lengthOnly bool
 	id         uint32
@@ -124,7 +125,7 @@ func (s *Stream) prepare(r *Request) {
 	s.over = false
 	s.head, s.unsent, s.last, s.open = r.Head, r.Body, !r.Open, r.Open
 	s.closed, s.blocked, s.partly, s.again, s.headed, s.lengthOnly = false, false, false, false, false, r.Bare
-	s.id, s.interim, s.status, s.kind, s.err = 0, 0, 0, protocol.OK, nil
+	s.id, s.interim, s.status, s.kind, s.err, s.whole = 0, 0, 0, protocol.OK, nil, false
 	s.length, s.received, s.due, s.sink = -1, 0, r.Due, r.Sink
 	s.sent, s.first, s.at = 0, 0, 0
 	select {
@@ -224,6 +225,9 @@ func (s *Stream) settle(out *protocol.Outcome) {
 	out.Phases.Wait = s.first - sent
 	out.Phases.Read = max(out.Done-s.first, 0)
 }
+
+// Whole reports whether all of the body was sent before the stream ended.
+func (s *Stream) Whole() bool { return s.whole }
 
 // interrupt ends what the worker is waiting for, because the run was stopped.
 func (s *Stream) interrupt() {
