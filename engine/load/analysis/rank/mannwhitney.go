@@ -38,7 +38,7 @@ func MannWhitney(a, b []float64, confidence float64) Shift {
 	}
 	u := sum - m*(m+1)/2
 	out.Greater = u / (n * m)
-	wideA, wideB := inflation(ownRanks(a)), inflation(ownRanks(b))
+	wideA, wideB := Inflation(ownRanks(a)), Inflation(ownRanks(b))
 	out.NA, out.NB = n/wideA, m/wideB
 	all := n + m
 	variance := n * m / 12 * (all + 1 - ties/(all*(all-1)))

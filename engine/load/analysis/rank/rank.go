@@ -120,11 +120,11 @@ func firstOrder(values []float64, a, b float64) float64 {
 	return (n*correlation(values, 1) + a) / (n - b)
 }
 
-// inflation is by how much the dependence of the values on each other widens the variance of their mean: n observations
+// Inflation is by how much the dependence of the values on each other widens the variance of their mean: n observations
 // say as much as n/inflation independent ones (Bayley and Hammersley, The effective number of independent observations
 // in an autocorrelated time series, JRSS Supplement 8, 1946). It is the larger of two estimates, one that takes the
 // memory as fading at a constant rate and one that adds up what is seen until it first falls below the noise.
-func inflation(values []float64) float64 {
+func Inflation(values []float64) float64 {
 	rho := min(max(firstOrder(values, 1, 3), 0), maxCorrelation)
 	fading := (1 + rho) / (1 - rho)
 	n := float64(len(values))
