@@ -69,6 +69,7 @@ func (c *conn) run() {
 			case err == nil:
 			case errors.Is(err, errEnd) || c.ending.Load():
 				c.ending.Store(true)
+				c.seen[w].Store(nil) // no plan matters to it any more
 				c.drain(w)
 			default:
 				c.abort() // the other side learns of it as a reset, as it would without us

@@ -20,12 +20,11 @@ const (
 
 // relay carries the packets of a udp link. To the upstream, each client has a port of its own.
 type relay struct {
-	link   *Link
-	front  *net.UDPConn
-	silent time.Duration // clientTime, but for tests
-	queue  queue
-	done   chan struct{}
-	wg     sync.WaitGroup
+	link  *Link
+	front *net.UDPConn
+	queue queue
+	done  chan struct{}
+	wg    sync.WaitGroup
 
 	mu       sync.Mutex
 	sessions map[netip.AddrPort]*session
@@ -46,7 +45,7 @@ func newRelay(l *Link) (*relay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &relay{link: l, front: front, silent: clientTime, done: make(chan struct{}), sessions: map[netip.AddrPort]*session{}}
+	r := &relay{link: l, front: front, done: make(chan struct{}), sessions: map[netip.AddrPort]*session{}}
 	r.queue.fresh = make(chan struct{}, 1)
 	r.wg.Go(r.receive)
 	r.wg.Go(r.expire)
@@ -131,21 +130,25 @@ func (r *relay) answer(s *session) {
 
 // expire forgets clients that are silent.
 func (r *relay) expire() {
-	t := time.NewTicker(max(r.silent/8, 10*time.Millisecond))
+	t := time.NewTicker(clientTime / 8)
 	defer t.Stop()
 	for {
 		select {
 		case <-r.done:
 			return
 		case now := <-t.C:
-			r.mu.Lock()
-			for k, s := range r.sessions {
-				if now.UnixNano()-s.last.Load() > int64(r.silent) {
-					_ = s.server.Close()
-					delete(r.sessions, k)
-				}
-			}
-			r.mu.Unlock()
+			r.forget(now)
+		}
+	}
+}
+
+func (r *relay) forget(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, s := range r.sessions {
+		if now.UnixNano()-s.last.Load() > int64(clientTime) {
+			_ = s.server.Close()
+			delete(r.sessions, k)
 		}
 	}
 }
@@ -182,11 +185,11 @@ func (r *relay) carry(s *session, w way, b []byte) {
 		}
 	}
 	for range copies {
-		r.one(s, w, e, b, now)
+		r.one(s, w, p, e, b, now)
 	}
 }
 
-func (r *relay) one(s *session, w way, e *effects, b []byte, now time.Time) {
+func (r *relay) one(s *session, w way, p *plan, e *effects, b []byte, now time.Time) {
 	if len(e.spoils) > 0 {
 		b = append([]byte(nil), b...) // a copy of the packet may stay good
 		for _, f := range e.spoils {
@@ -217,6 +220,10 @@ func (r *relay) one(s *session, w way, e *effects, b []byte, now time.Time) {
 	if !r.queue.put(packet{due: due, s: s, w: w, data: append([]byte(nil), b...)}) {
 		r.link.dropped.Add(1)
 	}
+	if r.link.plan.Load() != p { // the plan has changed before the packet was in the queue
+		r.queue.stale.Store(true)
+		r.queue.poke()
+	}
 }
 
 // spoil changes bytes of a packet.
@@ -246,9 +253,10 @@ func (r *relay) deliver() {
 	defer t.Stop()
 	var seen *plan
 	for {
+		stale := r.queue.stale.Swap(false) // before the plan is read
 		p := r.link.plan.Load()
 		for w := range p.ways {
-			if e := &p.ways[w]; p != seen && len(e.delays)+len(e.rates) == 0 {
+			if e := &p.ways[w]; (stale || p != seen) && len(e.delays)+len(e.rates) == 0 {
 				r.queue.hurry(way(w))
 			}
 		}
@@ -291,6 +299,7 @@ type packet struct {
 // queue is the packets under way, by when they are due.
 type queue struct {
 	fresh chan struct{} // something came that is due before the rest; buffered by one
+	stale atomic.Bool   // something came that goes by an old plan
 
 	mu    sync.Mutex
 	items packets
@@ -310,12 +319,16 @@ func (q *queue) put(k packet) bool {
 	heap.Push(&q.items, k)
 	q.size += len(k.data)
 	if q.items[0].n == k.n {
-		select {
-		case q.fresh <- struct{}{}:
-		default:
-		}
+		q.poke()
 	}
 	return true
+}
+
+func (q *queue) poke() {
+	select {
+	case q.fresh <- struct{}{}:
+	default:
+	}
 }
 
 func (q *queue) next() (due time.Time, some bool) {
@@ -337,11 +350,12 @@ func (q *queue) take() packet {
 
 // hurry makes everything of one way due now, in the order in which it came.
 func (q *queue) hurry(w way) {
+	now := time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range q.items {
 		if q.items[i].w == w {
-			q.items[i].due = time.Time{}
+			q.items[i].due = now
 		}
 	}
 	heap.Init(&q.items)
