@@ -158,7 +158,7 @@ func TestAProgramThatIsNoHogIsReported(t *testing.T) {
 	require.Error(t, c.Apply(t.Context()))
 	require.NoError(t, c.Revert(t.Context()))
 	require.Error(t, NewBurn().Available())
-	hung := plan(t, NewBurn("/bin/sh", "-c", "sleep 300 #"), nil, host(t))
+	hung := plan(t, NewBurn("/bin/sh", "-c", "exec sleep 300 #"), nil, host(t))
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, hung.Apply(short), context.DeadlineExceeded)

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package storage
+
+func serve(string, string, *injector) error { return errNotLinux }
