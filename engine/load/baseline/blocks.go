@@ -10,6 +10,7 @@ import (
 
 // group is some neighbouring blocks of one step.
 type group struct {
+	from         time.Duration // since the run began
 	length       time.Duration
 	done, failed uint64
 	latency      histogram.Histogram
@@ -55,7 +56,7 @@ func regroup(spans []Span, s *Step, length time.Duration) []group {
 			open = false
 		}
 		if !open {
-			out = append(out, group{})
+			out = append(out, group{from: sp.From})
 			open = true
 		}
 		g := &out[len(out)-1]
@@ -67,6 +68,35 @@ func regroup(spans []Span, s *Step, length time.Duration) []group {
 	}
 	if open {
 		out = out[:len(out)-1]
+	}
+	return out
+}
+
+// values are what f says of each group, without those of which it says nothing.
+func values(list []group, f func(*group) float64) (out []float64) {
+	for i := range list {
+		if v := f(&list[i]); !math.IsNaN(v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// pairs are the differences of the groups that were measured at the same time of both runs.
+func pairs(x, y []group, f func(*group) float64) (out []float64) {
+	for i, k := 0, 0; i < len(x) && k < len(y); {
+		apart := y[k].from - x[i].from
+		switch near := x[i].length / 4; {
+		case apart > near:
+			i++
+		case apart < -near:
+			k++
+		default:
+			if d := f(&y[k]) - f(&x[i]); !math.IsNaN(d) {
+				out = append(out, d)
+			}
+			i, k = i+1, k+1
+		}
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"gameday/engine/load/analysis"
 	"gameday/engine/load/analysis/rank"
 )
 
@@ -74,6 +75,7 @@ type Difference struct {
 	Adjusted  float64       // after Holm's correction over all comparisons of the two runs
 	Block     time.Duration // length of a block
 	Blocks    [2]int        // of the base and of the new run
+	Paired    bool          // judged by Wilcoxon's test of pairs, because both runs change while they last
 	Why       string        // what an inconclusive verdict lacks, or what stands beside another one
 }
 
@@ -96,14 +98,16 @@ type Comparison struct {
 }
 
 // Test names how differences are judged.
-const Test = "Mann-Whitney U over blocks of time, corrected for autocorrelation and, by Holm, for the number of comparisons"
+const Test = "Mann-Whitney U over blocks of time (Wilcoxon over pairs of them where the load ramps), corrected for autocorrelation and, by Holm, for the number of comparisons"
 
 // Compare judges a run by its baseline, step by step and as a whole: P50, P95, P99, the share of errors and the rate.
 //
 // Requests of one run are not independent, so the observations of the test are blocks of time, long enough that each holds
 // the requests its percentile needs, and the same length in both runs. The two series of blocks are compared by the
 // Mann-Whitney test with its variance widened by their autocorrelation (rank.MannWhitney), percentiles as logarithms, so
-// that the Hodges-Lehmann estimate of the shift is a ratio. All p-values of the comparison are corrected together (Holm).
+// that the Hodges-Lehmann estimate of the shift is a ratio. Where both runs change a lot while they last, as under a ramp,
+// that widening leaves nothing to compare; the blocks are then compared in pairs of the same time (rank.Wilcoxon), which
+// cancels what both runs have in common. All p-values of the comparison are corrected together (Holm).
 //
 // A figure is Worse or Better when the corrected test is sure and the difference is at least the one that matters; Same
 // when its whole interval lies below that; and Inconclusive otherwise, with what it lacks. The run is Worse when any figure
@@ -199,47 +203,35 @@ func whole(b *Baseline, s *Step, name Stat, q float64) float64 {
 
 // quantiles compares the logarithms of a percentile of each block.
 func (d *Difference) quantiles(x, y []group, q float64) {
-	of := func(list []group) (out []float64) {
-		for i := range list {
-			if h := &list[i].latency; h.Count() > 0 {
-				out = append(out, math.Log(max(h.Quantile(q), 100*time.Nanosecond).Seconds()))
-			}
+	s, ok := d.test(x, y, func(g *group) float64 {
+		if g.latency.Count() == 0 {
+			return math.NaN()
 		}
-		return out
-	}
-	if s, ok := d.test(of(x), of(y)); ok {
+		return math.Log(max(g.latency.Quantile(q), 100*time.Nanosecond).Seconds())
+	})
+	if ok {
 		d.Effect, d.Lo, d.Hi = math.Expm1(s.By), math.Expm1(s.Lo), math.Expm1(s.Hi)
 	}
 }
 
-// rates compares the requests per second of each block; the difference is a share of the base's median.
+// rates compares the requests per second of each block; the difference is a share of the base's rate.
 func (d *Difference) rates(x, y []group) {
-	of := func(list []group) (out []float64) {
-		for i := range list {
-			out = append(out, float64(list[i].done)/list[i].length.Seconds())
-		}
-		return out
-	}
-	a, b := of(x), of(y)
-	if s, ok := d.test(a, b); ok {
-		if unit := rank.Median(a); unit > 0 {
-			d.Effect, d.Lo, d.Hi = s.By/unit, s.Lo/unit, s.Hi/unit
-		}
+	s, ok := d.test(x, y, func(g *group) float64 { return float64(g.done) / g.length.Seconds() })
+	if ok && d.Base > 0 {
+		d.Effect, d.Lo, d.Hi = s.By/d.Base, s.Lo/d.Base, s.Hi/d.Base
 	}
 }
 
 // shares compares the shares of errors of the blocks. The median difference of two series that are mostly zero is zero, so
 // the size of the difference is that of the whole runs, with the interval of two ratios over blocks.
 func (d *Difference) shares(x, y []group) {
-	of := func(list []group) (out []float64) {
-		for i := range list {
-			if g := &list[i]; g.done > 0 {
-				out = append(out, float64(g.failed)/float64(g.done))
-			}
+	_, ok := d.test(x, y, func(g *group) float64 {
+		if g.done == 0 {
+			return math.NaN()
 		}
-		return out
-	}
-	if _, ok := d.test(of(x), of(y)); !ok {
+		return float64(g.failed) / float64(g.done)
+	})
+	if !ok {
 		return
 	}
 	a, b := ratioOf(x), ratioOf(y)
@@ -252,14 +244,24 @@ func (d *Difference) shares(x, y []group) {
 
 const confidence = 0.95
 
-// test compares two series; it reports false when they are too short.
-func (d *Difference) test(a, b []float64) (rank.Shift, bool) {
+// moving is the share of a series' values that independent ones would be as good as, below which it is taken to change
+// with the plan: a ramp, a spike.
+const moving = 0.125
+
+// test compares a figure of the blocks of two runs; it reports false when there are too few.
+func (d *Difference) test(x, y []group, f func(*group) float64) (rank.Shift, bool) {
+	a, b := values(x, f), values(y, f)
 	d.Blocks = [2]int{len(a), len(b)}
 	if len(a) < leastCompared || len(b) < leastCompared {
-		d.Why = fmt.Sprintf("%d and %d blocks of %v with requests are fewer than the %d it takes", len(a), len(b), d.Block, leastCompared)
+		d.Why = fmt.Sprintf("%d and %d blocks of %s with requests are fewer than the %d it takes", len(a), len(b), analysis.Span(d.Block), leastCompared)
 		return rank.Shift{}, false
 	}
 	s := rank.MannWhitney(a, b, confidence)
+	if s.NA < moving*float64(len(a)) && s.NB < moving*float64(len(b)) {
+		if both := pairs(x, y, f); len(both) >= 2*leastCompared && 2*len(both) > max(len(a), len(b)) {
+			s, d.Paired = rank.Wilcoxon(both, confidence), true
+		}
+	}
 	d.P = s.P
 	return s, true
 }

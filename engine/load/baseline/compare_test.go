@@ -188,6 +188,33 @@ func TestRunsOfDifferentLengthsAndBlocks(t *testing.T) {
 	require.NotEqual(t, Worse, c.Verdict)
 }
 
+// A ramp makes a run of its own seconds incomparable to each other, and still two runs of it are told apart.
+func TestRampsAreComparedInPairs(t *testing.T) {
+	rng := seeded(21)
+	ramp := func(slower float64) *Baseline {
+		r := NewRecorder("a")
+		for sec := range 150 {
+			s := shape{rate: 20 + 2*sec, median: time.Duration(slower * float64(10+sec) * float64(time.Millisecond))}
+			r.Add(time.Duration(sec)*time.Second, time.Duration(sec+1)*time.Second, 0, []Block{s.second(rng, 0)})
+		}
+		return r.Baseline(head())
+	}
+	base := ramp(1)
+	d := Compare(base, ramp(1.1), Options{}).of("total", P50)
+	require.True(t, d.Paired)
+	require.Equal(t, Worse, d.Verdict, d.String())
+	require.InDelta(t, 0.1, d.Effect, 0.02)
+	alarms := 0
+	for range 12 {
+		if d := Compare(base, ramp(1), Options{Least: 1e-9}).of("total", P50); d.Verdict == Worse || d.Verdict == Better {
+			alarms++
+		}
+	}
+	require.LessOrEqual(t, alarms, 2)
+	rate := Compare(base, ramp(1), Options{}).of("total", Rate)
+	require.Equal(t, Same, rate.Verdict, rate.String())
+}
+
 func BenchmarkCompare(b *testing.B) {
 	shapes := make([]shape, 20)
 	for i := range shapes {

@@ -234,6 +234,9 @@ func (d *Difference) String() string {
 			points = " points"
 		}
 		out += fmt.Sprintf(", %s (95 %% CI %s to %s), %s", signed(d.Effect)+points, signed(d.Lo)+points, signed(d.Hi)+points, analysis.Probability(d.Adjusted))
+		if d.Paired {
+			out += ", in pairs"
+		}
 	}
 	if d.Why != "" {
 		out += "; " + d.Why

@@ -208,3 +208,34 @@ func TestRisingFindsATrend(t *testing.T) {
 	require.Greater(t, float64(found)/rounds, 0.9)
 	require.Greater(t, float64(covered)/rounds, 0.9)
 }
+
+// The signed ranks of this example are +1 +2 -3 +4 +5 +6, by hand.
+func TestWilcoxonByHand(t *testing.T) {
+	s := Wilcoxon([]float64{1, 2, -3, 4, 5, 6}, 0.95)
+	sigma := math.Sqrt(6 * 7 * 13 / 24.0 * 6 / s.NA) // widened, since they rise
+	require.InDelta(t, Student((18-10.5-0.5)/sigma, s.NA-1), s.P, 1e-12)
+	require.InDelta(t, 3, s.By, 0.5)
+	require.True(t, math.IsNaN(Wilcoxon([]float64{1}, 0.95).P))
+	require.True(t, math.IsNaN(Wilcoxon([]float64{1, math.NaN()}, 0.95).P))
+	require.Equal(t, 1.0, Wilcoxon(make([]float64, 9), 0.95).P)
+}
+
+func TestWilcoxonFalseAlarms(t *testing.T) {
+	const alpha, rounds = 0.05, 600
+	for _, rho := range []float64{0, 0.5} {
+		rng := seeded(21)
+		alarms, missed := 0, 0
+		for range rounds {
+			s := Wilcoxon(wandering(rng, 60, rho), 1-alpha)
+			if s.P < alpha {
+				alarms++
+			}
+			if s.Lo > 0 || s.Hi < 0 {
+				missed++
+			}
+		}
+		t.Logf("rho %v: %.3f alarms, %.3f intervals beside the truth", rho, float64(alarms)/rounds, float64(missed)/rounds)
+		require.Less(t, float64(alarms)/rounds, 1.5*alpha)
+		require.Less(t, float64(missed)/rounds, 1.5*alpha)
+	}
+}
