@@ -123,11 +123,12 @@ func (s *Session) document(ctx context.Context, run *experimentRun) *report.Docu
 // reportFaults joins what was planned with what became of it. Faults that were injected are in the order of the steps.
 func reportFaults(plan *Plan, res experiment.Result) []report.Fault {
 	states := res.Faults
+	steps := plan.Experiment.Faults()
 	out := make([]report.Fault, 0, len(plan.Faults))
 	for i, p := range plan.Faults {
-		step := plan.Experiment.Method[i]
+		step := steps[i]
 		f := report.Fault{Title: p.Title, Kind: p.Kind, Of: p.Total, Actions: p.Description.Actions, Undo: p.Description.Undo, Reversible: p.Reversible,
-			At: report.SecondsOf(step.At), For: report.SecondsOf(step.For), State: "not injected"}
+			At: report.SecondsOf(step.Start), For: report.SecondsOf(step.For), State: "not injected"}
 		for _, t := range p.Targets {
 			f.Targets, f.TargetKind = append(f.Targets, t.Name), string(t.Kind)
 		}

@@ -47,7 +47,7 @@ func tables() string {
 		v     any
 	}{
 		{"The document", experiment.Experiment{}}, {"metadata", experiment.Metadata{}}, {"steadyState.probes[]", probe.Config{}},
-		{"load (of a probe)", probe.Load{}}, {"http", probe.HTTP{}}, {"tcp", probe.TCP{}}, {"promql", probe.PromQL{}}, {"process", probe.Process{}},
+		{"load (of a probe)", probe.Load{}}, {"http", probe.HTTP{}}, {"tcp", probe.TCP{}}, {"grpc", probe.GRPC{}}, {"command", probe.Command{}}, {"promql", probe.PromQL{}}, {"process", probe.Process{}},
 		{"logs", probe.Logs{}}, {"traces", probe.Traces{}},
 		{"method[]", experiment.Step{}}, {"method[].target", experiment.Target{}}, {"blastRadius", experiment.BlastRadius{}},
 		{"abort[]", experiment.AbortCondition{}}, {"durations", experiment.Durations{}},
@@ -55,7 +55,7 @@ func tables() string {
 		fmt.Fprintf(&b, "\n### %s\n\n| field | type | meaning |\n| --- | --- | --- |\n", s.title)
 		rows(&b, reflect.TypeOf(s.v))
 	}
-	b.WriteString("\nhttp, tcp, promql and process may be written as their first field alone: `http: http://host/healthz`.\n")
+	b.WriteString("\nhttp, tcp, grpc, promql and process may be written as their first field alone: `http: http://host/healthz`.\n")
 	b.WriteString("\n### Faults\n\n| fault | hits | argument | meaning |\n| --- | --- | --- | --- |\n")
 	for _, f := range realCatalog() {
 		fmt.Fprintf(&b, "| %s | %s | | %s |\n", f.Kind(), f.Hits(), f.Help())
@@ -106,6 +106,10 @@ func typeName(t reflect.Type) string {
 		return "expectation"
 	case reflect.TypeFor[probe.Tolerance]():
 		return "number or duration"
+	case reflect.TypeFor[probe.Margin]():
+		return "number with unit"
+	case reflect.TypeFor[*int]():
+		return "number"
 	case reflect.TypeFor[experiment.Percent]():
 		return "share"
 	case reflect.TypeFor[*experiment.LoadRef]():
@@ -116,8 +120,10 @@ func typeName(t reflect.Type) string {
 		return "list"
 	case reflect.Map, reflect.Struct, reflect.Pointer:
 		return "map"
-	case reflect.Int:
+	case reflect.Int, reflect.Uint64:
 		return "number"
+	case reflect.Bool:
+		return "true or false"
 	}
 	return "text"
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gameday/chaos"
+	"gameday/chaos/hours"
 	"gameday/chaos/probe"
 	"gameday/sources/spec"
 )
@@ -32,8 +33,10 @@ type Experiment struct {
 	BlastRadius BlastRadius      `yaml:"blastRadius" doc:"the limit on what may be hit"`
 	Abort       []AbortCondition `yaml:"abort" doc:"when to undo everything at once and stop"`
 	Durations   Durations        `yaml:"durations" doc:"how long the phases around the method last"`
+	Seed        uint64           `yaml:"seed" doc:"of the method's random choices; the same seed, the same choices"`
 
-	file string
+	file   string
+	source []byte // the document as it was read
 }
 
 // Metadata names an experiment.
@@ -49,37 +52,14 @@ type SteadyState struct {
 	Probes []probe.Config `yaml:"probes,required" doc:"the conditions, each measured all the time"`
 }
 
-// Step is one fault of the method.
-type Step struct {
-	At     time.Duration  `yaml:"at" doc:"when it is injected, from the beginning of the method; 0s when not given"`
-	For    time.Duration  `yaml:"for" doc:"how long it is in force before it is undone; for a kill: how long the method watches"`
-	Fault  string         `yaml:"fault,required" doc:"the kind of fault"`
-	Target Target         `yaml:"target,required" doc:"what it hits"`
-	Args   map[string]any `yaml:"args" doc:"the fault's own arguments"`
-	Title  string         `yaml:"title" doc:"a few words for the timeline, such as \"payment +800ms\""`
-}
-
-// Target selects what a fault hits: everything that matches all of what is given.
-type Target struct {
-	Service string            `yaml:"service" doc:"a service by name; for a link: where it leads to"`
-	From    string            `yaml:"from" doc:"for a link: the service it comes from"`
-	To      string            `yaml:"to" doc:"for a link: the service it leads to"`
-	Name    string            `yaml:"name" doc:"one target by its full name; * is everything"`
-	Labels  map[string]string `yaml:"labels" doc:"labels such as role or zone"`
-	Pick    string            `yaml:"pick" doc:"which of those that match: all, one, a number such as 2, a share such as 50%"`
-}
-
-// Selector is the target as package chaos knows it.
-func (t Target) Selector() chaos.Selector {
-	return chaos.Selector{Service: t.Service, From: t.From, To: t.To, Name: t.Name, Labels: t.Labels, Pick: t.Pick}
-}
-
 // BlastRadius limits what may be hit.
 type BlastRadius struct {
 	MaxTargets   int      `yaml:"maxTargets" doc:"most targets hit at the same time; no limit when not given"`
 	Percent      Percent  `yaml:"percent" doc:"largest share of all targets of a kind, such as 25%"`
 	Environments []string `yaml:"environments" doc:"where the experiment may run, such as demo or staging; anywhere when not given"`
 	Protected    []string `yaml:"protected" doc:"targets and services that are never hit"`
+	// Hours are checked when the run begins: all of it must lie within them.
+	Hours hours.Hours `yaml:"hours" doc:"when the experiment may run, such as {days: [mon-fri], from: 09:00, to: 16:00, zone: Europe/Berlin}; at any time when not given"`
 }
 
 // Limit is the blast radius as package chaos knows it.
@@ -144,27 +124,4 @@ func (e *Experiment) Title() string {
 		return e.Metadata.Title
 	}
 	return e.Metadata.Name
-}
-
-// During is the length of the method: until its last step ends, or longer when the file says so.
-func (e *Experiment) During() time.Duration {
-	end := e.Durations.During
-	for _, s := range e.Method {
-		end = max(end, s.At+s.For)
-	}
-	return end
-}
-
-// Total is the planned length of the whole experiment, without the time that undoing takes.
-func (e *Experiment) Total() time.Duration {
-	return e.Durations.Warmup + e.Durations.Before + e.During() + e.Durations.After
-}
-
-// Requests are the method's faults as the controller is asked for them, in the order of the steps.
-func (e *Experiment) Requests() []chaos.Request {
-	out := make([]chaos.Request, len(e.Method))
-	for i, s := range e.Method {
-		out[i] = chaos.Request{Kind: s.Fault, Select: s.Target.Selector(), Args: chaos.Args(s.Args), For: s.For, Title: s.Title, Blast: e.BlastRadius.Limit()}
-	}
-	return out
 }

@@ -1,7 +1,7 @@
 package experiment
 
 import (
-	"math"
+	"fmt"
 	"time"
 
 	"gameday/chaos/probe"
@@ -33,14 +33,41 @@ func (s span) touches(r probe.Reading) bool {
 	return s.begun() && r.At.After(s.from) && (!s.ended() || !r.At.After(s.to))
 }
 
+// limits are a probe's rules for what may go wrong.
+type limits struct {
+	tolerate   probe.Tolerance
+	failures   *int // bad readings in all; nil: tolerate alone decides
+	errors     int  // measurements in a row that may go wrong
+	minSamples int
+}
+
+// exceeded reports whether a run of bad readings that is still going on at now, or so many of them in all, are too much.
+func (l limits) exceeded(run badRun, all int, now time.Time) bool {
+	if run.count == 0 {
+		return false
+	}
+	if l.failures != nil && all > *l.failures {
+		return true
+	}
+	if l.failures != nil && l.tolerate == (probe.Tolerance{}) {
+		return false
+	}
+	return l.tolerate.Exceeded(run.count, run.first, now)
+}
+
 // tally judges one probe in one phase.
 type tally struct {
-	known, unknown int // readings whose span lies in the phase
-	run            badRun
-	failed         bool // beyond what is tolerated, at some time
-	failedAt       time.Time
-	failedText     string
-	lastGood       time.Time
+	known, unknown, errors int // readings whose span lies in the phase
+	early                  int // bad readings that count although their span does not
+	run                    badRun
+	errorRun               int  // measurements that went wrong, in a row
+	bad                    int  // in all
+	failed                 bool // beyond what is allowed, at some time
+	failedAt               time.Time
+	failedText             string
+	broken                 bool // more went wrong in a row than is allowed
+	brokenText             string
+	lastGood               time.Time
 }
 
 // badRun is a run of bad readings without a good one between them.
@@ -56,13 +83,20 @@ func (b *badRun) add(at time.Time) {
 	b.count++
 }
 
-func (t *tally) add(c signal.Check, r probe.Reading, whole bool, tolerate probe.Tolerance) {
-	if whole {
-		if c == signal.CheckUnknown {
-			t.unknown++
-		} else {
-			t.known++
-		}
+func (t *tally) add(c signal.Check, r probe.Reading, whole bool, l limits) {
+	switch {
+	case c == signal.CheckFailed && !whole:
+		t.early++
+	case !whole:
+	case c == signal.CheckUnknown:
+		t.unknown++
+	case c == signal.CheckError:
+		t.errors++
+	default:
+		t.known++
+	}
+	if c != signal.CheckError {
+		t.errorRun = 0
 	}
 	switch c {
 	case signal.CheckPassed:
@@ -72,199 +106,70 @@ func (t *tally) add(c signal.Check, r probe.Reading, whole bool, tolerate probe.
 		}
 	case signal.CheckFailed:
 		t.run.add(r.At)
-		if !t.failed && tolerate.Exceeded(t.run.count, t.run.first, r.At) {
+		t.bad++
+		if !t.failed && l.exceeded(t.run, t.bad, r.At) {
 			t.failed, t.failedAt, t.failedText = true, r.At, r.Text
+		}
+	case signal.CheckError:
+		if t.errorRun++; t.errorRun > l.errors {
+			t.broken, t.brokenText = true, r.Err
 		}
 	}
 }
 
+// samples are the readings that the phase can be judged by.
+func (t *tally) samples() int { return t.known + t.early }
+
+// onlyErrors reports whether measuring never worked.
+func (t *tally) onlyErrors() bool { return t.errors > 0 && t.samples() == 0 && t.unknown == 0 }
+
 // throughout is the check of a phase in which the condition must hold all the time. Fewer known readings than unknown
-// ones are no ground for a judgement.
-func (t *tally) throughout(over bool) signal.Check {
+// ones are no ground for a judgement, and neither are fewer than the probe asks for.
+func (t *tally) throughout(over bool, l limits) signal.Check {
+	enough := t.samples() >= l.minSamples
 	switch {
-	case t.failed:
+	case t.failed && enough:
 		return signal.CheckFailed
-	case t.known > t.unknown && t.known > 0:
+	case t.broken, over && t.onlyErrors():
+		return signal.CheckError
+	case !enough && !over:
+		return signal.CheckPending
+	case enough && t.known > t.unknown+t.errors && t.known > 0:
 		return signal.CheckPassed
-	case t.unknown > 0 || over:
+	case t.unknown > 0 || t.errors > 0 || over:
 		return signal.CheckUnknown
 	}
 	return signal.CheckPending
 }
 
 // atEnd is the check of a phase at whose end the condition must hold: the run of bad readings at the end, if any, is
-// within what is tolerated, and there was a good reading.
-func (t *tally) atEnd(over bool, tolerate probe.Tolerance, now time.Time) signal.Check {
+// within what is allowed, and there was a good reading.
+func (t *tally) atEnd(over bool, l limits, now time.Time) signal.Check {
+	lost := t.unknown + t.errors
 	switch {
-	case t.known == 0 && (t.unknown > 0 || over), t.unknown > t.known:
+	case t.errorRun > l.errors, over && t.onlyErrors():
+		return signal.CheckError
+	case over && t.samples() < l.minSamples:
+		return signal.CheckUnknown
+	case t.samples() < l.minSamples:
+		return signal.CheckPending
+	case t.known == 0 && (lost > 0 || over), lost > t.known:
 		return signal.CheckUnknown
 	case t.known == 0:
 		return signal.CheckPending
-	case t.lastGood.IsZero(), tolerate.Exceeded(t.run.count, t.run.first, now):
+	case t.lastGood.IsZero(), l.exceeded(t.run, t.run.count, now):
 		return signal.CheckFailed
 	}
 	return signal.CheckPassed
 }
 
-// history is how many readings a sparkline can show.
-const history = 120
-
-// rung is one probe on the ladder. It is guarded by the runner's mu.
-type rung struct {
-	probe    *probe.Probe
-	expect   probe.Expect
-	tolerate probe.Tolerance
-
-	now     signal.Check
-	since   time.Time
-	value   string
-	err     string
-	trace   signal.TraceID
-	values  []float64
-	last    time.Time
-	before  tally
-	during  tally
-	after   tally
-	run     badRun       // whatever the phase
-	counted signal.Check // what the timeline was told: with tolerance
-	badAt   time.Time    // last bad reading after the undo
-	goodAt  time.Time    // first good one since then
-}
-
-func newRung(p *probe.Probe) *rung {
-	c := p.Config()
-	return &rung{probe: p, expect: c.Expect, tolerate: c.Tolerate}
-}
-
-// observe takes a reading in and returns its judgement.
-func (g *rung) observe(r probe.Reading, before, during, after span) signal.Check {
-	c := g.expect.Judge(r)
-	if c != g.now || g.since.IsZero() {
-		g.now, g.since = c, r.At
-	}
-	g.value, g.err, g.last = r.Text, r.Err, r.At
-	g.remember(r, c)
-	if before.contains(r) {
-		g.before.add(c, r, true, g.tolerate)
-	}
-	whole := during.contains(r)
-	if during.touches(r) && (whole || c != signal.CheckUnknown) {
-		g.during.add(c, r, whole, g.tolerate)
-	}
-	if after.contains(r) {
-		g.after.add(c, r, true, g.tolerate)
-	}
-	if after.touches(r) {
-		switch {
-		case c == signal.CheckFailed:
-			g.badAt, g.goodAt = r.At, time.Time{}
-		case c == signal.CheckPassed && g.goodAt.IsZero():
-			g.goodAt = r.At
-		}
-	}
-	if c == signal.CheckFailed && !r.TraceID.IsZero() && (during.touches(r) || g.trace.IsZero()) {
-		g.trace = r.TraceID
-	}
-	return c
-}
-
-func (g *rung) remember(r probe.Reading, c signal.Check) {
-	v := r.Value
-	if r.Known && math.IsNaN(v) && !r.Down { // a word: the sparkline shows whether it was the right one
-		v = 0
-		if c == signal.CheckPassed {
-			v = 1
-		}
-	}
-	if len(g.values) == history {
-		g.values = append(g.values[:0:0], g.values[1:]...)
-	}
-	g.values = append(g.values, v)
-}
-
-// transition says whether the timeline has to be told of a change, with tolerance applied.
-func (g *rung) transition(c signal.Check, at time.Time) (changed bool) {
-	was := g.counted
-	switch c {
-	case signal.CheckPassed:
-		g.run = badRun{}
-		g.counted = c
-	case signal.CheckFailed:
-		g.run.add(at)
-		if g.tolerate.Exceeded(g.run.count, g.run.first, at) {
-			g.counted = c
-		}
-	case signal.CheckUnknown:
-		g.counted = c
-	}
-	return g.counted != was && (was != signal.CheckPending || g.counted != signal.CheckPassed)
-}
-
-func (g *rung) state(before, during, after span) signal.ProbeState {
-	s := signal.ProbeState{Name: g.probe.Name(), Expect: g.expect.String(), Value: g.value, Now: g.now, Since: g.since,
-		TraceID: g.trace, Err: g.err, History: append([]float64(nil), g.values...)}
-	if before.begun() {
-		s.Before = g.before.throughout(before.ended())
-	}
-	if during.begun() {
-		s.During = g.during.throughout(during.ended())
-	}
-	if after.begun() {
-		now := g.last
-		if after.ended() {
-			now = after.to
-		}
-		s.After = g.after.atEnd(after.ended(), g.tolerate, now)
-	}
-	return s
-}
-
-// guard is an abort condition. It is guarded by the runner's mu.
-type guard struct {
-	name  string
-	probe *probe.Probe // a measurement of its own; nil when it watches a rung
-	rung  *rung        // the rung it watches; nil when it measures
-	when  probe.Expect // zero: it fires when the rung's own expectation is not met
-	hold  time.Duration
-	since time.Time // of the run of readings that fire
-	fired bool
-}
-
-// observe reports whether the condition fires with this reading.
-func (g *guard) observe(r probe.Reading) bool {
-	var fires bool
+// why says what a phase lacks to be judged.
+func (t *tally) why(l limits, lastErr string) string {
 	switch {
-	case !r.Known: // no data says neither yes nor no
-		return false
-	case g.when.IsZero():
-		fires = g.rung.expect.Judge(r) == signal.CheckFailed
-	default:
-		fires = g.when.Judge(r) == signal.CheckPassed
+	case t.broken:
+		return t.brokenText
+	case t.samples() < l.minSamples:
+		return fmt.Sprintf("it has %d of the %d readings it needs", t.samples(), l.minSamples)
 	}
-	if !fires {
-		g.since = time.Time{}
-		return false
-	}
-	if g.since.IsZero() {
-		g.since = r.At
-	}
-	if g.fired || r.At.Sub(g.since) < g.hold {
-		return false
-	}
-	g.fired = true
-	return true
-}
-
-// reason is the sentence for the verdict.
-func (g *guard) reason(r probe.Reading) string {
-	s := "abort condition " + g.name + ": "
-	if g.when.IsZero() {
-		s += r.Text + ", expected " + g.rung.expect.String()
-	} else {
-		s += r.Text + ", it fires when " + g.when.String()
-	}
-	if g.hold > 0 {
-		s += " for " + g.hold.String()
-	}
-	return s
+	return orElse(lastErr, "there were too few readings")
 }

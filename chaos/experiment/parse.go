@@ -1,8 +1,10 @@
 package experiment
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,21 +34,33 @@ const (
 // Load reads an experiment and, where it names one, its load plan. The error is a *spec.Problems, or says why the file
 // could not be read.
 func Load(file string, cfg ParseConfig) (*Experiment, error) {
-	doc, err := spec.Load(file)
-	if err != nil {
+	if _, err := spec.Load(file); err != nil { // its size is bounded, and it can be read
 		return nil, err
 	}
-	return parse(doc, cfg, true)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return read(file, data, cfg, true)
 }
 
 // Parse reads an experiment that is in memory. file is its name in messages and what a load plan's file is found from;
 // such a file is not looked at.
 func Parse(file string, data []byte, cfg ParseConfig) (*Experiment, error) {
+	return read(file, data, cfg, false)
+}
+
+func read(file string, data []byte, cfg ParseConfig, openLoad bool) (*Experiment, error) {
 	doc, err := spec.Parse(file, data)
 	if err != nil {
 		return nil, err
 	}
-	return parse(doc, cfg, false)
+	e, err := parse(doc, cfg, openLoad)
+	if err != nil {
+		return nil, err
+	}
+	e.source = bytes.Clone(data)
+	return e, nil
 }
 
 func parse(doc *spec.Document, cfg ParseConfig, openLoad bool) (*Experiment, error) {
@@ -120,56 +134,15 @@ func (c checker) probes() {
 		}
 		seen[p.Name] = true
 	}
+	judged := func(p probe.Config) bool { return p.Mode.JudgedBefore() }
+	if all := c.e.SteadyState.Probes; len(all) > 0 && !slices.ContainsFunc(all, judged) {
+		c.doc.Reportf("steadyState.probes", "no probe is judged before anything is touched: give one of them the mode continuous, edge or before")
+	}
 }
 
 func (c checker) vars(path string, m *probe.Measure) {
 	if c.cfg.Vars != nil {
 		m.CheckVars(c.cfg.Vars, c.at(path))
-	}
-}
-
-func (c checker) method() {
-	if c.doc.Has("method") && len(c.e.Method) == 0 {
-		c.doc.Reportf("method", "is empty: without a fault nothing is tested")
-	}
-	for i, s := range c.e.Method {
-		path := fmt.Sprintf("method[%d]", i)
-		report := c.at(path)
-		if !c.doc.Has(path) {
-			report("", "is empty")
-			continue
-		}
-		if s.At < 0 || s.At > maxDuration {
-			report("at", "%s is outside 0s to 24h", s.At)
-		}
-		if s.For < 0 || s.For > maxDuration {
-			report("for", "%s is outside 0s to 24h", s.For)
-		}
-		if c.cfg.Faults != nil && s.Fault != "" {
-			c.fault(report, path, s)
-		}
-	}
-}
-
-// fault holds a step against the catalog.
-func (c checker) fault(report func(path, format string, args ...any), path string, s Step) {
-	i := slices.IndexFunc(c.cfg.Faults, func(f chaos.Fault) bool { return f.Kind() == s.Fault })
-	if i < 0 {
-		report("fault", "no fault is called %s%s", spec.Quote(s.Fault), spec.DidYouMean(s.Fault, kinds(c.cfg.Faults)))
-		return
-	}
-	f := c.cfg.Faults[i]
-	if f.Reversible() && s.For == 0 {
-		report("for", "is required: say how long %s is in force", s.Fault)
-	}
-	if c.doc.Has(path + ".target") {
-		if err := s.Target.Selector().Validate(f.Hits()); err != nil {
-			report("target", "%s", err)
-		}
-	}
-	_, errs := chaos.CheckArgs(f.Params(), chaos.Args(s.Args))
-	for _, e := range errs {
-		report("args."+e.Name, "%s", e.Err)
 	}
 }
 
@@ -186,6 +159,7 @@ func (c checker) blast() {
 	if c.e.BlastRadius.MaxTargets < 0 {
 		c.doc.Reportf("blastRadius.maxTargets", "%d is less than none", c.e.BlastRadius.MaxTargets)
 	}
+	c.e.BlastRadius.Hours.Check(c.at("blastRadius.hours"))
 }
 
 func (c checker) abort() {
@@ -196,6 +170,9 @@ func (c checker) abort() {
 		report := c.at(path)
 		if a.For < 0 || a.For > maxDuration {
 			report("for", "%s is outside 0s to 24h", a.For)
+		}
+		if a.When.NeedsBaseline() {
+			report("when", "an abort condition has no baseline; name a probe of the steady state that has one")
 		}
 		if a.Probe == "" {
 			c.ownMeasure(path, a)
@@ -244,23 +221,20 @@ func (c checker) probeNames() []string {
 // durations checks that each phase is long enough for each probe to be judged in it: a reading counts for a phase when
 // all the time it looks back over lies in the phase.
 func (c checker) durations() {
-	d := c.e.Durations
-	var end time.Duration
-	for _, s := range c.e.Method {
-		end = max(end, s.At+s.For)
+	d, p := c.e.Durations, c.e.program()
+	if d.During != 0 && d.During < p.length {
+		c.doc.Reportf("durations.during", "%s is shorter than the method, which ends at %s", d.During, p.length)
 	}
-	if d.During != 0 && d.During < end {
-		c.doc.Reportf("durations.during", "%s is shorter than the method, which ends at %s", d.During, end)
-	}
-	for i, s := range c.e.Method {
-		if c.doc.Has(fmt.Sprintf("method[%d].fault", i)) && s.For == 0 && s.At >= c.e.During() && !c.needsFor(s) {
-			c.doc.Reportf(fmt.Sprintf("method[%d].for", i), "is required: this step comes at the end of the method, and nothing would be watched after it")
+	for _, s := range p.faults {
+		if s.For == 0 && s.Start >= c.e.During() && !c.needsFor(s.Step) {
+			c.doc.Reportf(s.Path+".for", "is required: this step comes at the end of the method, and nothing would be watched after it")
 		}
 	}
 	for _, ph := range []struct {
 		name   string
 		length time.Duration
-	}{{"warmup", d.Warmup}, {"before", d.Before}, {"during", c.e.During()}, {"after", d.After}} {
+		judged func(probe.Mode) bool
+	}{{"warmup", d.Warmup, nil}, {"before", d.Before, probe.Mode.JudgedBefore}, {"during", c.e.During(), probe.Mode.JudgedDuring}, {"after", d.After, probe.Mode.JudgedAfter}} {
 		path := "durations." + ph.name
 		if ph.length < 0 || ph.length > maxDuration {
 			c.doc.Reportf(path, "%s is outside 0s to 24h", ph.length)
@@ -269,7 +243,7 @@ func (c checker) durations() {
 		if ph.name == "warmup" || ph.name == "during" && ph.length == 0 {
 			continue
 		}
-		c.longEnough(path, ph.name, ph.length)
+		c.longEnough(path, ph.name, ph.length, ph.judged)
 	}
 }
 
@@ -278,12 +252,22 @@ func (c checker) needsFor(s Step) bool {
 	return slices.ContainsFunc(c.cfg.Faults, func(f chaos.Fault) bool { return f.Kind() == s.Fault && f.Reversible() })
 }
 
-func (c checker) longEnough(path, name string, length time.Duration) {
+// leastBaseline is how many readings make a baseline.
+const leastBaseline = 3
+
+func (c checker) longEnough(path, name string, length time.Duration, judged func(probe.Mode) bool) {
 	var slowest *probe.Config
 	var need time.Duration
 	for i := range c.e.SteadyState.Probes {
 		p := &c.e.SteadyState.Probes[i]
-		if n := p.Window() + p.IntervalOrDefault(); n > need {
+		if !judged(p.Mode) {
+			continue
+		}
+		readings := min(max(1, p.MinSamples), int(maxDuration/time.Millisecond))
+		if p.Expect.NeedsBaseline() && name == "before" {
+			readings = max(readings, leastBaseline)
+		}
+		if n := p.Window() + time.Duration(readings)*p.IntervalOrDefault(); n > need {
 			slowest, need = p, n
 		}
 	}

@@ -72,7 +72,7 @@ func TestBrokenFiles(t *testing.T) {
 			`x.yaml:9:14: steadyState.probes[1].name: "p95" is the name of another probe`,
 			`x.yaml:10:24: steadyState.probes[2].http: the variable "${gatewy}" is not known (did you mean "gateway"?)`,
 			`x.yaml:11:8: steadyState.probes[3]: has promql and process; a probe has one kind of measurement`,
-			`x.yaml:12:8: steadyState.probes[4]: needs one kind of measurement: promql, load, http, tcp, process, logs, traces`,
+			`x.yaml:12:8: steadyState.probes[4]: needs one kind of measurement: promql, load, http, tcp, grpc, command, process, logs, traces`,
 			`x.yaml:13:6: steadyState.probes[5]: is empty`}, "\n")},
 		"phases too short": {with(slow, "before: 5s, after: 8s", "before: 2s, after: 30h, during: 4s"), strings.Join([]string{
 			`x.yaml:14:37: durations.before: the phase "before" lasts 2s, too short to judge the probe "p95": it looks back 3s every 1s, so 4s are needed`,
@@ -81,7 +81,7 @@ func TestBrokenFiles(t *testing.T) {
 		"blast radius": {with(slow, "{environments: [demo]}", "{maxTargets: -1, percent: 0.5, envs: [demo]}"), strings.Join([]string{
 			`x.yaml:13:27: blastRadius.maxTargets: -1 is less than none`,
 			`x.yaml:13:40: blastRadius.percent: 0.5 can be read two ways; write 50% or 0.5%`,
-			`x.yaml:13:45: blastRadius.envs: unknown field (known: maxTargets, percent, environments, protected)`}, "\n")},
+			`x.yaml:13:45: blastRadius.envs: unknown field (known: maxTargets, percent, environments, protected, hours)`}, "\n")},
 		"abort": {slow + `abort:
   - {probe: p59}
   - {probe: p95, load: {stat: max}, when: "> 1s"}
@@ -92,11 +92,11 @@ func TestBrokenFiles(t *testing.T) {
 `, strings.Join([]string{
 			`x.yaml:16:13: abort[0].probe: no probe is called "p59" (did you mean "p95"?)`,
 			`x.yaml:17:6: abort[1]: has a probe and load; give one of them`,
-			`x.yaml:18:6: abort[2]: needs the name of a probe, or a measurement: promql, load, http, tcp, process, logs, traces`,
+			`x.yaml:18:6: abort[2]: needs the name of a probe, or a measurement: promql, load, http, tcp, grpc, command, process, logs, traces`,
 			`x.yaml:19:6: abort[3].when: is required: say what makes it fire, such as "> 50%"`,
 			`x.yaml:20:34: abort[4].when: errors is a share; write it as in "> 99%" or "> 0.99"`,
 			`x.yaml:20:47: abort[4].for: -1s is outside 0s to 24h`,
-			`x.yaml:21:32: abort[5].when: "often" does not begin with >, >=, <, <=, =, !=, in, matches or connects`}, "\n")},
+			`x.yaml:21:32: abort[5].when: "often" does not begin with >, >=, <, <=, =, !=, in, one of, matches, json, baseline or connects`}, "\n")},
 		"load":          {with(slow, "{file: plan.yaml}", "{file: plan.yaml, rate: 3}"), `x.yaml:10:25: load.rate: unknown field (known: file)`},
 		"load in place": {with(slow, "{file: plan.yaml}", "{target: x}"), `x.yaml:10:1: load.scenarios: is required`},
 	} {
@@ -173,8 +173,9 @@ func TestSchema(t *testing.T) {
 	fault := step["properties"].(map[string]any)["fault"].(map[string]any)
 	require.Equal(t, []any{"network.latency", "network.partition", "process.kill"}, fault["enum"])
 	rules := step["allOf"].([]any)
-	require.Len(t, rules, 3)
-	then := rules[0].(map[string]any)["then"].(map[string]any)
+	require.Len(t, rules, 4)
+	require.Equal(t, []any{"target"}, rules[0].(map[string]any)["then"].(map[string]any)["required"])
+	then := rules[1].(map[string]any)["then"].(map[string]any)
 	require.Equal(t, []any{"args", "for"}, then["required"])
 	args := then["properties"].(map[string]any)["args"].(map[string]any)
 	require.Equal(t, []any{"latency"}, args["required"])
@@ -198,6 +199,7 @@ func FuzzParse(f *testing.F) {
 		}
 		require.Positive(t, e.During())
 		require.Positive(t, e.Total())
-		require.Len(t, e.Requests(), len(e.Method))
+		require.Len(t, e.Requests(), len(e.Faults()))
+		require.NotEmpty(t, e.Faults())
 	})
 }

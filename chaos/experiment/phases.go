@@ -22,8 +22,14 @@ func (r *Runner) toSteadyState(ctx, lasting context.Context, work *sync.WaitGrou
 	if allowed := r.exp.BlastRadius.Environments; len(allowed) > 0 && !slices.Contains(allowed, r.cfg.Environment) {
 		return couldNotRun("the experiment may run in %s, and this is %q", strings.Join(allowed, ", "), r.cfg.Environment)
 	}
+	if end := r.withinHours(); end != nil {
+		return end
+	}
 	if err := m.plan(ctx); err != nil {
 		return r.stopOr(ctx, couldNotRun("%v", err))
+	}
+	if err := r.lock(m.planned); err != nil {
+		return couldNotRun("%v", err)
 	}
 	if r.exp.Load != nil {
 		stop, err := r.cfg.Load.StartLoad(ctx, *r.exp.Load)
@@ -38,6 +44,20 @@ func (r *Runner) toSteadyState(ctx, lasting context.Context, work *sync.WaitGrou
 	}
 	r.enter(signal.PhaseBefore)
 	return r.checkBefore(ctx)
+}
+
+// withinHours refuses a run that does not lie within the hours of its blast radius as a whole.
+func (r *Runner) withinHours() *ending {
+	now := time.Now()
+	for _, at := range []struct {
+		when string
+		t    time.Time
+	}{{"begin", now}, {"end", now.Add(r.exp.Total())}} {
+		if open, why := r.exp.BlastRadius.Hours.Open(at.t); !open {
+			return couldNotRun("it would %s outside its hours: %s", at.when, why)
+		}
+	}
+	return nil
 }
 
 // checkBefore watches the steady state and gives up as soon as it has failed.
@@ -60,11 +80,24 @@ func (r *Runner) checkBefore(ctx context.Context) *ending {
 	var faults []string
 	var unknown []string
 	for _, g := range r.rungs {
-		switch g.before.throughout(true) {
+		if !g.mode.JudgedBefore() {
+			continue
+		}
+		name, why := g.probe.Name(), g.before.why(g.limits, g.err)
+		switch g.before.throughout(true, g.limits) {
 		case signal.CheckFailed:
-			faults = append(faults, fmt.Sprintf("%s is %s, expected %s", g.probe.Name(), g.before.failedText, g.expect))
+			faults = append(faults, fmt.Sprintf("%s is %s, expected %s", name, g.before.failedText, g.expect))
+		case signal.CheckError:
+			faults = append(faults, fmt.Sprintf("%s cannot be measured: %s", name, why))
 		case signal.CheckUnknown:
-			unknown = append(unknown, fmt.Sprintf("%s is unknown: %s", g.probe.Name(), orElse(g.err, "there were too few readings")))
+			if g.before.failed { // too few readings, and one of them bad: no need to say it both ways
+				why = fmt.Sprintf("it was %s, and %s", g.before.failedText, why)
+			}
+			unknown = append(unknown, fmt.Sprintf("%s is unknown: %s", name, why))
+		default:
+			if !g.settle() {
+				unknown = append(unknown, fmt.Sprintf("%s has no baseline: %s", name, plural(g.base.n, "reading")))
+			}
 		}
 	}
 	if len(faults) == 0 { // with a failure the phase was cut short, and those that lack readings say nothing
@@ -76,11 +109,11 @@ func (r *Runner) checkBefore(ctx context.Context) *ending {
 	return nil
 }
 
-// mayHold reports whether no probe has failed yet in the phase before.
+// mayHold reports whether no probe has failed yet, or gone wrong for good, in the phase before.
 func (r *Runner) mayHold() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !slices.ContainsFunc(r.rungs, func(g *rung) bool { return g.before.failed })
+	return !slices.ContainsFunc(r.rungs, func(g *rung) bool { return g.before.failed || g.before.broken })
 }
 
 // watchRecovery lets the steady state return.
@@ -128,35 +161,55 @@ func (r *Runner) stopOr(ctx context.Context, end *ending) *ending {
 
 // measure starts one goroutine for each probe and for each condition that measures for itself.
 func (r *Runner) measure(ctx context.Context, work *sync.WaitGroup) {
-	start := func(p *probe.Probe, take func(probe.Reading)) {
+	start := func(p *probe.Probe, wanted func() bool, take func(probe.Reading)) {
 		work.Go(func() {
 			// A mistake of ours in here must not leave faults in force without anybody who watches.
-			if end := r.guarded(func() *ending { repeat(ctx, p, take); return nil }); end != nil {
+			if end := r.guarded(func() *ending { repeat(ctx, p, wanted, take); return nil }); end != nil {
 				r.Abort(end.reason)
 			}
 		})
 	}
 	for _, g := range r.rungs {
-		start(g.probe, func(reading probe.Reading) { r.observe(g, reading) })
+		start(g.probe, func() bool { return r.wanted(g.mode) }, func(reading probe.Reading) { r.observe(g, reading) })
 	}
 	for _, g := range r.guards {
 		if g.probe != nil {
-			start(g.probe, func(reading probe.Reading) { r.observeGuard(g, reading) })
+			start(g.probe, func() bool { return true }, func(reading probe.Reading) { r.observeGuard(g, reading) })
 		}
 	}
 }
 
-// repeat measures at every interval until ctx ends. A reading that ctx cut off is dropped.
-func repeat(ctx context.Context, p *probe.Probe, take func(probe.Reading)) {
+// wanted reports whether a probe of that mode is to be measured now.
+func (r *Runner) wanted(m probe.Mode) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before, after := r.phase <= signal.PhaseBefore, r.phase >= signal.PhaseAfter
+	switch m {
+	case probe.Before:
+		return before
+	case probe.After:
+		return after
+	case probe.Edge:
+		return before || after
+	case probe.OnFault:
+		return r.during.begun() && !r.during.ended() && r.inForce > 0
+	}
+	return true
+}
+
+// repeat measures at every interval until ctx ends, whenever it is wanted. A reading that ctx cut off is dropped.
+func repeat(ctx context.Context, p *probe.Probe, wanted func() bool, take func(probe.Reading)) {
 	c := p.Config()
 	tick := time.NewTicker(c.IntervalOrDefault())
 	defer tick.Stop()
 	for {
-		reading := p.Measure(ctx)
-		if ctx.Err() != nil {
-			return
+		if wanted() {
+			reading := p.Measure(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			take(reading)
 		}
-		take(reading)
 		select {
 		case <-ctx.Done():
 			return

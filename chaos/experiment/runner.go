@@ -44,6 +44,10 @@ type RunConfig struct {
 	Vars        map[string]string // values of ${name}
 	Planned     []*chaos.Planned  // what an operator was shown and agreed to, one for each step; nil: planned at the start
 	UndoTimeout time.Duration     // how long to wait for faults to be undone; 0 means 40s
+	GoAhead     GoAhead           // who answers when the method asks for a go-ahead
+	// Lock takes the targets for this run alone and returns what gives them back; nil: nobody else could want them. They
+	// are kept when a fault could not be undone.
+	Lock func(targets []string) (release func() error, err error)
 }
 
 const defaultUndoTimeout = 40 * time.Second // the controller tries three times for up to five seconds, and verifies
@@ -54,7 +58,9 @@ type Runner struct {
 	exp     *Experiment
 	rungs   []*rung
 	guards  []*guard
+	program *program
 	stopped chan struct{} // closed by Abort
+	asking  chan struct{} // held by the step that asks for a go-ahead
 
 	mu      sync.Mutex
 	phase   signal.Phase
@@ -73,6 +79,12 @@ type Runner struct {
 	stack   string
 	others  map[string]bool // faults that were there before the run
 	running bool
+
+	inForce   int                // faults injected and not undone within the method
+	suspended *signal.Suspension // what the method asks
+	answer    chan struct{}      // closed by Proceed; nil when nothing is asked
+	skipped   []string           // steps whose condition was not met
+	release   func() error       // gives the targets back
 }
 
 // fault is one step on its way.
@@ -92,13 +104,18 @@ func New(cfg RunConfig) (*Runner, error) {
 		cfg.UndoTimeout = defaultUndoTimeout
 	}
 	e := cfg.Experiment
-	r := &Runner{cfg: cfg, exp: e, stopped: make(chan struct{}), unsure: make(chan struct{}, 1), faults: make([]fault, len(e.Method))}
+	program := e.program()
+	r := &Runner{cfg: cfg, exp: e, program: program, stopped: make(chan struct{}), asking: make(chan struct{}, 1),
+		unsure: make(chan struct{}, 1), faults: make([]fault, len(program.faults))}
 	var errs []error
 	if e.Load != nil && cfg.Load == nil {
 		errs = append(errs, errors.New("it brings its own load, and nothing here can start one"))
 	}
-	if cfg.Planned != nil && len(cfg.Planned) != len(e.Method) {
-		errs = append(errs, fmt.Errorf("%d faults were planned for %d steps", len(cfg.Planned), len(e.Method)))
+	if n := len(program.faults); cfg.Planned != nil && len(cfg.Planned) != n {
+		errs = append(errs, fmt.Errorf("%d faults were planned for %d steps", len(cfg.Planned), n))
+	}
+	if err := checkGoAhead(e, cfg.GoAhead); err != nil {
+		errs = append(errs, err)
 	}
 	for _, c := range e.SteadyState.Probes {
 		p, err := probe.New(c, cfg.Observer, cfg.Vars)
@@ -119,7 +136,7 @@ func New(cfg RunConfig) (*Runner, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("run experiment %s: %w", e.Metadata.Name, err)
 	}
-	for i, s := range e.Method {
+	for i, s := range program.faults {
 		r.faults[i].title = s.Title
 		if s.Title == "" {
 			r.faults[i].title = s.Fault
@@ -233,6 +250,9 @@ func (r *Runner) Run(ctx context.Context) Result {
 	}
 	release()
 	work.Wait()
+	if len(failures) == 0 {
+		r.unlock()
+	}
 	return r.finish(end, failures)
 }
 
@@ -257,6 +277,40 @@ func (r *Runner) prepare() {
 		r.others = others
 		return nil
 	})
+}
+
+// lock takes the targets for this run alone.
+func (r *Runner) lock(planned []*chaos.Planned) error {
+	if r.cfg.Lock == nil {
+		return nil
+	}
+	var names []string
+	for _, p := range planned {
+		for _, t := range p.Targets {
+			names = append(names, t.Name)
+		}
+	}
+	release, err := r.cfg.Lock(names)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.release = release
+	r.mu.Unlock()
+	return nil
+}
+
+func (r *Runner) unlock() {
+	r.mu.Lock()
+	release := r.release
+	r.release = nil
+	r.mu.Unlock()
+	if release == nil {
+		return
+	}
+	if err := release(); err != nil {
+		r.tell(signal.Event{Kind: signal.EventNote, Outcome: signal.Warning, Title: "targets not given back", Detail: err.Error()})
+	}
 }
 
 // guarded turns a panic into an ending, so that the undo behind it is reached.

@@ -26,16 +26,14 @@ func Schema(faults []chaos.Fault) ([]byte, error) {
 		delete(fault, "type")
 		fault["enum"] = kinds(faults)
 	}
-	var rules []any
+	rules := []any{map[string]any{"if": map[string]any{"required": []string{"fault"}}, "then": map[string]any{"required": []string{"target"}}}}
 	for _, f := range faults {
 		rules = append(rules, map[string]any{
 			"if":   map[string]any{"properties": map[string]any{"fault": map[string]any{"const": f.Kind()}}, "required": []string{"fault"}},
 			"then": thenSchema(f),
 		})
 	}
-	if len(rules) > 0 {
-		step["allOf"] = rules
-	}
+	step["allOf"] = rules
 	out, err := json.MarshalIndent(schema, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("make the experiments' JSON schema: %w", err)

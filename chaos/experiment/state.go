@@ -28,6 +28,11 @@ func (r *Runner) stateLocked() signal.ExperimentState {
 		s.Probes = append(s.Probes, g.state(r.before, r.during, r.after))
 	}
 	s.Steps = r.steps()
+	if r.suspended != nil {
+		asked := *r.suspended
+		s.Suspended = &asked
+	}
+	s.Skipped = append([]string(nil), r.skipped...)
 	return s
 }
 
@@ -37,8 +42,8 @@ func (r *Runner) steps() []signal.Step {
 	begin := d.Warmup + d.Before
 	end := begin + r.exp.During()
 	out := []signal.Step{{Title: "baseline", End: begin}}
-	for i, s := range r.exp.Method {
-		step := signal.Step{Title: r.faults[i].title, Start: begin + s.At, End: begin + s.At + s.For, Fault: true}
+	for i, s := range r.program.faults {
+		step := signal.Step{Title: r.faults[i].title, Start: begin + s.Start, End: begin + s.End, Fault: true}
 		if s.For == 0 {
 			step.End = end
 		}
@@ -108,7 +113,7 @@ func (r *Runner) judgeReading(g *rung, reading probe.Reading) (c signal.Check, c
 	defer r.mu.Unlock()
 	c = g.observe(reading, r.before, r.during, r.after)
 	changed = r.phase >= signal.PhaseBefore && g.transition(c, reading.At)
-	if r.before.begun() && !r.before.ended() && g.before.failed {
+	if r.before.begun() && !r.before.ended() && (g.before.failed || g.before.broken) {
 		select {
 		case r.unsure <- struct{}{}:
 		default: // it knows already
@@ -142,6 +147,8 @@ func transitionEvent(g *rung, c signal.Check, reading probe.Reading) signal.Even
 		e.Outcome, e.Detail, e.TraceID = signal.Bad, reading.Text+", expected "+g.expect.String(), reading.TraceID
 	case signal.CheckUnknown:
 		e.Outcome, e.Detail = signal.Warning, "unknown: "+orElse(reading.Err, "no data")
+	case signal.CheckError:
+		e.Outcome, e.Detail = signal.Warning, "cannot be measured: "+reading.Err
 	default:
 		e.Outcome, e.Detail = signal.Good, reading.Text+", as expected: "+g.expect.String()
 	}

@@ -74,7 +74,9 @@ func outcome(v signal.Verdict) signal.Outcome {
 }
 
 // judge reads the ladder of a run that came to its end. One probe that failed refutes the hypothesis as soon as any
-// fault touched something; to hold, every fault must have touched something and every probe must be known.
+// fault touched something; to hold, every fault must have touched something and every probe must be known. A probe that
+// could not be measured is an error of the experiment, one without data leaves it open: neither says anything about the
+// system.
 func (r *Runner) judge(faults []signal.FaultState) (signal.Verdict, string) {
 	var idle []string
 	for _, f := range faults {
@@ -82,42 +84,63 @@ func (r *Runner) judge(faults []signal.FaultState) (signal.Verdict, string) {
 			idle = append(idle, fmt.Sprintf("%s touched no traffic (0 %s)", f.Title, orElse(f.Unit, "requests")))
 		}
 	}
-	broken, unknown := r.verdicts()
+	broken, errs, unknown := r.verdicts()
 	nothing := len(idle) == len(faults)
+	skipped := ""
+	if len(r.skipped) > 0 {
+		skipped = "; skipped: " + strings.Join(r.skipped, ", ")
+	}
 	switch {
 	case len(faults) == 0:
-		return signal.VerdictInconclusive, "no fault was in force, so nothing was tested"
+		return signal.VerdictInconclusive, "no fault was in force, so nothing was tested" + skipped
 	case nothing || len(idle) > 0 && len(broken) == 0:
 		reason := strings.Join(idle, "; ") + ": nothing was tested"
 		if !nothing {
 			reason = strings.Join(idle, "; ") + ": the hypothesis was tested in part only"
 		}
-		return signal.VerdictInconclusive, reason
+		return signal.VerdictInconclusive, reason + skipped
 	case len(broken) > 0:
-		return signal.VerdictBroken, strings.Join(broken, "; ")
+		return signal.VerdictBroken, strings.Join(broken, "; ") + skipped
+	case len(errs) > 0:
+		return signal.VerdictError, strings.Join(append(errs, unknown...), "; ") + skipped
 	case len(unknown) > 0:
-		return signal.VerdictInconclusive, strings.Join(unknown, "; ")
+		return signal.VerdictInconclusive, strings.Join(unknown, "; ") + skipped
 	}
-	return signal.VerdictHeld, fmt.Sprintf("%s stayed as expected while %s", plural(len(r.rungs), "probe"), touched(faults))
+	return signal.VerdictHeld, fmt.Sprintf("%s stayed as expected while %s%s", plural(len(r.rungs), "probe"), touched(faults), skipped)
 }
 
 // verdicts says of each probe that did not pass why.
-func (r *Runner) verdicts() (broken, unknown []string) {
+func (r *Runner) verdicts() (broken, errs, unknown []string) {
 	for _, g := range r.rungs {
 		s := g.state(r.before, r.during, r.after)
-		name, why := g.probe.Name(), orElse(g.err, "there were too few readings")
+		name := g.probe.Name()
 		switch {
 		case s.During == signal.CheckFailed:
 			broken = append(broken, fmt.Sprintf("%s was %s, expected %s, %s after the first fault", name, g.during.failedText, g.expect, round(g.during.failedAt.Sub(r.during.from))))
+			continue
 		case s.After == signal.CheckFailed:
-			broken = append(broken, fmt.Sprintf("%s did not return within %s: it is %s, expected %s", name, r.exp.Durations.After, g.value, g.expect))
-		case s.During != signal.CheckPassed:
-			unknown = append(unknown, fmt.Sprintf("%s is unknown during the fault: %s", name, why))
-		case s.After != signal.CheckPassed:
-			unknown = append(unknown, fmt.Sprintf("%s is unknown after the fault: %s", name, why))
+			broken = append(broken, fmt.Sprintf("%s did not return within %s: it is %s, expected %s", name, r.exp.Durations.After, g.value, g.wanted()))
+			continue
+		}
+		for _, ph := range []struct {
+			when   string
+			judged bool
+			check  signal.Check
+			tally  *tally
+		}{{"during", g.mode.JudgedDuring(), s.During, &g.during}, {"after", g.mode.JudgedAfter(), s.After, &g.after}} {
+			if !ph.judged || ph.check == signal.CheckPassed {
+				continue
+			}
+			why := ph.tally.why(g.limits, g.err)
+			if ph.check == signal.CheckError {
+				errs = append(errs, fmt.Sprintf("%s could not be measured %s the fault: %s", name, ph.when, why))
+			} else {
+				unknown = append(unknown, fmt.Sprintf("%s is unknown %s the fault: %s", name, ph.when, why))
+			}
+			break
 		}
 	}
-	return broken, unknown
+	return broken, errs, unknown
 }
 
 // timing works out time to detect and time to recover.
@@ -130,7 +153,10 @@ func (r *Runner) timing(res *Result) {
 				res.Detected, res.TimeToDetect = true, d
 			}
 		}
-		recovered = recovered && g.after.atEnd(true, g.tolerate, r.after.to) == signal.CheckPassed && !g.goodAt.IsZero()
+		if !g.mode.JudgedAfter() {
+			continue
+		}
+		recovered = recovered && g.atEnd(r.after) == signal.CheckPassed && !g.goodAt.IsZero()
 		if !g.badAt.IsZero() && g.goodAt.After(back) {
 			back = g.goodAt
 		}

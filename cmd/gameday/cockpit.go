@@ -260,9 +260,10 @@ func describe(p *engine.Plan, environment string) tui.Plan {
 		Title: e.Title(), Hypothesis: e.Hypothesis, Environment: environment, Production: environment == production,
 		Load: p.Load, Duration: e.Total(),
 	}
+	steps := e.Faults()
 	for i, f := range p.Faults {
 		pf := tui.PlannedFault{
-			Title: f.Title, Kind: f.Kind, Actions: f.Description.Actions, Undo: f.Description.Undo, At: e.Method[i].At, For: e.Method[i].For, Irreversible: !f.Reversible,
+			Title: f.Title, Kind: f.Kind, Actions: f.Description.Actions, Undo: f.Description.Undo, At: steps[i].Start, For: steps[i].For, Irreversible: !f.Reversible,
 			Share: fmt.Sprintf("%d of %d %ss (%.0f %%)", len(f.Targets), f.Total, f.Targets[0].Kind, 100*float64(len(f.Targets))/float64(max(f.Total, 1))),
 		}
 		for _, t := range f.Targets {
