@@ -46,8 +46,9 @@ func FindNamespace(name string) (Namespace, error) {
 	return n, nil
 }
 
-// ownPath is the namespace of the process as a whole: a thread may be in another one for a moment.
-const ownPath = "/proc/self/ns/net"
+// ownPath is the namespace of the thread that asks. It is that of the process: threads in another one serve nobody but
+// the function that put them there. /proc/self would be that of the first thread, which may be such a one.
+const ownPath = "/proc/thread-self/ns/net"
 
 // Own reports whether it is the namespace that this process is in.
 func (n Namespace) Own() bool {

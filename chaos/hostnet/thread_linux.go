@@ -35,11 +35,18 @@ func Scratch(fn func(ns *os.File) error) error {
 }
 
 // onThread never unlocks its thread, so that the runtime ends it with the goroutine instead of giving a thread in a
-// foreign namespace to others.
+// foreign namespace to others. The first thread of a process cannot be ended, and stands for the process in /proc/PID: it
+// is kept busy meanwhile, so that another one is taken.
 func onThread(fn func() error) error {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			err := onThread(fn)
+			runtime.UnlockOSThread()
+			done <- err
+			return
+		}
 		done <- fn()
 	}()
 	return <-done

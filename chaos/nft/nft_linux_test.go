@@ -202,3 +202,21 @@ func TestAvailableSaysWhatIsThere(t *testing.T) {
 		require.NotEmpty(t, f.For)
 	}
 }
+
+func TestTheKernelTakesEveryFormOfRule(t *testing.T) {
+	if err := (Spec{Direction: In, Verdict: Drop}).Check(); err != nil {
+		t.Skipf("skipped: %v", err)
+	}
+	matches := []Match{{}, {Protocol: "icmp"}, {Port: 80}, {LocalPort: 80, Protocol: "udp"}, {Interface: "lo"},
+		{Peer: netip.MustParsePrefix("10.0.0.0/9")}, {Peer: netip.MustParsePrefix("fd00::/7"), Port: 1}}
+	for _, d := range []Direction{In, Out, Both, Forward} {
+		for _, v := range []Verdict{Drop, Reject, Queue} {
+			for _, share := range []float64{1, 0.25} {
+				s := Spec{Direction: d, Verdict: v, Share: share, Match: matches, Number: 7, Mark: 1,
+					Exempt: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:80"), netip.MustParseAddrPort("[fd00::1]:80")}}
+				require.NoError(t, s.Check(), "%s %s %v", d, v, share)
+				require.NotEmpty(t, s.Lines())
+			}
+		}
+	}
+}

@@ -79,10 +79,8 @@ func (s Spec) harm(set *nftables.Set, nativeQueue bool) []rule {
 	switch s.Verdict {
 	case Reject:
 		r := add(proto("tcp")[0], counter(), reset())
-		if s.Share > 0 && s.Share < 1 { // one draw for both rules: what is not TCP draws in the second
-			return []rule{r, append(append(rule{notTCP()}, start...), counter(), unreachable())}
-		}
-		return []rule{r, add(counter(), unreachable())}
+		rest := append(append(rule{notTCP()}, start...), counter(), unreachable()) // TCP that was let off draws no second time
+		return append(refusals(), r, rest)
 	case Queue:
 		return []rule{add(counter(), queue(s.Number, nativeQueue))}
 	case Redirect:

@@ -153,8 +153,22 @@ func unreachable() term {
 	return term{"reject with icmpx port-unreachable", []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH}}}
 }
 
+// refusals are the packets that rejecting makes. On loopback they come by the same rules, which must let them pass.
+func refusals() []rule {
+	return []rule{
+		{proto("tcp")[0], term{"tcp flags & rst == rst", []expr.Any{load(expr.PayloadBaseTransportHeader, 13, 1),
+			&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{4}, Xor: []byte{0}}, equal([]byte{4})}}, accept()},
+		{proto("icmp")[0], term{"icmp type destination-unreachable", []expr.Any{load(expr.PayloadBaseTransportHeader, 0, 1), equal([]byte{3})}}, accept()},
+		{proto("icmp")[1], term{"icmpv6 type destination-unreachable", []expr.Any{load(expr.PayloadBaseTransportHeader, 0, 1), equal([]byte{1})}}, accept()},
+	}
+}
+
 func redirect(port uint16) term {
-	return term{fmt.Sprintf("redirect to :%d", port), []expr.Any{
+	text := fmt.Sprintf("redirect to :%d", port)
+	if port == 0 { // not known yet
+		text = "redirect"
+	}
+	return term{text, []expr.Any{
 		&expr.Immediate{Register: reg, Data: binary.BigEndian.AppendUint16(nil, port)},
 		&expr.Redir{RegisterProtoMin: reg, Flags: unix.NF_NAT_RANGE_PROTO_SPECIFIED}}}
 }

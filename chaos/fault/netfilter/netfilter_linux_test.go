@@ -395,3 +395,51 @@ func TestControllerInjectsAndAnotherProcessRecovers(t *testing.T) {
 	require.NoError(t, ctl.Undo(t.Context(), id))
 	require.NoError(t, ctl.Close(t.Context()))
 }
+
+func TestOwnNamespaceIsHitWhenNoneIsNamed(t *testing.T) {
+	if err := hostnet.May(); err != nil {
+		t.Skipf("skipped: %v", err)
+	}
+	ln, err := net.Listen("tcp", "127.66.0.9:0") // an address of the loopback interface that nobody else uses
+	require.NoError(t, err)
+	defer ln.Close()
+	c := apply(t, "host.reject", chaos.Args{"cidr": "127.66.0.9", "port": ln.Addr().(*net.TCPAddr).Port})
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.66.0.9")}, Timeout: 30 * time.Second}
+	_, err = d.Dial("tcp", ln.Addr().String())
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	revert(t, c)
+	ok, err := net.DialTimeout("tcp", ln.Addr().String(), 30*time.Second)
+	require.NoError(t, err)
+	require.NoError(t, ok.Close())
+}
+
+func TestRejectReachesWhoIsOnTheSameMachine(t *testing.T) {
+	_, b := nettest.Pair(t)
+	tcp, udp := b.Listen(t, func(net.Conn) {}), b.ListenUDP(t)
+	c := apply(t, "host.reject", chaos.Args{"cidr": "any", "netns": b.Name})
+	_, err := connect(b, tcp, 30*time.Second)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	_, err = roundTrip(t, b, udp.LocalAddr().(*net.UDPAddr).AddrPort(), 30*time.Second)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+	revert(t, c)
+}
+
+func TestPartitionOfIPv6LeavesIPv4Alone(t *testing.T) {
+	a, b := nettest.Pair(t)
+	var ln net.Listener
+	b.Do(t, func() (err error) { ln, err = net.Listen("tcp", "[::]:0"); return err })
+	defer ln.Close()
+	port := ln.Addr().(*net.TCPAddr).AddrPort().Port()
+	six, four := netip.AddrPortFrom(b.Addr6, port), netip.AddrPortFrom(b.Addr, port)
+	require.Eventually(t, func() bool { // an address of IPv6 is there a moment after it was given
+		c, err := connect(a, six, 5*time.Second)
+		return err == nil && c.Close() == nil
+	}, 30*time.Second, 50*time.Millisecond)
+	c := apply(t, "host.partition", chaos.Args{"cidr": "fd66::/64", "interface": b.Interface, "netns": b.Name})
+	_, err := connect(a, six, 200*time.Millisecond)
+	require.Error(t, err)
+	ok, err := connect(a, four, 30*time.Second)
+	require.NoError(t, err)
+	require.NoError(t, ok.Close())
+	revert(t, c)
+}

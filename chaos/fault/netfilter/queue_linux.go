@@ -17,7 +17,7 @@ import (
 
 // What linux/netfilter/nfnetlink_queue.h defines and package unix does not.
 const (
-	msgPacket       = unix.NFNL_SUBSYS_QUEUE<<8 | 0
+	msgPacket       = unix.NFNL_SUBSYS_QUEUE << 8 // | 0
 	msgConfig       = unix.NFNL_SUBSYS_QUEUE<<8 | 2
 	msgVerdictBatch = unix.NFNL_SUBSYS_QUEUE<<8 | 3
 	attrPacketHead  = 1 // struct nfqnl_msg_packet_hdr: be32 id, be16 protocol, u8 hook
