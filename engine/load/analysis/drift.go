@@ -271,8 +271,8 @@ func (d *Drift) step() (string, float64) {
 }
 
 func (d *Drift) interval() string {
-	change := ""
-	if !math.IsInf(d.Change, 0) {
+	change := fmt.Sprintf("from %s to %s, ", d.series.Unit.Format(d.Begin), d.series.Unit.Format(d.End))
+	if math.Abs(d.Change) < 2 {
 		change = fmt.Sprintf("%s over the run, ", share(d.Change))
 	}
 	if d.bursts {

@@ -67,7 +67,8 @@ func FitUSL(points []Point) USL {
 		out.inconclusive("scalability cannot be told from %d levels of users: it takes at least %d", out.Levels, leastLevels)
 		return out
 	}
-	fit, ok := fitUSL(medians(good))
+	levelled := medians(good)
+	fit, ok := fitUSL(levelled)
 	if !ok {
 		out.inconclusive("scalability cannot be told: no throughput was measured")
 		return out
@@ -79,8 +80,22 @@ func FitUSL(points []Point) USL {
 	if out.Levels < fewLevels {
 		out.doubt("%d levels are few for three parameters: %d or more make it firm", out.Levels, fewLevels)
 	}
+	if lo, hi := extremes(levelled); hi <= 1.1*lo && out.Largest >= 2*least {
+		out.Verdict = Found
+		out.Sentence = fmt.Sprintf("throughput stays at about %s/s from %s to %s users: its limit is reached with fewer", count(hi), count(least), count(out.Largest))
+		out.doubt("measure fewer users to see how it gets there: no law can be told from a level line")
+		return out
+	}
 	out.judge()
 	return out
+}
+
+func extremes(points []Point) (lo, hi float64) {
+	lo = math.Inf(1)
+	for _, p := range points {
+		lo, hi = min(lo, p.Rate), max(hi, p.Rate)
+	}
+	return lo, hi
 }
 
 func (u *USL) take(fit *curve) {
@@ -89,9 +104,9 @@ func (u *USL) take(fit *curve) {
 	u.R2, u.Error = fit.quality()
 	u.Knee = u.knee()
 	if u.Kappa == 0 || u.Sigma >= 1 {
-		u.Peak, u.PeakLo, u.PeakHi = math.Inf(1), math.NaN(), math.Inf(1)
-		if u.PeakRate = u.Lambda / u.Sigma; u.Sigma >= 1 && u.Kappa > 0 {
-			u.Peak, u.PeakRate = 1, u.Lambda // it only falls
+		u.Peak, u.PeakHi, u.PeakRate = math.Inf(1), math.Inf(1), u.Lambda/u.Sigma
+		if u.Sigma >= 1 { // it only falls
+			u.Peak, u.PeakHi, u.PeakRate = 1, math.NaN(), u.Lambda
 		}
 		return
 	}
@@ -145,6 +160,9 @@ func (u *USL) judge() {
 	}
 	linear := u.At(u.Largest) / (u.Lambda * u.Largest)
 	switch {
+	case u.Peak < 1.5 && u.explained():
+		u.Verdict = Found
+		u.Sentence = fmt.Sprintf("throughput falls with every user after the first one (%s/s); %s", count(u.PeakRate), costs)
 	case u.Peak <= u.Largest && u.explained():
 		u.Verdict = Found
 		u.Sentence = fmt.Sprintf("throughput peaks at about %s users, %s/s; %s%s", count(math.Round(u.Peak)), count(u.PeakRate), costs, knee)

@@ -116,6 +116,17 @@ func TestFitUSLSaysWhenNotToTrustIt(t *testing.T) {
 	require.Contains(t, u.Sentence, "does not follow")
 }
 
+func TestFitUSLOfTargetsThatDoNotScale(t *testing.T) {
+	limited := FitUSL([]Point{{10, 100}, {20, 100}, {30, 100}, {40, 101}, {80, 99}})
+	require.Equal(t, Found, limited.Verdict)
+	require.Contains(t, limited.Sentence, "throughput stays at about 101/s from 10 to 80 users")
+
+	worse := FitUSL(measuredLaw(seeded(1), 9, 1.1, 0.01, 0.02, 20, 1, 5, 10, 25, 50, 100))
+	require.Equal(t, Found, worse.Verdict)
+	require.Equal(t, 1.0, worse.Peak)
+	require.Contains(t, worse.Sentence, "throughput falls with every user")
+}
+
 func TestFitUSLSurvivesAnything(t *testing.T) {
 	rng := seeded(9)
 	for range 500 {
