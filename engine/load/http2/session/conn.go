@@ -86,6 +86,22 @@ type conn struct {
 
 // newConn speaks HTTP/2 over a connection that has been made. It takes the connection over.
 func newConn(wire, raw net.Conn, limit int, now func() time.Duration) *conn {
+	c := blankConn(wire, raw, limit, now)
+	c.pending = append(c.pending, preface...)
+	c.pending = appendHeader(c.pending, 3*6, frameSettings, 0, 0)
+	c.pending = appendSetting(c.pending, settingPush, 0)
+	c.pending = appendSetting(c.pending, settingWindow, streamWindow)
+	c.pending = appendSetting(c.pending, settingListSize, maxFields)
+	c.pending = appendWindow(c.pending, 0, connWindow-defaultWindow)
+	c.wake()
+	c.wg.Add(2)
+	go c.read()
+	go c.write()
+	return c
+}
+
+// blankConn is a connection that has not begun.
+func blankConn(wire, raw net.Conn, limit int, now func() time.Duration) *conn {
 	c := &conn{
 		wire: wire, raw: raw, limit: uint32(limit), now: now, kick: make(chan struct{}, 1), gone: make(chan struct{}), ready: make(chan struct{}),
 		streams: map[uint32]*Stream{}, nextID: 1, batch: 1, allowed: beforeAllowed, sendWindow: defaultWindow,
@@ -94,18 +110,6 @@ func newConn(wire, raw net.Conn, limit int, now func() time.Duration) *conn {
 	c.in.decoder = hpack.NewDecoder(4096, c.field)
 	c.in.decoder.SetMaxStringLength(maxFields)
 	c.timer = time.AfterFunc(time.Hour, c.sweep)
-	c.pending = append(c.pending, preface...)
-	c.pending = appendHeader(c.pending, 3*6, frameSettings, 0, 0)
-	c.pending = appendSetting(c.pending, settingPush, 0)
-	c.pending = appendSetting(c.pending, settingWindow, streamWindow)
-	c.pending = appendSetting(c.pending, settingListSize, maxFields)
-	c.pending = appendWindow(c.pending, 0, connWindow-defaultWindow)
-	c.mu.Lock()
-	c.wake()
-	c.mu.Unlock()
-	c.wg.Add(2)
-	go c.read()
-	go c.write()
 	return c
 }
 

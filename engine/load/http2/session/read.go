@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"runtime"
 	"time"
 
 	"golang.org/x/net/http2/hpack"
@@ -59,6 +60,7 @@ func (c *conn) read() {
 			return
 		}
 		in.makeRoom()
+		runtime.Gosched() // those who were woken send their next requests first, and more answers are there meanwhile
 	}
 }
 
