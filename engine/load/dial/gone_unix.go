@@ -4,9 +4,12 @@ package dial
 
 import "syscall"
 
-// closed reports whether the peer of a socket has closed it, by looking without waiting.
-func closed(fd uintptr) bool {
+// peek looks at a socket without waiting: whether its peer has closed it, and whether there is anything to read.
+func peek(fd uintptr) (closed, readable bool) {
 	var b [1]byte
 	n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-	return n == 0 && err == nil || err != nil && err != syscall.EAGAIN && err != syscall.EINTR
+	if err != nil {
+		return err != syscall.EAGAIN && err != syscall.EINTR, false
+	}
+	return n == 0, n > 0
 }

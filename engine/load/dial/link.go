@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -41,8 +42,9 @@ type Link struct {
 	in      []byte        // received and not yet consumed
 	space   []byte        // what in is a part of
 	socket  syscall.RawConn
-	look    func(fd uintptr) // looks whether the socket is closed, and notes it in gone
-	gone    bool
+	look    func(fd uintptr) // notes in the next two how the socket is
+	closed  bool
+	unread  bool
 
 	mu      sync.Mutex // guards what the interruption reaches
 	raw     net.Conn   // below TLS; the worker may read it without the lock
@@ -53,7 +55,7 @@ type Link struct {
 func (d *Dialer) Link(ctx context.Context, epoch time.Time) *Link {
 	l := &Link{dialer: d, ctx: ctx, epoch: epoch}
 	l.release = context.AfterFunc(ctx, l.interrupt)
-	l.look = func(fd uintptr) { l.gone = closed(fd) }
+	l.look = func(fd uintptr) { l.closed, l.unread = peek(fd) }
 	return l
 }
 
@@ -102,7 +104,14 @@ func (l *Link) Gone() bool {
 			return true
 		}
 	}
-	return l.socket.Control(l.look) != nil || l.gone
+	return l.socket.Control(l.look) != nil || l.closed
+}
+
+// Stale reports whether the connection that was kept is gone, or has brought what nobody asked for, so that it would be
+// taken for the next answer. Within TLS the latter cannot be told.
+func (l *Link) Stale() bool {
+	l.unread = false
+	return l.Gone() || l.unread && !l.eager
 }
 
 // Open connects if there is no connection, at most until due, and notes in out what that took.
@@ -227,8 +236,11 @@ func (l *Link) Consume(n int) {
 	}
 }
 
-// Fail records that the request ended with err, and drops the connection.
+// Fail records that the request ended with err, and drops the connection without a farewell, which might have to wait.
 func (l *Link) Fail(err error, out *protocol.Outcome) {
+	if l.raw != nil {
+		_ = l.raw.Close() // Drop closes it again; the error that matters is err
+	}
 	out.Done = l.Now()
 	out.Kind, out.Err = Classify(err), err
 	if l.ctx.Err() != nil {
@@ -237,10 +249,17 @@ func (l *Link) Fail(err error, out *protocol.Outcome) {
 	l.Drop()
 }
 
-// Timeout checks a step's timeout.
-func Timeout(s protocol.Step) error {
+// Check is the error for a step whose timeout or whose configuration, asked by its Validate, is not fit.
+func Check(s protocol.Step, validate func(report func(path, format string, args ...any))) error {
+	var faults []string
+	validate(func(path, format string, args ...any) {
+		faults = append(faults, path+": "+fmt.Sprintf(format, args...))
+	})
 	if s.Timeout <= 0 {
-		return fmt.Errorf("step %q has no timeout", s.Name)
+		faults = append(faults, "the step has no timeout")
 	}
-	return nil
+	if len(faults) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(faults, "; "))
 }

@@ -69,13 +69,7 @@ func (p *Protocol) Extras() []protocol.Extra {
 
 // Prepare checks a step and returns its handle.
 func (p *Protocol) Prepare(s protocol.Step, c *Query) (int, error) {
-	var err error
-	c.Validate(func(path, format string, args ...any) {
-		err = errors.Join(err, fmt.Errorf("%s: "+format, append([]any{path}, args...)...))
-	})
-	if err == nil {
-		err = dial.Timeout(s)
-	}
+	err := dial.Check(s, c.Validate)
 	if err != nil {
 		return 0, fmt.Errorf("prepare query %q: %w", s.Name, err)
 	}
@@ -247,7 +241,7 @@ var errShort = dial.Malformed("the answer is shorter than a header")
 
 // overStream asks over TCP or TLS. The message is in the link's buffer, after two bytes of length.
 func (c *Client) overStream(q *query, due time.Duration, out *protocol.Outcome) (msg []byte, got answer, err error) {
-	if c.stream.Connected() && (q.fresh || c.stream.Gone()) {
+	if c.stream.Connected() && (q.fresh || c.stream.Stale()) {
 		c.stream.Drop()
 	}
 	written, err := c.deliver(due, out)

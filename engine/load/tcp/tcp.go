@@ -52,13 +52,7 @@ func (p *Protocol) Extras() []protocol.Extra { return nil }
 
 // Prepare checks a step and returns its handle.
 func (p *Protocol) Prepare(s protocol.Step, c *Exchange) (int, error) {
-	var err error
-	c.Validate(func(path, format string, args ...any) {
-		err = errors.Join(err, fmt.Errorf("%s: "+format, append([]any{path}, args...)...))
-	})
-	if err == nil {
-		err = dial.Timeout(s)
-	}
+	err := dial.Check(s, c.Validate)
 	if err != nil {
 		return 0, fmt.Errorf("prepare exchange %q: %w", s.Name, err)
 	}
@@ -105,7 +99,7 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 		out.Done, out.Kind, out.Err = c.link.Now(), protocol.Unsendable, err
 		return
 	}
-	if c.link.Connected() && (x.fresh || c.link.Gone()) {
+	if c.link.Connected() && (x.fresh || c.spoilt(x)) {
 		c.link.Drop()
 	}
 	written, err := c.deliver(x, due, out)
@@ -130,6 +124,15 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 	if x.fresh || len(c.link.In()) > 0 {
 		c.link.Drop() // bytes beyond the answer belong to no exchange: such a connection is not used again
 	}
+}
+
+// spoilt reports whether the kept connection is of no use. What came unasked would be taken for the answer, unless nothing
+// is asked or answered.
+func (c *Client) spoilt(x *exchange) bool {
+	if len(c.out) == 0 || x.sendOnly {
+		return c.link.Gone()
+	}
+	return c.link.Stale()
 }
 
 // render makes what is sent, and returns it without the length in front.

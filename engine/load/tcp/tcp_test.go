@@ -292,6 +292,36 @@ func TestSurplusIsNotTheNextAnswer(t *testing.T) {
 	require.EqualValues(t, 3, accepted.Load())
 }
 
+func TestWhatCameUnaskedIsNotTheNextAnswer(t *testing.T) {
+	var accepted atomic.Int32
+	address := serve(t, nil, func(c net.Conn) {
+		accepted.Add(1)
+		for in := bufio.NewReader(c); ; {
+			if _, err := in.ReadString('\n'); err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "answer\n")
+			time.Sleep(5 * time.Millisecond)
+			_, _ = io.WriteString(c, "news\n")
+		}
+	})
+	c := client(t, "tcp://"+address, Exchange{Send: "x\n", Expect: payload.Expect{Exact: "answer"}}, protocol.Step{}).(*Client)
+	for i := range int32(3) {
+		out := do(c, 0)
+		require.Equal(t, protocol.OK, out.Kind, "%v", out.Err)
+		require.Equal(t, i+1, accepted.Load())
+		require.Eventually(t, c.link.Stale, 30*time.Second, time.Millisecond)
+		require.False(t, c.link.Gone())
+	}
+	push := client(t, "tcp://"+serve(t, nil, func(c net.Conn) {
+		_, _ = io.WriteString(c, "one\ntwo\n")
+		_, _ = io.Copy(io.Discard, c)
+	}), Exchange{}, protocol.Step{Keep: 10})
+	out := do(push, 0)
+	require.Equal(t, protocol.OK, out.Kind, "%v", out.Err)
+	require.Equal(t, "one", string(out.Body))
+}
+
 func TestInterruption(t *testing.T) {
 	p, err := New("tcp://"+serve(t, nil, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }), protocol.Options{})
 	require.NoError(t, err)

@@ -13,6 +13,13 @@ import (
 	"gameday/engine/load/template"
 )
 
+// A burst all at once is sent in groups, between which answers are taken: a socket's buffer holds some two hundred, and
+// what does not fit would be counted as lost by the target.
+const (
+	group  = 32
+	breath = 200 * time.Microsecond
+)
+
 // Protocol is the datagrams of one plan to one target.
 type Protocol struct {
 	dialer dial.Dialer
@@ -53,13 +60,7 @@ func (p *Protocol) Extras() []protocol.Extra {
 
 // Prepare checks a step and returns its handle.
 func (p *Protocol) Prepare(s protocol.Step, c *Datagrams) (int, error) {
-	var err error
-	c.Validate(func(path, format string, args ...any) {
-		err = errors.Join(err, fmt.Errorf("%s: "+format, append([]any{path}, args...)...))
-	})
-	if err == nil {
-		err = dial.Timeout(s)
-	}
+	err := dial.Check(s, c.Validate)
 	b := &burst{
 		count: max(c.Count, 1), interval: c.Interval, sendOnly: c.SendOnly, allowLost: c.AllowLost, maxBytes: c.MaxBytes,
 		timeout: s.Timeout, keepBytes: s.Keep,
@@ -192,18 +193,24 @@ func (c *Client) datagram(i int) []byte {
 func (c *Client) exchange(b *burst, due time.Duration, out *protocol.Outcome) error {
 	start := c.link.Now()
 	written, first := start, time.Duration(-1)
+	pause := start // when the next datagram may be sent
 	for c.sent < b.count || !b.sendOnly && c.tally.answered < b.count {
 		until := due
 		if c.sent < b.count {
-			at := start + time.Duration(c.sent)*b.interval
-			if b.interval == 0 || c.link.Now() >= at {
+			if c.link.Now() >= pause {
 				if err := c.write(due); err != nil {
 					return err
 				}
 				written = c.link.Now()
+				switch {
+				case b.interval > 0:
+					pause = start + time.Duration(c.sent)*b.interval
+				case c.sent%group == 0 && !b.sendOnly:
+					pause = written + breath
+				}
 				continue
 			}
-			until = min(at, due)
+			until = min(pause, due)
 		}
 		if err := c.link.Deadline(until); err != nil {
 			return err

@@ -87,6 +87,7 @@ func TestABurstAtIntervals(t *testing.T) {
 		"two bytes":    {Send: "x", Count: 20, Sequence: Sequence{Bytes: 2}},
 		"eight bytes":  {Send: "x", Count: 20, Sequence: Sequence{Bytes: 8}},
 		"unnumbered":   {Send: "x", Count: 20},
+		"in groups":    {Send: "x", Count: 150, Sequence: Sequence{Bytes: 4}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d.Expect.Echo = true

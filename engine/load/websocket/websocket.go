@@ -78,13 +78,7 @@ func (p *Protocol) Prepare(s protocol.Step, c *Talk) (int, error) {
 }
 
 func (p *Protocol) prepare(s protocol.Step, c *Talk) (*talk, error) {
-	var err error
-	c.Validate(func(path, format string, args ...any) {
-		err = errors.Join(err, fmt.Errorf("%s: "+format, append([]any{path}, args...)...))
-	})
-	if err == nil {
-		err = dial.Timeout(s)
-	}
+	err := dial.Check(s, c.Validate)
 	if err == nil && c.Hold >= s.Timeout {
 		err = fmt.Errorf("hold: %v is not below the step's timeout of %v: give the step a longer timeout", c.Hold, s.Timeout)
 	}
