@@ -15,6 +15,10 @@ import (
 // ErrGone says that a network namespace does not exist any more; with it went everything that was set in it.
 var ErrGone = errors.New("the network namespace does not exist any more")
 
+// ErrNoScratch says that this process may not make a network namespace to probe in, which takes CAP_SYS_ADMIN. Whether
+// the kernel has something is then seen only when it is used.
+var ErrNoScratch = errors.New("making a network namespace to probe in needs CAP_SYS_ADMIN")
+
 // Namespace names a network namespace so that another process can find it again: it goes into the journal.
 type Namespace struct {
 	Path  string `json:"path,omitempty"` // where it was opened; "": the one that gameday ran in
@@ -54,6 +58,20 @@ const ownPath = "/proc/thread-self/ns/net"
 func (n Namespace) Own() bool {
 	inode, err := inodeOf(ownPath)
 	return err == nil && inode == n.Inode
+}
+
+// Do runs fn in the namespace: where it is called when that is the own one, which needs no privilege, and else as the
+// function Do does.
+func (n Namespace) Do(fn func() error) error {
+	if n.Own() {
+		return fn()
+	}
+	f, err := n.Open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return Do(f, fn)
 }
 
 // String is the path, or "" for the own one.

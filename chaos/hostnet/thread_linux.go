@@ -1,6 +1,7 @@
 package hostnet
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -20,9 +21,12 @@ func Do(ns *os.File, fn func() error) error {
 }
 
 // Scratch runs fn in a new and empty network namespace that ends with it: for probes, which leave nothing behind there.
+// The error is ErrNoScratch when this process may not make one.
 func Scratch(fn func(ns *os.File) error) error {
 	return onThread(func() error {
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		if err := unix.Unshare(unix.CLONE_NEWNET); errors.Is(err, unix.EPERM) {
+			return ErrNoScratch
+		} else if err != nil {
 			return fmt.Errorf("make a network namespace to probe in: %w", err)
 		}
 		ns, err := os.Open("/proc/thread-self/ns/net")

@@ -23,7 +23,7 @@ type Armed struct {
 	stop   chan struct{}
 	once   sync.Once // closes stop
 	over   chan struct{}
-	lapses atomic.Uint64
+	lapses atomic.Uint64 // how often the lease ran out although this process lives, so that everything passed for a while
 }
 
 // Arm installs the rules, at once and whole or not at all, and renews their lease three times as often as it needs to be
@@ -93,6 +93,3 @@ func (a *Armed) Count() uint64 {
 	}
 	return n
 }
-
-// Lapses is how often the lease ran out although this process lives: the rules were without effect for a while.
-func (a *Armed) Lapses() uint64 { return a.lapses.Load() }

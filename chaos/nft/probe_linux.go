@@ -31,7 +31,8 @@ func Available() []hostnet.Feature {
 	return out
 }
 
-// Check says why the kernel would not take rules like these, or nil. It tries them in a network namespace made for it.
+// Check says why the kernel would not take rules like these, or nil: it takes them, or that cannot be tried. It tries them
+// in a network namespace made for it.
 func (s Spec) Check() error {
 	if err := hostnet.May(); err != nil {
 		return fmt.Errorf("not available: %w", err)
@@ -43,7 +44,7 @@ func (s Spec) Check() error {
 			return err
 		}
 	}
-	if err := s.try(native); err != nil {
+	if err := s.try(native); err != nil && !errors.Is(err, hostnet.ErrNoScratch) {
 		return fmt.Errorf("not available: the kernel refuses rules of nf_tables that it needs: %w", err)
 	}
 	return nil
@@ -54,7 +55,7 @@ func (s Spec) try(native bool) error {
 	s.Name, s.Lease = NewName(), DefaultLease
 	s.Exempt = append(s.Exempt, netip.MustParseAddrPort("192.0.2.1:1"))
 	return hostnet.Scratch(func(ns *os.File) error {
-		c, err := connect(ns)
+		c, err := connect(int(ns.Fd()))
 		if err != nil {
 			return err
 		}
@@ -70,7 +71,7 @@ func (s Spec) try(native bool) error {
 func nativeQueue() (bool, error) {
 	s := Spec{Direction: In, Verdict: Queue, Number: 1}
 	err := s.try(true)
-	if err == nil {
+	if err == nil || errors.Is(err, hostnet.ErrNoScratch) { // most kernels have it
 		return true, nil
 	}
 	if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) {

@@ -184,22 +184,27 @@ func (s Spec) Lines() []string {
 	return out
 }
 
-// dial opens a connection in a namespace; release frees both.
+// dial opens a connection in a namespace; release closes it.
 func dial(ns hostnet.Namespace) (c *nftables.Conn, release func(), err error) {
-	f, err := ns.Open()
+	if ns.Own() { // which takes no privilege to enter
+		c, err = connect(0)
+	} else {
+		var f *os.File
+		if f, err = ns.Open(); err != nil {
+			return nil, nil, err
+		}
+		defer f.Close() // the socket stays in the namespace
+		c, err = connect(int(f.Fd()))
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err = connect(f)
-	if err != nil {
-		_ = f.Close()
-		return nil, nil, err
-	}
-	return c, func() { _ = c.CloseLasting(); _ = f.Close() }, nil
+	return c, func() { _ = c.CloseLasting() }, nil // everything was acknowledged before
 }
 
-func connect(ns *os.File) (*nftables.Conn, error) {
-	c, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(int(ns.Fd())),
+// connect opens a connection in the namespace of a file descriptor, or in the own one for 0.
+func connect(ns int) (*nftables.Conn, error) {
+	c, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(ns),
 		nftables.WithSockOptions(func(c *netlink.Conn) error { return c.SetDeadline(time.Now().Add(callTimeout)) }))
 	if err != nil {
 		return nil, fmt.Errorf("talk to nf_tables: %w", explain(err))

@@ -213,6 +213,9 @@ func TestWhenNoServerAnswersTheClientIsTold(t *testing.T) {
 
 func TestWhatIsNoQueryIsPassedOnAndDoesNoHarm(t *testing.T) {
 	s := &resolver{rules: rules{names: names{"*"}, answer: NXDomain, share: 1}}
+	own, err := hostnet.FindNamespace("")
+	require.NoError(t, err)
+	s.ns = own
 	for _, b := range [][]byte{nil, {1}, make([]byte, 11), make([]byte, 600), {0, 1, 0, 0, 0, 255, 0, 0, 0, 0, 0, 0, 0xc0, 0x0c}} {
 		s.ctx = t.Context()
 		require.Nil(t, s.handle(b, "udp")) // there is no server to pass it on to

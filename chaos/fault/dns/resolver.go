@@ -80,21 +80,8 @@ func serve(r rules, ns hostnet.Namespace, mark uint32, seed uint64) (*resolver, 
 	return s, nil
 }
 
-// in runs fn where sockets of the resolver belong.
-func (s *resolver) in(fn func() error) error {
-	if s.ns.Own() {
-		return fn()
-	}
-	f, err := s.ns.Open()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return hostnet.Do(f, fn)
-}
-
 func (s *resolver) listen() error {
-	return s.in(func() error {
+	return s.ns.Do(func() error {
 		s.port = 0
 		for _, addr := range []string{"127.0.0.1", "::1"} {
 			u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(addr), Port: int(s.port)})
@@ -292,7 +279,7 @@ func (s *resolver) ask(server netip.AddrPort, query []byte, network string) ([]b
 	ctx, cancel := context.WithTimeout(s.ctx, upstreamFor)
 	defer cancel()
 	var c net.Conn
-	err := s.in(func() (err error) {
+	err := s.ns.Do(func() (err error) {
 		d := net.Dialer{Control: marked(s.mark)} // or the rules would send it back to us
 		c, err = d.DialContext(ctx, network, server.String())
 		return err

@@ -68,12 +68,11 @@ func queueNumber(name string) uint16 {
 
 // hold begins to serve a queue, the wished one or one of the next, and returns which. The caller calls release and close.
 func hold(ns hostnet.Namespace, wish uint16, delay, jitter time.Duration, seed uint64) (*holder, uint16, error) {
-	f, err := ns.Open()
-	if err != nil {
-		return nil, 0, err
-	}
-	defer f.Close()
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{NetNS: int(f.Fd())})
+	var conn *netlink.Conn
+	err := ns.Do(func() (err error) {
+		conn, err = netlink.Dial(unix.NETLINK_NETFILTER, nil)
+		return err
+	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("open a queue of packets: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"syscall"
 	"time"
 
@@ -48,16 +47,17 @@ func head(index int, handle, parent uint32) []byte {
 
 // dial opens a connection to the kernel's routing in a namespace, with a deadline on everything.
 func dial(ns hostnet.Namespace) (*netlink.Conn, error) {
-	f, err := ns.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return connect(f)
+	var c *netlink.Conn
+	err := ns.Do(func() (err error) {
+		c, err = connect()
+		return err
+	})
+	return c, err
 }
 
-func connect(ns *os.File) (*netlink.Conn, error) {
-	c, err := netlink.Dial(protocolRoute, &netlink.Config{NetNS: int(ns.Fd())})
+// connect opens a connection in the namespace of the calling thread.
+func connect() (*netlink.Conn, error) {
+	c, err := netlink.Dial(protocolRoute, nil)
 	if err != nil {
 		return nil, fmt.Errorf("talk to the kernel's traffic control: %w", err)
 	}

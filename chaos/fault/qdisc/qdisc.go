@@ -163,14 +163,9 @@ func (f *Fault) guard(u undo, forced bool) error {
 }
 
 func index(ns hostnet.Namespace, name string) (int, error) {
-	f, err := ns.Open()
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
 	var i *net.Interface
 	var names []string
-	err = hostnet.Do(f, func() error {
+	err := ns.Do(func() error {
 		all, err := net.Interfaces()
 		for _, i := range all {
 			names = append(names, i.Name)

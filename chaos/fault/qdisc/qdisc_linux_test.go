@@ -1,6 +1,7 @@
 package qdisc
 
 import (
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -146,6 +147,24 @@ func TestNetemImpairs(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(start), 100*time.Millisecond)
 	require.NoError(t, c.Revert(t.Context()))
 	require.NoError(t, c.Verify(t.Context()))
+}
+
+// What tc(8) of iproute2 6.1 sends for "netem loss 10% duplicate 5% corrupt 3% reorder 20%", read with strace; but for the
+// delay, which it sends in ticks, and the limit.
+func TestNetemIsEncodedAsTheKernelReadsIt(t *testing.T) {
+	b, err := netem(impairment{delay: 100 * time.Millisecond, jitter: 10 * time.Millisecond, loss: 0.1, duplicate: 0.05, corrupt: 0.03, reorder: 0.2})
+	require.NoError(t, err)
+	require.Len(t, b, 24+12+12+12+12)
+	probability := func(at int, want uint32) { require.InDelta(t, want, binary.NativeEndian.Uint32(b[at:]), 2) }
+	probability(8, 0x1999999a)
+	require.EqualValues(t, 1, binary.NativeEndian.Uint32(b[12:]), "gap")
+	probability(16, 0x0ccccccd)
+	require.EqualValues(t, 100*time.Millisecond, binary.NativeEndian.Uint64(b[28:]))
+	require.EqualValues(t, 10*time.Millisecond, binary.NativeEndian.Uint64(b[40:]))
+	require.EqualValues(t, 3, binary.NativeEndian.Uint16(b[50:]), "reorder")
+	probability(52, 0x33333333)
+	require.EqualValues(t, 4, binary.NativeEndian.Uint16(b[62:]), "corrupt")
+	probability(64, 0x07ae147b)
 }
 
 func TestGuardedInterfaceIsRefused(t *testing.T) {

@@ -76,12 +76,7 @@ func (h Host) Do(t testing.TB, fn func() error) {
 
 // Try runs fn in the machine's namespace and returns its error.
 func (h Host) Try(fn func() error) error {
-	f, err := h.Namespace.Open()
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return hostnet.Do(f, fn)
+	return h.Namespace.Do(fn)
 }
 
 // Listen listens for TCP on a free port of the machine until the test ends, which closes all connections.
