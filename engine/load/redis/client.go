@@ -13,7 +13,7 @@ import (
 	"gameday/sources/sanitize"
 )
 
-// probeAfter is how long a kept connection must have been idle before it is looked at for having been closed.
+// probeAfter is how long a kept connection must have been idle before it is looked at for having been closed, or spoken to.
 const probeAfter = 500 * time.Millisecond
 
 // Client is one worker's connection.
@@ -35,7 +35,7 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 	s := c.proto.steps[call.Request]
 	due := out.Start + s.timeout
 	wire := c.render(call, s)
-	if c.link.Connected() && out.Start-c.lastUse > probeAfter && c.link.Gone() {
+	if c.link.Connected() && out.Start-c.lastUse > probeAfter && c.link.Stale() {
 		c.link.Drop()
 	}
 	sent, err := c.attempt(wire, s, due, out)

@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -109,11 +108,7 @@ func (p *Protocol) Prepare(s protocol.Step, c *Pipeline) (int, error) {
 }
 
 func compile(s protocol.Step, c *Pipeline) (*step, error) {
-	var faults []error
-	c.Validate(func(path, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
-	})
-	if err := errors.Join(append(faults, dial.Timeout(s))...); err != nil {
+	if err := dial.Check(s, c.Validate); err != nil {
 		return nil, err
 	}
 	list := c.Pipeline

@@ -57,11 +57,7 @@ func (p *Protocol) Prepare(s protocol.Step, c *Work) (int, error) {
 }
 
 func (p *Protocol) compile(s protocol.Step, c *Work) (*work, error) {
-	var faults []error
-	c.Validate(func(path, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...)))
-	})
-	if err := errors.Join(append(faults, dial.Timeout(s))...); err != nil {
+	if err := dial.Check(s, c.Validate); err != nil {
 		return nil, err
 	}
 	w := &work{timeout: s.Timeout, keep: s.Keep, comment: c.Trace == "comment"}
