@@ -140,32 +140,17 @@ func (f *flow) pieces(b []byte, now time.Time) error {
 		case c.ending.Load():
 			return nil
 		}
-		piece := b[:e.piece(len(b))]
-		due := now
-		for _, r := range e.slices {
-			if m := c.mark(w, r); m.next.After(due) {
-				due = m.next
-			}
-		}
-		if due.After(now) { // the pause between two pieces
-			if err := c.pause(due, v.plan); err != nil {
+		if next := f.next(e); next.After(now) { // the pause between two pieces
+			if err := c.pause(next, v.plan); err != nil {
 				return err
 			}
-			if now = time.Now(); now.Before(due) {
+			if now = time.Now(); now.Before(next) {
 				continue // the plan has changed
 			}
 		}
-		wait := now
-		for _, r := range e.rates {
-			if at := r.buckets[w].take(len(piece), now); at.After(now) {
-				r.touched.Add(uint64(len(piece)))
-				if at.After(wait) {
-					wait = at
-				}
-			}
-		}
-		if wait.After(now) {
-			if err := c.pause(wait, v.plan); err != nil {
+		piece := b[:e.piece(len(b))]
+		if turn := f.turn(e, len(piece), now); turn.After(now) {
+			if err := c.pause(turn, v.plan); err != nil {
 				return err
 			}
 			now = time.Now()
@@ -183,6 +168,30 @@ func (f *flow) pieces(b []byte, now time.Time) error {
 		b = b[len(piece):]
 	}
 	return nil
+}
+
+// next says when the slices let the next piece go.
+func (f *flow) next(e *effects) (at time.Time) {
+	for _, r := range e.slices {
+		if m := f.c.mark(f.w, r); m.next.After(at) {
+			at = m.next
+		}
+	}
+	return at
+}
+
+// turn reserves bandwidth for n bytes, and says when they may go.
+func (f *flow) turn(e *effects, n int, now time.Time) (at time.Time) {
+	for _, r := range e.rates {
+		due := r.buckets[f.w].take(n, now)
+		if due.After(now) {
+			r.touched.Add(uint64(n))
+		}
+		if due.After(at) {
+			at = due
+		}
+	}
+	return at
 }
 
 // piece says how many of n bytes go at once: what the slices say, and no more than a hundredth of a second's worth of
