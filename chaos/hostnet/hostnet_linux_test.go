@@ -7,14 +7,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"gameday/chaos"
 	"gameday/chaos/hostnet"
 	"gameday/chaos/hostnet/nettest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestOwnNamespaceStaysTheOwnWhileThreadsVisitOthers(t *testing.T) {
 	if err := hostnet.Scratch(func(*os.File) error { return nil }); err != nil {

@@ -26,7 +26,7 @@ func Available() []hostnet.Feature {
 	}
 	out := make([]hostnet.Feature, 0, len(all))
 	for _, a := range all {
-		out = append(out, hostnet.Feature{Name: a.name, For: a.use, Err: a.spec.Check()})
+		out = append(out, hostnet.Feature{Name: a.name, For: a.use, Err: a.spec.probe()})
 	}
 	return out
 }
@@ -34,6 +34,14 @@ func Available() []hostnet.Feature {
 // Check says why the kernel would not take rules like these, or nil: it takes them, or that cannot be tried. It tries them
 // in a network namespace made for it.
 func (s Spec) Check() error {
+	if err := s.probe(); !errors.Is(err, hostnet.ErrNoScratch) {
+		return err
+	}
+	return nil
+}
+
+// probe is Check that also says when it cannot tell.
+func (s Spec) probe() error {
 	if err := hostnet.May(); err != nil {
 		return fmt.Errorf("not available: %w", err)
 	}
@@ -44,7 +52,10 @@ func (s Spec) Check() error {
 			return err
 		}
 	}
-	if err := s.try(native); err != nil && !errors.Is(err, hostnet.ErrNoScratch) {
+	switch err := s.try(native); {
+	case errors.Is(err, hostnet.ErrNoScratch):
+		return fmt.Errorf("not known: %w", err)
+	case err != nil:
 		return fmt.Errorf("not available: the kernel refuses rules of nf_tables that it needs: %w", err)
 	}
 	return nil

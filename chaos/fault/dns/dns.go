@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -44,8 +45,7 @@ func NewFailure(o Options) *Failure { return &Failure{o} }
 
 // Available says what of the kernel the fault finds.
 func Available() []hostnet.Feature {
-	s := nft.Spec{Verdict: nft.Redirect, Direction: nft.Out, Number: 53}
-	return []hostnet.Feature{{Name: "nf_tables redirect", For: "dns.failure", Err: s.Check()}}
+	return slices.DeleteFunc(nft.Available(), func(f hostnet.Feature) bool { return !strings.Contains(f.For, "dns.failure") })
 }
 
 // Kind is "dns.failure".

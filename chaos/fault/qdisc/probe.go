@@ -43,7 +43,10 @@ func available(kind string) error {
 	if errors.Is(err, syscall.ENOENT) {
 		return fmt.Errorf("not available: kernel has no sch_%s", kind)
 	}
-	if err != nil && !errors.Is(err, hostnet.ErrNoScratch) { // then it is seen when it is used
+	if errors.Is(err, hostnet.ErrNoScratch) {
+		return fmt.Errorf("not known: %w", err)
+	}
+	if err != nil {
 		return fmt.Errorf("not available: try sch_%s: %w", kind, err)
 	}
 	return nil
