@@ -23,7 +23,7 @@ import (
 // BenchmarkRecorder is what recording one request costs: three histograms, counters, exemplars, one lock.
 func BenchmarkRecorder(b *testing.B) {
 	b.ReportAllocs()
-	r := newRecorder(1, 1)
+	r := newRecorder(1, []*step{{}})
 	s := r.shard(0)
 	rng := rand.New(rand.NewPCG(1, 2))
 	outs := make([]protocol.Outcome, 1024)

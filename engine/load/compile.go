@@ -1,69 +1,61 @@
 package load
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
+	"net/url"
 	"os"
 	"sort"
 	"strings"
 	"time"
 
+	"gameday/engine/load/answer"
+	"gameday/engine/load/feed"
 	"gameday/engine/load/http1"
 	"gameday/engine/load/protocol"
 	"gameday/engine/load/template"
 )
 
-// step is one request of the plan, ready to be sent. Its index is its place in every table of the recorder.
+// step is one request of the plan, ready to be sent, or a group of them. Its index is its place in every table of the
+// recorder.
 type step struct {
 	index    int
 	scenario string
 	name     string
-	handle   int // of the protocol
+	group    bool // its figures are those of other steps together, and do not count in totals
+	proto    int  // of the plan's protocols
+	handle   int  // of that protocol
+	extras   []protocol.Extra
 	timeout  time.Duration
-	check    StatusSet
-	think    ThinkTime
+
+	status        StatusSet
+	anyStatus     bool // the protocol judges its status itself
+	checks        []*answer.Checker
+	within        time.Duration
+	minSize       int64
+	maxSize       int64
+	extract       []extraction
+	needs         []int    // slots that must be set
+	cookies       *url.URL // where the request goes, when cookies are kept
+	stopOnFailure bool
 }
 
-// judge turns an answer's status into the kind of outcome it is.
-func (s *step) judge(status int) protocol.Kind {
-	checked := !s.check.Empty()
-	switch {
-	case checked && s.check.Has(status), !checked && status < 400:
-		return protocol.OK
-	case status >= 500:
-		return protocol.Status5xx
-	case checked:
-		return protocol.CheckFailed
-	}
-	return protocol.Status4xx
+// extraction is an Extract, compiled.
+type extraction struct {
+	finder   *answer.Finder
+	which    answer.Which
+	slot     int
+	fallback []byte
 }
 
 // scenario is what one iteration does.
 type scenario struct {
-	name  string
-	steps []*step
-	mix   picker // empty: all steps in order
-}
-
-// picker draws an index by weight.
-type picker []float64 // running totals
-
-func newPicker(weights []float64) picker {
-	total := 0.0
-	p := make(picker, len(weights))
-	for i, w := range weights {
-		total += w
-		p[i] = total
-	}
-	return p
-}
-
-func (p picker) pick(rng *rand.Rand) int {
-	if len(p) < 2 {
-		return 0
-	}
-	x := rng.Float64() * p[len(p)-1]
-	return min(sort.SearchFloat64s(p, x), len(p)-1)
+	name    string
+	program []op
+	average float64 // requests an iteration makes, on average, as far as that can be told beforehand
+	single  bool    // an iteration is never more than one request
 }
 
 // group is the scenarios under one executor.
@@ -73,6 +65,8 @@ type group struct {
 	seed      uint64
 	scenarios []*scenario
 	weights   picker
+	cookies   CookiePolicy
+	paused    float64 // the level before an operator paused it
 }
 
 // perIteration is how many requests an iteration makes on average.
@@ -86,11 +80,7 @@ func (g *group) perIteration() float64 {
 		if len(g.weights) > 0 {
 			weight, before = g.weights[i]-before, g.weights[i]
 		}
-		if len(sc.mix) > 0 {
-			sum += weight
-		} else {
-			sum += weight * float64(len(sc.steps))
-		}
+		sum += weight * sc.average
 	}
 	return sum / all
 }
@@ -101,54 +91,73 @@ type webProtocol interface {
 	Prepare(protocol.Request) (handle int, err error)
 }
 
+// fedBy is a feed and the slot of its first column.
+type fedBy struct {
+	feed *feed.Feed
+	slot int
+}
+
 // compiled is a plan with its variables filled and its requests prepared.
 type compiled struct {
-	protocol webProtocol
-	steps    []*step
-	groups   []*group
+	protocols []protocol.Protocol
+	steps     []*step
+	groups    []*group
+
+	feeds    []fedBy
+	fed      int // slots that feeds fill; the others begin each iteration unset
+	slots    int
+	unset    []error // by slot: what is said of a step that needs it while it is not set
+	counters int     // a user needs for its loops
+	clocks   int     // a user needs for its groups
+}
+
+// compiler makes a compiled out of a plan.
+type compiler struct {
+	*compiled
+	plan    *Plan
+	options *Options
+	lookup  func(string) (string, bool)
+	target  string
+	web     map[string]int // protocols of HTTP by target
+	names   map[string]int // slots by variable
 }
 
 func compile(p *Plan, o *Options) (*compiled, error) {
-	lookup := variables(p, o)
-	target := o.Target
-	if target == "" {
+	c := &compiler{compiled: &compiled{}, plan: p, options: o, lookup: variables(p, o), web: map[string]int{}, names: map[string]int{}}
+	if c.target = o.Target; c.target == "" {
 		var err error
-		if target, err = template.Expand(p.Target, lookup); err != nil {
+		if c.target, err = template.Expand(p.Target, c.lookup); err != nil {
 			return nil, fmt.Errorf("target: %w", err)
 		}
-	}
-	c := &compiled{protocol: o.protocol}
-	if c.protocol == nil {
-		p, err := http1.New(target, o.TLS)
-		if err != nil {
-			return nil, err
-		}
-		c.protocol = p
 	}
 	seed := p.Seed
 	if o.Seed != 0 {
 		seed = o.Seed
 	}
+	if err := c.openFeeds(seed); err != nil {
+		return nil, err
+	}
+	c.findVariables()
 	var shared *group
 	var weights []float64
 	for i := range p.Scenarios {
 		sc := &p.Scenarios[i]
-		made, err := c.scenario(p, sc, lookup)
+		made, err := c.scenario(sc)
 		if err != nil {
 			return nil, fmt.Errorf("scenario %q: %w", sc.Name, err)
 		}
 		if sc.Executor != nil {
-			c.group(p, sc.Executor, seed).scenarios = []*scenario{made}
+			c.group(sc.Executor, seed).scenarios = []*scenario{made}
 			continue
 		}
 		if shared == nil {
-			shared = c.group(p, p.Executor, seed)
+			shared = c.group(p.Executor, seed)
 		}
 		shared.scenarios = append(shared.scenarios, made)
 		weights = append(weights, sc.Weight)
 		shared.weights = newPicker(weights)
 	}
-	return c, nil
+	return c.compiled, nil
 }
 
 // variables is where ${name} comes from: the options first, then the plan; ${env:NAME} is the environment, so that a
@@ -166,56 +175,189 @@ func variables(p *Plan, o *Options) func(string) (string, bool) {
 	}
 }
 
-func (c *compiled) group(p *Plan, e *Executor, seed uint64) *group {
-	g := &group{executor: e, profile: newProfile(e, p.Warmup, p.Duration), seed: seed + uint64(len(c.groups))<<32}
+func (c *compiler) group(e *Executor, seed uint64) *group {
+	g := &group{
+		executor: e, profile: newProfile(e, c.plan.Warmup, c.plan.Duration), seed: seed + uint64(len(c.groups))<<32, cookies: c.plan.Cookies,
+	}
+	if g.cookies == CookiesPerUser && e.Kind.Open() {
+		g.cookies = CookiesPerIteration // in an open model each arrival is somebody else
+	}
 	c.groups = append(c.groups, g)
 	return g
 }
 
-func (c *compiled) scenario(p *Plan, sc *Scenario, lookup func(string) (string, bool)) (*scenario, error) {
-	out := &scenario{name: sc.Name}
-	list := sc.Steps
-	if len(sc.Mix) > 0 {
-		list = sc.Mix
-		weights := make([]float64, len(list))
-		for i := range list {
-			weights[i] = list[i].Weight
+// openFeeds reads the data, whose columns get the first slots.
+func (c *compiler) openFeeds(seed uint64) error {
+	for i, config := range c.plan.Feeds {
+		var err error
+		if config.File, err = template.Expand(config.File, c.lookup); err != nil {
+			return fmt.Errorf("feeds[%d]: %w", i, err)
 		}
-		out.mix = newPicker(weights)
-	}
-	for i := range list {
-		made, err := c.step(p, sc, &list[i], lookup)
+		f, err := feed.Open(config, seed+uint64(i), func(name string) (io.ReadCloser, error) { return feed.OpenFile(c.plan.beside(name)) })
 		if err != nil {
-			return nil, fmt.Errorf("step %q: %w", list[i].Name, err)
+			return fmt.Errorf("feeds[%d]: %w", i, err)
 		}
-		out.steps = append(out.steps, made)
+		c.feeds = append(c.feeds, fedBy{f, c.slots})
+		for _, name := range f.Columns() {
+			if _, taken := c.names[name]; taken {
+				return fmt.Errorf("feeds[%d]: another feed has a column %q already: give one of them a prefix", i, name)
+			}
+			c.variable(name, fmt.Errorf("{{%s}} has no value: its feed gave none", name))
+		}
 	}
-	return out, nil
+	c.fed = c.slots
+	return nil
 }
 
-func (c *compiled) step(p *Plan, sc *Scenario, s *Step, lookup func(string) (string, bool)) (*step, error) {
-	req := protocol.Request{Step: protocol.Step{Name: s.Name, Timeout: s.Timeout}, Method: s.Method}
-	var err error
-	if req.Path, err = template.Expand(s.Path, lookup); err != nil {
-		return nil, fmt.Errorf("path: %w", err)
+func (c *compiler) variable(name string, unset error) {
+	if _, ok := c.names[name]; !ok {
+		c.names[name] = c.slots
+		c.slots++
+		c.unset = append(c.unset, unset)
 	}
-	if req.Body, err = template.Expand(s.Body, lookup); err != nil {
-		return nil, fmt.Errorf("body: %w", err)
+}
+
+// findVariables gives a slot to everything that steps extract or set.
+func (c *compiler) findVariables() {
+	for _, name := range c.plan.stepVariables() {
+		c.variable(name, fmt.Errorf("{{%s}} has no value: no step before has extracted it", name))
 	}
-	if req.Headers, err = mergeHeaders(lookup, p.Headers, sc.Headers, s.Headers); err != nil {
+}
+
+func (c *compiler) slot(name string) (int, bool) {
+	n, ok := c.names[name]
+	return n, ok
+}
+
+func (c *compiler) scenario(sc *Scenario) (*scenario, error) {
+	p := &programmer{compiler: c, from: sc, out: &scenario{name: sc.Name}}
+	if err := p.scenario(); err != nil {
 		return nil, err
 	}
+	return p.out, nil
+}
+
+// step makes one request of a scenario.
+func (c *compiler) step(sc *Scenario, s *Step) (*step, error) {
 	out := &step{
-		index: len(c.steps), scenario: sc.Name, name: s.Name, timeout: s.Timeout, check: s.Check.Status, think: sc.ThinkTime,
+		index: len(c.steps), scenario: sc.Name, name: s.Name, timeout: s.Timeout, status: s.Check.Status, within: s.Check.Within,
+		minSize: s.Check.MinSize, maxSize: s.Check.MaxSize, stopOnFailure: sc.OnFailure == "end-iteration",
 	}
-	if s.ThinkTime != nil {
-		out.think = *s.ThinkTime
-	}
-	if out.handle, err = c.protocol.Prepare(req); err != nil {
+	keep, err := c.looks(s, out)
+	if err != nil {
 		return nil, err
+	}
+	headers, err := mergeHeaders(c.lookup, c.plan.Headers, sc.Headers, s.Headers)
+	if err != nil {
+		return nil, err
+	}
+	common := protocol.Step{Name: s.Name, Timeout: s.Timeout, Names: c.slot, Headers: headers, Keep: keep}
+	target := c.target
+	if own := cmp.Or(s.Target, sc.Target); own != "" {
+		if target, err = template.Expand(own, c.lookup); err != nil {
+			return nil, fmt.Errorf("target: %w", err)
+		}
+	}
+	if err := c.request(out, s, target, common); err != nil {
+		return nil, err
+	}
+	if x, ok := c.protocols[out.proto].(protocol.Extras); ok {
+		out.extras = x.Extras()
 	}
 	c.steps = append(c.steps, out)
 	return out, nil
+}
+
+// looks compiles what is looked for in the answer, and says how much of it has to be kept for that.
+func (c *compiler) looks(s *Step, out *step) (keep int, err error) {
+	for i := range s.Check.That {
+		checker, err := s.Check.That[i].Compile()
+		if err != nil {
+			return 0, fmt.Errorf("check.that[%d]: %w", i, err)
+		}
+		out.checks = append(out.checks, checker)
+	}
+	for i, e := range s.Extract {
+		finder, err := e.Compile()
+		if err != nil {
+			return 0, fmt.Errorf("extract[%d]: %w", i, err)
+		}
+		made := extraction{finder: finder, which: whichOf[e.Which], slot: c.names[e.Name]}
+		if e.Default != nil {
+			made.fallback = append([]byte{}, *e.Default...)
+		}
+		out.extract = append(out.extract, made)
+	}
+	if len(out.checks)+len(out.extract) > 0 || c.plan.Cookies != CookiesOff {
+		keep = c.plan.KeepBody
+	}
+	return keep, nil
+}
+
+var whichOf = map[string]answer.Which{"": 0, "first": 0, "second": 1, "third": 2, "last": answer.Last}
+
+// request prepares an HTTP request.
+func (c *compiler) request(out *step, s *Step, target string, common protocol.Step) (err error) {
+	req := protocol.Request{Step: common, Method: s.Method, Cookies: c.plan.Cookies != CookiesOff}
+	if req.Path, err = template.Expand(s.Path, c.lookup); err != nil {
+		return fmt.Errorf("path: %w", err)
+	}
+	if req.Body, err = c.body(s, &req); err != nil {
+		return err
+	}
+	web, at, err := c.webProtocol(target)
+	if err != nil {
+		return err
+	}
+	out.proto = at
+	if out.handle, err = web.Prepare(req); err != nil {
+		return err
+	}
+	texts := []string{req.Path, req.Body}
+	for _, h := range req.Headers {
+		texts = append(texts, h.Value)
+	}
+	if out.needs, err = c.needs(texts...); err != nil {
+		return err
+	}
+	if req.Cookies {
+		fixed, _, _ := strings.Cut(req.Path, "{{")
+		if out.cookies, err = url.Parse(strings.TrimRight(target, "/") + fixed); err != nil {
+			return errors.New("the target and the path make no address that cookies could belong to")
+		}
+	}
+	return nil
+}
+
+// needs lists the variables in texts.
+func (c *compiler) needs(texts ...string) (slots []int, err error) {
+	for _, text := range texts {
+		t, err := template.Compile(text, c.slot)
+		if err != nil {
+			return nil, err
+		}
+		slots = t.Needs(slots)
+	}
+	return slots, nil
+}
+
+// webProtocol is the protocol that speaks HTTP to a target: one for all the steps that go there.
+func (c *compiler) webProtocol(target string) (webProtocol, int, error) {
+	if at, ok := c.web[target]; ok {
+		return c.protocols[at].(webProtocol), at, nil
+	}
+	var made webProtocol = c.options.protocol
+	if made == nil {
+		p, err := http1.New(target, c.options.TLS)
+		if err != nil {
+			return nil, 0, err
+		}
+		made = p
+	}
+	at := len(c.protocols)
+	c.web[target] = at
+	c.protocols = append(c.protocols, made)
+	return made, at, nil
 }
 
 // mergeHeaders lays headers over each other, the later ones over the earlier, without regard to case, sorted by name.

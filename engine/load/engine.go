@@ -1,10 +1,10 @@
 package load
 
 import (
+	"errors"
 	"fmt"
 
 	"gameday/engine/load/http1"
-	"gameday/engine/load/protocol"
 )
 
 // Engine is how requests are sent.
@@ -19,8 +19,8 @@ const (
 
 // choose decides how requests are sent: by loops, or when fast is nil by goroutines. note is for the result, empty when
 // there is nothing to choose.
-func choose(e Engine, p protocol.Protocol) (fast *fastPath, note string, err error) {
-	http, ok := p.(*http1.Protocol)
+func choose(e Engine, c *compiled) (fast *fastPath, note string, err error) {
+	http, ok := c.protocols[0].(*http1.Protocol)
 	if !ok {
 		return nil, "", nil
 	}
@@ -31,7 +31,11 @@ func choose(e Engine, p protocol.Protocol) (fast *fastPath, note string, err err
 	default:
 		return nil, "", fmt.Errorf("there is no load engine %q: use %s or %s, or leave it out", e, EngineEpoll, EngineGoroutine)
 	}
-	fast, err = newFastPath(http)
+	if len(c.protocols) > 1 {
+		err = errors.New("the plan speaks to more than one target")
+	} else {
+		fast, err = newFastPath(http)
+	}
 	switch {
 	case err == nil:
 		return fast, "", nil

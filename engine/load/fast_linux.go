@@ -52,7 +52,7 @@ func (f *fastPath) execute(r *Run) (err error) {
 	for _, g := range r.plan.groups {
 		of := threads(g)
 		open = open || g.executor.Kind.Open()
-		counter := &atomic.Uint64{}
+		counter, over := &atomic.Uint64{}, &atomic.Bool{}
 		for i := range of {
 			x, err := f.reactor(r, g, i, of, counter)
 			if err != nil {
@@ -61,6 +61,7 @@ func (f *fastPath) execute(r *Run) (err error) {
 				}
 				return fmt.Errorf("a loop could not be made: %w", err)
 			}
+			x.over = over
 			reactors = append(reactors, x)
 		}
 	}
@@ -127,6 +128,7 @@ type reactor struct {
 
 	finished   func(u *eventUser, done, pause time.Duration) // of the executor: an iteration has ended
 	iterations *atomic.Uint64                                // of the group's users
+	over       *atomic.Bool                                  // a feed has no more rows for the group
 	users      map[*eventUser]struct{}
 	stopping   atomic.Bool
 	release    []func()
@@ -185,8 +187,8 @@ func (x *reactor) main() {
 // add makes a user.
 func (x *reactor) add() *eventUser {
 	u := &eventUser{x: x}
-	u.plan = rand.New(&u.source)
-	u.call.Plan, u.call.Fresh = u.plan, x.fresh
+	u.init(x.run, x.group, x.run.workers.Add(1), x.fresh)
+	u.shard = x.shard
 	u.conn = x.net.Add(u)
 	x.users[u] = struct{}{}
 	x.run.users.Add(1)
@@ -195,6 +197,7 @@ func (x *reactor) add() *eventUser {
 
 // retire gives a user up that has nothing under way.
 func (x *reactor) retire(u *eventUser) {
+	u.gone = true
 	x.net.Remove(u.conn)
 	delete(x.users, u)
 	x.run.users.Add(-1)
@@ -234,77 +237,96 @@ func (x *reactor) failed(err error) bool {
 // singles reports whether every iteration is one request.
 func (g *group) singles() bool {
 	for _, sc := range g.scenarios {
-		if len(sc.mix) == 0 && len(sc.steps) > 1 {
+		if !sc.single {
 			return false
 		}
 	}
 	return true
 }
 
-// eventUser makes requests one after the other, as a worker does, but is told what happens instead of waiting for it.
+// eventUser is a user who is told what happens instead of waiting for it, as a worker does.
 type eventUser struct {
-	x        *reactor
-	conn     *http1.Conn
-	source   rand.PCG // of plan, seeded anew for each iteration
-	plan     *rand.Rand
-	call     protocol.Call
-	scenario *scenario
-	step     *step
-	due      time.Duration
-	at       int  // of the scenario's steps
-	inside   bool // an iteration is under way
-	leaving  bool
-	refused  bool // the last request found no connection
+	user
+	x       *reactor
+	conn    *http1.Conn
+	step    *step
+	due     time.Duration
+	inside  bool // an iteration is under way
+	leaving bool
+	gone    bool // has been given up
+	refused bool // the last request found no connection
+	skipped bool // the last request could not be made
 }
 
-// begin starts the nth iteration, due at an instant of the run. It is the worker's iterate, cut where that waits.
-func (u *eventUser) begin(n uint64, due time.Duration) {
-	g := u.x.group
-	u.source.Seed(g.seed^n, iterationStream)
-	u.call.N = n
-	u.scenario = g.scenarios[g.weights.pick(u.plan)]
-	u.at, u.inside = 0, true
-	if len(u.scenario.mix) > 0 {
-		u.at = u.scenario.mix.pick(u.plan)
+// start begins the nth iteration, due at an instant of the run.
+func (u *eventUser) start(n uint64, due time.Duration) {
+	u.inside, u.due = true, due
+	if !u.begin(n, due) {
+		u.x.over.Store(true)
+		u.leaving = true
+		u.x.net.Pause(u.conn, 0) // told by the loop, not from here
+		u.step = nil
+		return
 	}
-	u.request(due)
+	u.proceed(true)
 }
 
-func (u *eventUser) request(due time.Duration) {
-	u.step, u.due = u.scenario.steps[u.at], due
-	u.call.Request = u.step.handle
-	u.x.run.identify(&u.call, u.x.fresh)
-	u.x.shard.begin()
+// again begins the next iteration of a user of a closed executor, if there is to be one.
+func (u *eventUser) again(due time.Duration) {
+	n, ok := u.group.claim(u.x.iterations, u.iterations, u.run.shards)
+	if !ok {
+		u.leaving, u.inside, u.step, u.due = true, true, nil, due
+		u.x.net.Pause(u.conn, 0)
+		return
+	}
+	u.start(n, due)
+}
+
+// proceed goes on to the next request, or to the end of the iteration.
+func (u *eventUser) proceed(first bool) {
+	st, pause := u.next()
+	u.step = st
+	switch {
+	case st == nil:
+		u.finish(u.done, pause)
+	case !first && u.x.stopping.Load():
+		u.finish(u.done, 0)
+	default:
+		if u.due = u.done + pause; pause > 0 {
+			u.x.net.Pause(u.conn, u.due)
+		} else {
+			u.request()
+		}
+	}
+}
+
+func (u *eventUser) request() {
+	err := u.prepare(u.step)
+	u.shard.begin()
+	if err != nil {
+		u.refuse(err)
+		return
+	}
 	u.x.net.Do(u.conn, &u.call)
+}
+
+// refuse deals with a step that cannot be made, as with one that was answered.
+func (u *eventUser) refuse(err error) {
+	u.answered(u.step, u.due, u.unsendable(err))
+	u.refused, u.skipped = true, true
+	u.x.net.Pause(u.conn, u.x.net.Now()+idlePause) // told by the loop, not from here
 }
 
 // Answered records the request and goes on to what follows it.
 func (u *eventUser) Answered(out *protocol.Outcome) {
-	x := u.x
-	if out.Kind == protocol.OK {
-		out.Kind = u.step.judge(out.Status)
-	}
-	x.shard.record(u.step.index, u.due, u.due >= x.run.warmup, &u.call, out)
+	u.answered(u.step, u.due, out)
 	switch out.Kind {
 	case protocol.Resolve, protocol.Refused, protocol.Connect, protocol.TLS:
 		u.refused = true
 	default:
 		u.refused = false
 	}
-	done, pause := out.Done, u.step.think.draw(u.plan)
-	switch {
-	case len(u.scenario.mix) > 0 || u.at+1 == len(u.scenario.steps):
-		u.finish(done, pause)
-	case x.stopping.Load():
-		u.finish(done, 0)
-	default:
-		u.at++
-		if u.due = done + pause; pause > 0 {
-			x.net.Pause(u.conn, u.due)
-		} else {
-			u.request(u.due)
-		}
-	}
+	u.proceed(false)
 }
 
 func (u *eventUser) finish(done, pause time.Duration) {
@@ -314,9 +336,15 @@ func (u *eventUser) finish(done, pause time.Duration) {
 
 // Woken goes on after a pause.
 func (u *eventUser) Woken() {
-	if u.inside {
-		u.request(u.due)
-	} else {
-		u.begin(u.x.iterations.Add(1)-1, u.due)
+	switch {
+	case u.skipped:
+		u.skipped = false
+		u.proceed(false)
+	case u.step == nil && u.inside: // there was no iteration to begin
+		u.finish(u.due, 0)
+	case u.inside:
+		u.request()
+	default:
+		u.again(u.due)
 	}
 }

@@ -20,7 +20,7 @@ func newOpenReactor(x *reactor) *openReactor {
 	e := x.group.executor
 	share := func(n int) int { return (n + x.of - 1 - x.index) / x.of }
 	o := &openReactor{
-		reactor: x, schedule: newSchedule(e, x.group.profile, x.group.seed),
+		reactor: x, schedule: x.run.shards.schedule(newSchedule(e, x.group.profile, x.group.seed)),
 		queue: ring{limit: share(e.MaxQueue)}, connections: share(e.MaxConnections),
 	}
 	x.finished = o.next
@@ -44,14 +44,15 @@ func (o *openReactor) execute() {
 
 // pace begins iterations at their instants until the profile is over or the run is stopped.
 func (o *openReactor) pace() bool {
+	defer o.group.profile.dial.listen(o.net.Wake)()
 	end := o.group.profile.end()
 	n := uint64(o.index)
 	due, more := o.schedule.At(n)
 	var sent time.Duration // when arrivals were last begun
-	for !o.stopping.Load() {
+	for !o.stopping.Load() && !o.over.Load() {
 		begun := 0
 		for more && due <= o.net.Now() && begun < sendsAtOnce {
-			o.offer(job{n, due})
+			o.offer(job{o.run.shards.number(n), due})
 			n += uint64(o.of)
 			due, more = o.schedule.At(n)
 			begun++
@@ -79,6 +80,7 @@ func (o *openReactor) pace() bool {
 		if !o.poll(until) {
 			return false
 		}
+		due, more = o.schedule.At(n) // an operator may have changed what is due
 	}
 	return true
 }
@@ -110,14 +112,14 @@ func (o *openReactor) offer(j job) {
 		return
 	}
 	o.busy++
-	u.begin(j.n, j.due)
+	u.start(j.n, j.due)
 }
 
 // next is what a user does after an iteration.
 func (o *openReactor) next(u *eventUser, _, _ time.Duration) {
 	if j, ok := o.queue.pop(); ok {
 		if !o.stopping.Load() {
-			u.begin(j.n, j.due)
+			u.start(j.n, j.due)
 			return
 		}
 		o.run.missed.Add(1)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gameday/engine/load/histogram"
+	"gameday/engine/load/protocol"
 )
 
 // history is the last so many seconds, second by second and step by step. The collector writes, anybody reads.
@@ -15,6 +16,7 @@ type history struct {
 	next    int
 	full    bool
 	since   []counts // since the start of the run, by step
+	steps   []*step
 }
 
 // second is about one second of the run: it is as long as it was, not as long as it was meant to be.
@@ -31,8 +33,8 @@ type stepSecond struct {
 	fails   []sample
 }
 
-func newHistory(steps int, length time.Duration) *history {
-	return &history{seconds: make([]second, int(length/time.Second)), since: make([]counts, steps)}
+func newHistory(steps []*step, length time.Duration) *history {
+	return &history{seconds: make([]second, int(length/time.Second)), since: make([]counts, len(steps)), steps: steps}
 }
 
 // collect empties the recorder into a second that began where the last one ended. It is called by one goroutine, with
@@ -46,7 +48,7 @@ func (h *history) collect(r *recorder, spare []*counters, from, to time.Duration
 			if c == nil || (c.done == 0 && c.kinds == [len(c.kinds)]uint64{}) {
 				continue
 			}
-			s.steps[i].take(c)
+			s.steps[i].take(c, h.steps[i].extras)
 			merged[i].Merge(&c.latency)
 			c.reset()
 		}
@@ -57,7 +59,7 @@ func (h *history) collect(r *recorder, spare []*counters, from, to time.Duration
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range s.steps {
-		h.since[i].add(&s.steps[i].counts)
+		h.since[i].add(&s.steps[i].counts, h.steps[i].extras)
 	}
 	h.seconds[h.next] = s
 	if h.next = (h.next + 1) % len(h.seconds); h.next == 0 {
@@ -65,8 +67,8 @@ func (h *history) collect(r *recorder, spare []*counters, from, to time.Duration
 	}
 }
 
-func (s *stepSecond) take(c *counters) {
-	s.add(&c.counts)
+func (s *stepSecond) take(c *counters, extras []protocol.Extra) {
+	s.add(&c.counts, extras)
 	for _, kept := range c.slow {
 		if kept.latency > 0 {
 			s.slow = append(s.slow, kept)
@@ -127,7 +129,7 @@ func (h *history) window(after time.Duration, most int, match func(step int) boo
 				continue
 			}
 			st := &s.steps[i]
-			out.add(&st.counts)
+			out.add(&st.counts, h.steps[i].extras)
 			out.latency.MergeSparse(st.latency)
 			out.slow = append(out.slow, st.slow...)
 			out.fails = append(out.fails, st.fails...)

@@ -42,7 +42,7 @@ func (r *Run) points(running bool) []signal.MetricPoint {
 	} else {
 		m.add("rate", 0)
 	}
-	m.latency("latency_seconds", nil, running, func(int) bool { return true })
+	m.latency("latency_seconds", nil, running, m.run.requests)
 	totals := r.history.totals()
 	for i, st := range r.plan.steps {
 		m.step(i, st, &totals[i], running)

@@ -2,6 +2,7 @@ package load
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,7 @@ type openGroup struct {
 	run      *Run
 	group    *group
 	schedule Schedule
+	over     atomic.Bool // a feed has no more rows
 
 	mu      sync.Mutex
 	idle    []*worker // the last one is the warmest
@@ -29,7 +31,7 @@ type openGroup struct {
 
 func newOpenGroup(r *Run, g *group) *openGroup {
 	return &openGroup{
-		run: r, group: g, schedule: newSchedule(g.executor, g.profile, g.seed),
+		run: r, group: g, schedule: r.shards.schedule(newSchedule(g.executor, g.profile, g.seed)),
 		queue: ring{limit: g.executor.MaxQueue},
 	}
 }
@@ -38,20 +40,45 @@ func newOpenGroup(r *Run, g *group) *openGroup {
 func (o *openGroup) execute() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	changed := make(chan struct{}, 1)
+	defer o.group.profile.dial.listen(func() {
+		select {
+		case changed <- struct{}{}:
+		default: // it will look anyway
+		}
+	})()
 	for n := uint64(0); ; n++ {
-		due, ok := o.schedule.At(n)
-		if !ok {
-			// The run lasts to the end of its profile even when the last arrivals are long before that.
-			o.run.sleep(timer, o.group.profile.end(), o.run.soft.Done())
+		due, more := o.due(timer, n, changed)
+		if !more || o.over.Load() {
 			break
 		}
-		if !o.run.sleep(timer, due, o.run.soft.Done()) {
-			break
-		}
-		o.offer(job{n, due})
+		o.offer(job{o.run.shards.number(n), due})
 	}
 	o.finish()
 	o.drain(timer)
+}
+
+// due waits until the nth iteration is due; false is that there is none, or that the run is being stopped.
+func (o *openGroup) due(timer *time.Timer, n uint64, changed <-chan struct{}) (time.Duration, bool) {
+	for {
+		due, ok := o.schedule.At(n)
+		if !ok {
+			// The run lasts to the end of its profile even when the last arrivals are long before that.
+			due = o.group.profile.end()
+		}
+		wait := due - o.run.now()
+		if wait <= 0 {
+			return due, ok && o.run.soft.Err() == nil
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+			return due, ok
+		case <-changed: // an operator has changed what is due
+		case <-o.run.soft.Done():
+			return 0, false
+		}
+	}
 }
 
 // offer hands a job to an idle worker, a new one, or the queue.
@@ -81,7 +108,9 @@ func (o *openGroup) work(w *worker, j job) {
 	defer w.close()
 	defer o.run.users.Add(-1)
 	for ok := true; ok; j, ok = o.next(w) {
-		w.iterate(j.n, j.due)
+		if _, _, more := w.iterate(j.n, j.due); !more {
+			o.over.Store(true)
+		}
 	}
 }
 

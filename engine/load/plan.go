@@ -10,8 +10,12 @@
 package load
 
 import (
+	"path/filepath"
+	"sort"
+	"strconv"
 	"time"
 
+	"gameday/engine/load/feed"
 	"gameday/sources/spec"
 )
 
@@ -26,11 +30,16 @@ type Plan struct {
 	Warmup     time.Duration     `yaml:"warmup" doc:"Time before the measurement begins; its requests are shown but not judged."`
 	Duration   time.Duration     `yaml:"duration" doc:"How long is measured; without it the load runs until it is stopped, or to the end of its stages."`
 	Headers    map[string]string `yaml:"headers" doc:"Headers of every request."`
+	Feeds      []feed.Config     `yaml:"feeds" doc:"Data: each column is a variable, {{column}}."`
+	Cookies    CookiePolicy      `yaml:"cookies" enum:"user,iteration" doc:"Users keep the cookies they are given: from iteration to iteration, or within one. Default: not at all."`
+	KeepBody   int               `yaml:"keepBody" doc:"How much of an answer is looked at by checks and extraction, in bytes. Default 1 MiB."`
 	Timeout    time.Duration     `yaml:"timeout" doc:"For each request, connecting included. Default 10s."`
 	Sampling   Share             `yaml:"sampling" doc:"Share of requests whose traceparent asks for tracing, such as 10%. Default 100%."`
 	Executor   *Executor         `yaml:"executor" doc:"Drives all scenarios that have no executor of their own, picked by weight."`
 	Scenarios  []Scenario        `yaml:"scenarios,required" doc:"What users do."`
 	Thresholds []Threshold       `yaml:"thresholds" doc:"What the whole run is judged by."`
+
+	folder string // of the plan's file: what it names is found from there
 }
 
 // Metadata names a plan.
@@ -45,50 +54,41 @@ type Scenario struct {
 	Weight    float64           `yaml:"weight" doc:"Share among the scenarios under the plan's executor. Default 1."`
 	Executor  *Executor         `yaml:"executor" doc:"An executor of its own, instead of a weight."`
 	Headers   map[string]string `yaml:"headers" doc:"Headers of every request in it."`
+	Target    string            `yaml:"target" doc:"Instead of the plan's: where its requests go."`
 	ThinkTime ThinkTime         `yaml:"thinkTime" doc:"Pause after each step."`
-	Steps     []Step            `yaml:"steps" doc:"Requests made one after the other: one iteration."`
+	OnFailure string            `yaml:"onFailure" enum:"continue,end-iteration" doc:"After a request that failed: the next step, or the next iteration. Default continue."`
+	Steps     []Step            `yaml:"steps" doc:"Requests, and blocks of them, made one after the other: one iteration."`
 	Mix       []Step            `yaml:"mix" doc:"Requests one of which, picked by weight, is an iteration."`
-}
-
-// Step is one request.
-type Step struct {
-	Name      string            `yaml:"name" doc:"Name, used in labels. Default: method and path."`
-	Method    string            `yaml:"method" enum:"GET,HEAD,POST,PUT,PATCH,DELETE,OPTIONS,TRACE" doc:"Default GET."`
-	Path      string            `yaml:"path,required" doc:"Starts with /; may hold {{n}}, {{uuid}}, {{random 1 100}}, {{pick a b}}."`
-	Headers   map[string]string `yaml:"headers" doc:"Headers of this request."`
-	Body      string            `yaml:"body" doc:"May hold the same values as the path."`
-	Weight    float64           `yaml:"weight" doc:"In a mix: its share. Default 1."`
-	Check     Check             `yaml:"check" doc:"What a good answer is. Default: any status below 400."`
-	Timeout   time.Duration     `yaml:"timeout" doc:"Overrides the plan's."`
-	ThinkTime *ThinkTime        `yaml:"thinkTime" doc:"Overrides the scenario's."`
-}
-
-// Check says what a good answer is.
-type Check struct {
-	Status StatusSet `yaml:"status" doc:"Expected status: 200, 2xx, or a list of such."`
 }
 
 // ExecutorKind says what an executor holds constant or ramps.
 type ExecutorKind string
 
-// The kinds of executor: the first two are open, the others closed.
+// The kinds of executor. Rates are open, users are closed.
 const (
 	ConstantRate  ExecutorKind = "constant-rate"
 	RampingRate   ExecutorKind = "ramping-rate"
 	ConstantUsers ExecutorKind = "constant-users"
 	RampingUsers  ExecutorKind = "ramping-users"
+
+	SharedIterations ExecutorKind = "shared-iterations" // users make so many iterations together
+	UserIterations   ExecutorKind = "user-iterations"   // each user makes so many
+	ExternalRate     ExecutorKind = "external-rate"     // an operator changes it while it runs
+	ExternalUsers    ExecutorKind = "external-users"
 )
 
 // Open reports whether iterations start at appointed instants, whatever became of earlier ones.
-func (k ExecutorKind) Open() bool { return k == ConstantRate || k == RampingRate }
+func (k ExecutorKind) Open() bool { return k == ConstantRate || k == RampingRate || k == ExternalRate }
 
 func (k ExecutorKind) ramping() bool { return k == RampingRate || k == RampingUsers }
 
 // Executor decides when iterations start.
 type Executor struct {
-	Kind           ExecutorKind `yaml:"kind,required" enum:"constant-rate,ramping-rate,constant-users,ramping-users" doc:"Rates are open models, users closed ones."`
+	Kind           ExecutorKind `yaml:"kind,required" enum:"constant-rate,ramping-rate,constant-users,ramping-users,shared-iterations,user-iterations,external-rate,external-users" doc:"Rates are open models, users closed ones."`
 	Rate           float64      `yaml:"rate" doc:"Iterations per second; of ramping-rate: where it begins."`
 	Users          int          `yaml:"users" doc:"Virtual users; of ramping-users: where it begins."`
+	Most           float64      `yaml:"most" doc:"Of the external kinds: the rate or the users that an operator cannot go beyond."`
+	Iterations     int          `yaml:"iterations" doc:"Of the iterations kinds: how many, of all users together or of each."`
 	Stages         []Stage      `yaml:"stages" doc:"Of the ramping kinds: where to go, and in what time."`
 	MaxConnections int          `yaml:"maxConnections" doc:"Open models: most connections at once. Default 512."`
 	MaxQueue       int          `yaml:"maxQueue" doc:"Open models: most arrivals that wait for a connection; more are missed. Default: five seconds' worth."`
@@ -130,8 +130,47 @@ func LoadPlan(file string) (*Plan, error) {
 			doc.Reportf("", "%s is missing: a load plan begins with `apiVersion: gameday/v1` and `kind: Load`", key)
 		}
 	}
-	return ParsePlan(doc)
+	p, err := ParsePlan(doc)
+	if err != nil {
+		return nil, err
+	}
+	p.folder = filepath.Dir(file)
+	return p, nil
 }
+
+// beside is the path of a file that the plan names.
+func (p *Plan) beside(name string) string {
+	if p.folder == "" || filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(p.folder, name)
+}
+
+// eachStep calls f with every step of the plan, blocks and what is inside them included.
+func (p *Plan) eachStep(f func(sc *Scenario, path string, s *Step)) {
+	for i := range p.Scenarios {
+		sc := &p.Scenarios[i]
+		at := indexed("scenarios", i)
+		each(sc.Steps, at+".steps", func(path string, s *Step) { f(sc, path, s) })
+		each(sc.Mix, at+".mix", func(path string, s *Step) { f(sc, path, s) })
+	}
+}
+
+// stepVariables are the names of the variables that steps extract or set.
+func (p *Plan) stepVariables() (names []string) {
+	p.eachStep(func(_ *Scenario, _ string, s *Step) {
+		for _, e := range s.Extract {
+			names = append(names, e.Name)
+		}
+		for name := range s.Set {
+			names = append(names, name)
+		}
+	})
+	sort.Strings(names)
+	return names
+}
+
+func indexed(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // complete fills in the defaults that depend on other fields.
 func (p *Plan) complete() {
@@ -143,22 +182,31 @@ func (p *Plan) complete() {
 		if sc.Weight == 0 {
 			sc.Weight = 1
 		}
-		for _, steps := range [][]Step{sc.Steps, sc.Mix} {
-			for j := range steps {
-				steps[j].complete(p)
-			}
-		}
 		sc.Executor.complete()
+	}
+	p.eachStep(func(_ *Scenario, _ string, s *Step) { s.complete(p) })
+	for i := range p.Thresholds {
+		if t := &p.Thresholds[i]; t.Abort && t.Delay == 0 {
+			t.Delay = 10 * time.Second
+		}
+	}
+	if p.KeepBody == 0 {
+		p.KeepBody = 1 << 20
 	}
 	p.Executor.complete()
 }
 
 func (s *Step) complete(p *Plan) {
-	if s.Method == "" {
-		s.Method = "GET"
+	if s.While != nil && s.While.Max == 0 {
+		s.While.Max = 1000
 	}
-	if s.Name == "" {
-		s.Name = s.Method + " " + s.Path
+	if len(s.blocks()) == 0 {
+		if s.Method == "" {
+			s.Method = "GET"
+		}
+		if s.Name == "" {
+			s.Name = s.Method + " " + s.Path
+		}
 	}
 	if s.Weight == 0 {
 		s.Weight = 1

@@ -7,7 +7,10 @@ import (
 )
 
 // profile is a level (a rate or a number of users) that changes over time in straight pieces.
-type profile struct{ pieces []piece }
+type profile struct {
+	pieces []piece
+	dial   dial
+}
 
 // piece runs from start for length, its level going straight from one value to another.
 type piece struct {
@@ -74,12 +77,18 @@ func (p *profile) level(t time.Duration) float64 {
 	if i < 0 || t >= p.end() {
 		return 0
 	}
+	if level, set := p.dial.now(); set {
+		return level
+	}
 	pc := p.pieces[i]
 	return pc.from + (pc.to-pc.from)*float64(t-pc.start)/float64(pc.length)
 }
 
 // mass is the integral up to t, in level times seconds: how many arrivals a rate has brought.
 func (p *profile) mass(t time.Duration) float64 {
+	if m, set := p.dial.massAt(t); set {
+		return m
+	}
 	i := sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].start > t }) - 1
 	if i < 0 {
 		return 0
@@ -97,6 +106,9 @@ func (pc piece) mass(d time.Duration) float64 {
 
 // at is the inverse of mass: the first instant by which the integral has reached m. ok is false when it never does.
 func (p *profile) at(m float64) (t time.Duration, ok bool) {
+	if t, ok, set := p.dial.at(m, p.end()); set {
+		return t, ok
+	}
 	// The last piece that begins with less than m behind it; m itself may be where the first one begins.
 	i := max(sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].before >= m })-1, 0)
 	for ; i < len(p.pieces); i++ {

@@ -15,10 +15,14 @@ import (
 // takes to swap pointers.
 type recorder struct{ shards []*shard }
 
-func newRecorder(shards, steps int) *recorder {
+func newRecorder(shards int, steps []*step) *recorder {
+	extras := make([][]protocol.Extra, len(steps))
+	for i, st := range steps {
+		extras[i] = st.extras
+	}
 	r := &recorder{}
 	for range shards {
-		s := &shard{live: make([]*counters, steps), measured: make([]*measured, steps)}
+		s := &shard{extras: extras, live: make([]*counters, len(steps)), measured: make([]*measured, len(steps))}
 		r.shards = append(r.shards, s)
 	}
 	return r
@@ -30,6 +34,8 @@ type shard struct {
 	sent     atomic.Uint64
 	inFlight atomic.Int64
 	_        [48]byte // keep the counters of two cores off one cache line
+
+	extras [][]protocol.Extra // by step
 
 	mu       sync.Mutex
 	live     []*counters // this second, by step; nil until a step is used
@@ -46,6 +52,7 @@ type counts struct {
 	dials   uint64
 	bytes   int64
 	phases  protocol.Phases // sums
+	extras  [protocol.MaxExtras]float64
 }
 
 const (
@@ -55,7 +62,7 @@ const (
 
 var classNames = [classCount]string{"none", "1xx", "2xx", "3xx", "4xx", "5xx"}
 
-func (c *counts) note(out *protocol.Outcome) {
+func (c *counts) note(out *protocol.Outcome, extras []protocol.Extra) {
 	c.kinds[out.Kind]++
 	c.dials += uint64(out.Dials)
 	if out.Retried {
@@ -75,9 +82,24 @@ func (c *counts) note(out *protocol.Outcome) {
 	c.classes[class]++
 	c.bytes += out.Received
 	c.phases.Add(&out.Phases)
+	for i, v := range out.Extra {
+		if v != 0 {
+			c.extra(i, v, extras)
+		}
+	}
 }
 
-func (c *counts) add(o *counts) {
+// extra adds a protocol's own figure, or keeps it when it is the largest.
+func (c *counts) extra(i int, v float64, extras []protocol.Extra) {
+	if i < len(extras) && extras[i].Max {
+		c.extras[i] = max(c.extras[i], v)
+	} else {
+		c.extras[i] += v
+	}
+}
+
+// add adds what others counted, of steps with the same figures of their own.
+func (c *counts) add(o *counts, extras []protocol.Extra) {
 	c.done += o.done
 	c.failed += o.failed
 	c.retried += o.retried
@@ -90,6 +112,9 @@ func (c *counts) add(o *counts) {
 		c.kinds[i] += o.kinds[i]
 	}
 	c.phases.Add(&o.phases)
+	for i, v := range o.extras {
+		c.extra(i, v, extras)
+	}
 }
 
 // sample is one request kept for being looked at.
@@ -164,7 +189,7 @@ func (s *shard) record(step int, due time.Duration, counts bool, call *protocol.
 		live = &counters{}
 		s.live[step] = live
 	}
-	live.note(out)
+	live.note(out, s.extras[step])
 	if counts {
 		s.measure(step, latency, due, out)
 	}
@@ -177,13 +202,19 @@ func (s *shard) record(step int, due time.Duration, counts bool, call *protocol.
 	})
 }
 
+// recordGroup notes how steps went that are also measured as one.
+func (s *shard) recordGroup(step int, due time.Duration, counts bool, call *protocol.Call, out *protocol.Outcome) {
+	s.inFlight.Add(1) // record takes it off
+	s.record(step, due, counts, call, out)
+}
+
 func (s *shard) measure(step int, latency, due time.Duration, out *protocol.Outcome) {
 	m := s.measured[step]
 	if m == nil {
 		m = &measured{}
 		s.measured[step] = m
 	}
-	m.note(out)
+	m.note(out, s.extras[step])
 	if out.Kind == protocol.Interrupted {
 		return
 	}
@@ -225,7 +256,7 @@ func (r *recorder) total(step int, into *measured) {
 	for _, s := range r.shards {
 		s.mu.Lock()
 		if m := s.measured[step]; m != nil {
-			into.add(&m.counts)
+			into.add(&m.counts, s.extras[step])
 			into.response.Merge(&m.response)
 			into.service.Merge(&m.service)
 			into.lag.Merge(&m.lag)

@@ -36,11 +36,19 @@ type Summary struct {
 	Dials                  uint64 // connections opened
 	Bytes                  int64  // of bodies received
 	Mean                   protocol.Phases
+	Extras                 []ExtraFigure // of its protocol, for single steps
+}
+
+// ExtraFigure is a figure of a protocol's own.
+type ExtraFigure struct {
+	protocol.Extra
+	Value float64 // the sum, or the largest
 }
 
 // StepResult is one step's part of the result.
 type StepResult struct {
 	Scenario, Name string
+	Group          bool // steps measured as one: not part of the total
 	Summary
 }
 
@@ -81,8 +89,15 @@ func (r *Run) conclude() Result {
 	for i, st := range r.plan.steps {
 		one := &measured{}
 		r.rec.total(i, one)
-		out.Steps = append(out.Steps, StepResult{Scenario: st.scenario, Name: st.name, Summary: one.summary(out.Measured)})
-		all.add(&one.counts)
+		figures := one.summary(out.Measured)
+		for i, x := range st.extras {
+			figures.Extras = append(figures.Extras, ExtraFigure{x, one.extras[i]})
+		}
+		out.Steps = append(out.Steps, StepResult{Scenario: st.scenario, Name: st.name, Group: st.group, Summary: figures})
+		if st.group {
+			continue
+		}
+		all.add(&one.counts, nil)
 		all.response.Merge(&one.response)
 		all.service.Merge(&one.service)
 		all.lag.Merge(&one.lag)
@@ -142,6 +157,9 @@ func (r *Run) notes(res *Result) (out []string) {
 	if res.Interrupted > 0 {
 		out = append(out, fmt.Sprintf("%d requests were broken off when the run was stopped; they count as neither answered nor failed", res.Interrupted))
 	}
+	r.adjusting.Lock()
+	out = append(out, r.adjustments...)
+	r.adjusting.Unlock()
 	if r.sending != "" {
 		out = append(out, r.sending)
 	}

@@ -30,22 +30,28 @@ type Options struct {
 	Emit   func([]signal.MetricPoint) // gets the run's metrics once a second, from one goroutine; may be nil; must not keep the run waiting
 	TLS    *tls.Config                // for https; nil is the system's roots
 	Engine Engine                     // how requests are sent; the zero value chooses
+	Shards Shards                     // the part of the plan that is run; the zero value is all of it
+	Each   func(RequestLog)           // gets every request when it has ended, from many goroutines at once; nil costs nothing
 
 	protocol webProtocol // instead of the one the target's scheme means: for tests
 }
 
 // Run is one run of a plan. Its methods are safe for concurrent use.
 type Run struct {
-	name     string
-	thresh   []Threshold
-	plan     *compiled
-	epoch    time.Time
-	warmup   time.Duration
-	total    time.Duration // planned, 0 when it runs until it is stopped
-	longest  time.Duration // timeout of any request
-	sampling float64
-	entropy  [2]uint64
-	emit     func([]signal.MetricPoint)
+	name        string
+	thresh      []Threshold
+	plan        *compiled
+	epoch       time.Time
+	warmup      time.Duration
+	total       time.Duration // planned, 0 when it runs until it is stopped
+	longest     time.Duration // timeout of any request
+	sampling    float64
+	entropy     [2]uint64
+	emit        func([]signal.MetricPoint)
+	each        func(RequestLog)
+	adjusting   sync.Mutex
+	adjustments []string // what operators did to it
+	shards      Shards
 
 	fast    *fastPath // sends the requests; nil: a goroutine for each connection does
 	sending string    // what the result says about how requests were sent
@@ -78,12 +84,13 @@ func Start(ctx context.Context, p *Plan, o Options) (*Run, error) {
 	}
 	r := &Run{
 		name: p.Metadata.Name, thresh: p.Thresholds, plan: c, warmup: p.Warmup, sampling: float64(p.Sampling), emit: o.Emit,
+		each: o.Each, shards: o.Shards,
 		entropy: [2]uint64{binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:])},
-		rec:     newRecorder(min(runtime.GOMAXPROCS(0), maxShards), len(c.steps)),
-		history: newHistory(len(c.steps), historySpan),
+		rec:     newRecorder(min(runtime.GOMAXPROCS(0), maxShards), c.steps),
+		history: newHistory(c.steps, historySpan),
 		done:    make(chan struct{}),
 	}
-	if r.fast, r.sending, err = choose(o.Engine, c.protocol); err != nil {
+	if r.fast, r.sending, err = choose(o.Engine, c); err != nil {
 		return nil, fmt.Errorf("start load %q: %w", p.Metadata.Name, err)
 	}
 	for _, st := range c.steps {

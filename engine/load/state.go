@@ -45,7 +45,10 @@ func (r *Run) publish(running bool) {
 	}
 	var kinds [protocol.Kinds]uint64
 	totals := r.history.totals()
-	for _, c := range totals {
+	for i, c := range totals {
+		if !r.requests(i) {
+			continue
+		}
 		s.Done += c.done
 		s.Failed += c.failed
 		for k, n := range c.kinds {
@@ -53,7 +56,7 @@ func (r *Run) publish(running bool) {
 		}
 	}
 	s.Errors = errorCounts(&kinds)
-	last := r.history.window(-1, 1, func(int) bool { return true })
+	last := r.history.window(-1, 1, r.requests)
 	if last.span > 0 {
 		s.Rate = float64(last.done) / last.span.Seconds()
 	}

@@ -84,10 +84,13 @@ func (s *summary) nearTrace(v time.Duration) (id signal.TraceID) {
 	return id
 }
 
+// requests tells the steps that are requests from the groups of them.
+func (r *Run) requests(step int) bool { return !r.plan.steps[step].group }
+
 // matcher tells which steps a name means; any is false when it means none.
 func (r *Run) matcher(name string) (match func(int) bool, any bool) {
 	if name == "" {
-		return func(int) bool { return true }, true
+		return r.requests, true
 	}
 	hits := make([]bool, len(r.plan.steps))
 	scenario, step, both := strings.Cut(name, "/")

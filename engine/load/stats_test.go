@@ -136,14 +136,14 @@ func TestWhatIsNotTracedIsNoExemplar(t *testing.T) {
 func TestStatusIsJudged(t *testing.T) {
 	any := &step{}
 	checked := &step{}
-	require.NoError(t, checked.check.add("404"))
-	require.NoError(t, checked.check.add("5xx"))
+	require.NoError(t, checked.status.add("404"))
+	require.NoError(t, checked.status.add("5xx"))
 	for status, want := range map[int][2]protocol.Kind{
 		200: {protocol.OK, protocol.CheckFailed}, 302: {protocol.OK, protocol.CheckFailed},
 		404: {protocol.Status4xx, protocol.OK}, 410: {protocol.Status4xx, protocol.CheckFailed},
 		500: {protocol.Status5xx, protocol.OK}, 799: {protocol.Status5xx, protocol.Status5xx},
 	} {
-		require.Equal(t, want, [2]protocol.Kind{any.judge(status), checked.judge(status)}, status)
+		require.Equal(t, want, [2]protocol.Kind{any.judgeStatus(status), checked.judgeStatus(status)}, status)
 	}
 }
 

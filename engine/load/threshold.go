@@ -13,10 +13,12 @@ import (
 
 // Threshold is one condition the measured part of a run is judged by.
 type Threshold struct {
-	Stat       string       `yaml:"stat,required" doc:"rate, count, errors, success, mean, p50, p75, p90, p95, p99, p999, max or missed."`
-	Step       string       `yaml:"step" doc:"Name of a step, or scenario/step. Default: all."`
-	Expect     probe.Expect `yaml:"expect,required" doc:"Such as < 200ms, > 99%, = 0, in 100..200."`
-	MinSamples uint64       `yaml:"minSamples" doc:"Fewer requests than this are inconclusive. Default 1."`
+	Stat       string        `yaml:"stat,required" doc:"rate, count, errors, success, mean, p50, p75, p90, p95, p99, p999, max or missed."`
+	Step       string        `yaml:"step" doc:"Name of a step, or scenario/step. Default: all."`
+	Expect     probe.Expect  `yaml:"expect,required" doc:"Such as < 200ms, > 99%, = 0, in 100..200."`
+	MinSamples uint64        `yaml:"minSamples" doc:"Fewer requests than this are inconclusive. Default 1."`
+	Abort      bool          `yaml:"abort" doc:"Ends the run as soon as it fails."`
+	Delay      time.Duration `yaml:"delay" doc:"With abort: not judged before so much has been measured. Default 10s."`
 }
 
 // ThresholdResult is a threshold judged. Too few samples are CheckUnknown, never passed.
@@ -41,11 +43,15 @@ func (c checker) threshold(path string, t *Threshold, p *Plan) {
 		c.doc.Reportf(path+".step", "arrivals are missed by the whole run, not by a step")
 	}
 	var names []string
-	for _, sc := range p.Scenarios {
-		for _, st := range append(append([]Step(nil), sc.Steps...), sc.Mix...) {
-			names = append(names, st.Name, sc.Name+"/"+st.Name)
+	p.eachStep(func(sc *Scenario, _ string, st *Step) {
+		name := st.Name
+		if st.Group != nil {
+			name = st.Group.Name
 		}
-	}
+		if name != "" {
+			names = append(names, name, sc.Name+"/"+name)
+		}
+	})
 	if !slices.Contains(names, t.Step) {
 		c.doc.Reportf(path+".step", "no step is called %s%s", spec.Quote(t.Step), spec.DidYouMean(t.Step, names))
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,14 +21,20 @@ const (
 	maxConnections = 1_000_000
 	maxQueue       = 10_000_000
 	maxSteps       = 10_000
+	maxRepeats     = 1_000_000
+	maxKeep        = 64 << 20
 	maxPlanTime    = 10 * 365 * 24 * time.Hour
 )
 
 // checker collects what is wrong with a plan.
-type checker struct{ doc *spec.Document }
+type checker struct {
+	doc   *spec.Document
+	names template.Names // of the variables; nil while they cannot be known, since a feed's file is not read
+}
 
 func (p *Plan) validate(doc *spec.Document) {
-	c := checker{doc}
+	total := 0
+	c := checker{doc: doc, names: p.variableNames()}
 	c.target(p)
 	c.span("warmup", p.Warmup)
 	c.span("duration", p.Duration)
@@ -38,12 +46,12 @@ func (p *Plan) validate(doc *spec.Document) {
 	if doc.Has("scenarios") && len(p.Scenarios) == 0 {
 		doc.Reportf("scenarios", "a plan needs at least one scenario")
 	}
-	names, total := map[string]bool{}, 0
+	p.eachStep(func(_ *Scenario, path string, s *Step) { total++; c.step(path, s) })
+	names := map[string]bool{}
 	for i := range p.Scenarios {
 		path := fmt.Sprintf("scenarios[%d]", i)
 		c.scenario(path, &p.Scenarios[i], p)
 		c.unique(path+".name", "scenario", p.Scenarios[i].Name, names)
-		total += len(p.Scenarios[i].Steps) + len(p.Scenarios[i].Mix)
 	}
 	if total > maxSteps {
 		doc.Reportf("scenarios", "%d steps are more than the %d a plan may have", total, maxSteps)
@@ -54,6 +62,9 @@ func (p *Plan) validate(doc *spec.Document) {
 }
 
 func (c checker) target(p *Plan) {
+	if p.KeepBody < 0 || p.KeepBody > maxKeep {
+		c.doc.Reportf("keepBody", "%d must be between 0 and %d", p.KeepBody, maxKeep)
+	}
 	if p.Target == "" || strings.Contains(p.Target, "${") {
 		return // judged when the variables are known
 	}
@@ -80,6 +91,7 @@ func (c checker) headers(path string, headers map[string]string) {
 		if err := http1.CheckHeader(name, value); err != nil {
 			c.doc.Reportf(fmt.Sprintf("%s[%q]", path, name), "%v", err)
 		}
+		c.template(fmt.Sprintf("%s[%q]", path, name), value)
 	}
 }
 
@@ -95,14 +107,16 @@ func (c checker) scenario(path string, sc *Scenario, p *Plan) {
 		c.doc.Reportf(path, "give steps (all, in order) or a mix (one, by weight)")
 	}
 	names := map[string]bool{}
-	for i := range steps {
-		at := fmt.Sprintf("%s.%s[%d]", path, kind, i)
-		c.step(at, &steps[i])
-		c.unique(at+".name", "step", steps[i].Name, names)
-		if kind == "steps" && c.doc.Has(at+".weight") {
-			c.doc.Reportf(at+".weight", "only counts in a mix: steps are all made, in order")
+	each(steps, path+"."+kind, func(at string, s *Step) {
+		name := s.Name
+		if s.Group != nil {
+			name = s.Group.Name
 		}
-		c.weight(at+".weight", steps[i].Weight)
+		c.unique(at+".name", "step", name, names)
+		c.weight(at+".weight", s.Weight)
+	})
+	if kind == "steps" {
+		c.unweighted(path+".steps", sc.Steps)
 	}
 	c.weight(path+".weight", sc.Weight)
 	switch {
@@ -122,19 +136,51 @@ func (c checker) weight(path string, w float64) {
 	}
 }
 
+// unweighted reports weights where all steps are made.
+func (c checker) unweighted(path string, steps []Step) {
+	for i := range steps {
+		if at := indexed(path, i) + ".weight"; c.doc.Has(at) {
+			c.doc.Reportf(at, "only counts in a mix or a random block: steps are all made, in order")
+		}
+	}
+}
+
 func (c checker) step(path string, s *Step) {
+	blocks := s.blocks()
+	given := blocks
+	if c.doc.Has(path + ".path") {
+		given = append(given, "path")
+	}
+	switch {
+	case len(given) == 0:
+		c.doc.Reportf(path, "needs a path, or a block such as repeat, if or group")
+	case len(given) > 1:
+		c.doc.Reportf(path, "has %s: a step is one of them", strings.Join(given, " and "))
+	}
+	if len(blocks) > 0 {
+		c.block(path, s)
+		return
+	}
+	c.looks(path, s)
 	c.headers(path+".headers", s.Headers)
 	c.span(path+".timeout", s.Timeout)
 	if s.Timeout == 0 {
 		c.doc.Reportf(path+".timeout", "a request needs a timeout")
 	}
 	if s.Path != "" && !strings.Contains(s.Path, "${") {
-		if err := http1.CheckPath(s.Path, nil); err != nil {
+		if err := http1.CheckPath(s.Path, c.names); err != nil {
 			c.doc.Reportf(path+".path", "%v", err)
 		}
 	}
-	if _, err := template.Compile(s.Body, nil); err != nil {
-		c.doc.Reportf(path+".body", "%v", err)
+	c.template(path+".body", s.Body)
+	bodies := 0
+	for _, given := range []bool{s.Body != "", s.BodyFile != "", len(s.Multipart) > 0} {
+		if given {
+			bodies++
+		}
+	}
+	if bodies > 1 {
+		c.doc.Reportf(path, "give one of body, bodyFile and multipart")
 	}
 }
 
@@ -143,13 +189,21 @@ func (c checker) executor(path string, e *Executor, p *Plan) {
 	case ConstantRate, RampingRate:
 		c.level(path+".rate", e.Rate, maxRate, e.Kind == ConstantRate)
 		c.misplaced(path+".users", "an open executor has a rate")
-	case ConstantUsers, RampingUsers:
-		c.level(path+".users", float64(e.Users), maxUsers, e.Kind == ConstantUsers)
+	case ExternalRate:
+		c.level(path+".rate", e.Rate, maxRate, false)
+		c.misplaced(path+".users", "an open executor has a rate")
+	case ConstantUsers, RampingUsers, SharedIterations, UserIterations, ExternalUsers:
+		c.level(path+".users", float64(e.Users), maxUsers, e.Kind != RampingUsers)
 		for _, key := range []string{".rate", ".maxConnections", ".maxQueue", ".spacing"} {
-			c.misplaced(path+key, "only counts with constant-rate and ramping-rate")
+			c.misplaced(path+key, "only counts with an executor that has a rate")
 		}
 	default:
 		return // missing or unknown: reported already
+	}
+	if counts := e.Kind == SharedIterations || e.Kind == UserIterations; !counts {
+		c.misplaced(path+".iterations", "only counts with shared-iterations and user-iterations")
+	} else if e.Iterations < 1 {
+		c.doc.Reportf(path+".iterations", "must be given and above 0")
 	}
 	if e.MaxConnections < 0 || e.MaxConnections > maxConnections {
 		c.doc.Reportf(path+".maxConnections", "%d must be between 1 and %d", e.MaxConnections, maxConnections)
@@ -197,4 +251,110 @@ func (c checker) level(path string, v, limit float64, positive bool) {
 	case positive && v == 0:
 		c.doc.Reportf(path, "must be given and above 0")
 	}
+}
+
+// template reports a text whose {{values}} are wrong. Where variables are filled in before the run it is judged then.
+func (c checker) template(path, text string) {
+	if strings.Contains(text, "${") {
+		return
+	}
+	if _, err := template.Compile(text, c.names); err != nil {
+		c.doc.Reportf(path, "%v", err)
+	}
+}
+
+// looks reports what is wrong with what is looked for in an answer.
+func (c checker) looks(path string, s *Step) {
+	for i := range s.Check.That {
+		if _, err := s.Check.That[i].Compile(); err != nil {
+			c.doc.Reportf(indexed(path+".check.that", i), "%v", err)
+		}
+	}
+	for i := range s.Extract {
+		at := indexed(path+".extract", i)
+		if !s.Extract[i].Given() {
+			c.doc.Reportf(at, "says nothing: give json, header, cookie, regex or xpath")
+		} else if _, err := s.Extract[i].Compile(); err != nil {
+			c.doc.Reportf(at, "%v", err)
+		}
+		c.variable(at+".name", s.Extract[i].Name)
+	}
+	for i, p := range s.Multipart {
+		at := indexed(path+".multipart", i)
+		c.template(at+".value", p.Value)
+		if p.Value != "" && p.File != "" {
+			c.doc.Reportf(at, "give a value or a file, not both")
+		}
+	}
+	c.span(path+".check.within", s.Check.Within)
+}
+
+// variable reports a name that templates could not use.
+func (c checker) variable(path, name string) {
+	switch {
+	case slices.Contains(template.Functions, name):
+		c.doc.Reportf(path, "{{%s}} is a value of its own: choose another name", name)
+	case strings.ContainsAny(name, " \t\n{}"):
+		c.doc.Reportf(path, "%s must not hold spaces or braces", spec.Quote(name))
+	}
+}
+
+// block reports what is wrong with a block of steps; the steps inside it are looked at by themselves.
+func (c checker) block(path string, s *Step) {
+	if s.Repeat != nil && (s.Repeat.Times < 1 || s.Repeat.Times > maxRepeats) {
+		c.doc.Reportf(path+".repeat.times", "%d must be between 1 and %d", s.Repeat.Times, maxRepeats)
+	}
+	if s.While != nil {
+		if s.While.Max < 1 || s.While.Max > maxRepeats {
+			c.doc.Reportf(path+".while.max", "%d must be between 1 and %d", s.While.Max, maxRepeats)
+		}
+		c.condition(path+".while", &s.While.Condition)
+	}
+	if s.If != nil {
+		c.condition(path+".if", &s.If.Condition)
+	}
+	for name, value := range s.Set {
+		at := fmt.Sprintf("%s.set[%q]", path, name)
+		c.variable(at, name)
+		c.template(at, value)
+	}
+}
+
+func (c checker) condition(path string, cond *Condition) {
+	given := 0
+	for _, is := range []bool{cond.Equals != nil, cond.Contains != "", cond.Matches != "", cond.Above != nil || cond.Below != nil} {
+		if is {
+			given++
+		}
+	}
+	if given > 1 {
+		c.doc.Reportf(path, "give one of equals, contains, matches, above and below")
+	}
+	c.template(path+".value", cond.Value)
+	if _, err := regexp.Compile(cond.Matches); err != nil {
+		c.doc.Reportf(path+".matches", "%s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+	}
+}
+
+// variableNames are the variables a plan's templates may hold, each in some slot. A feed whose columns stand only in its
+// file makes every name possible: it is judged when the file is read.
+func (p *Plan) variableNames() template.Names {
+	known := map[string]bool{}
+	for _, f := range p.Feeds {
+		if f.File != "" && len(f.Columns) == 0 {
+			return func(string) (int, bool) { return 0, true }
+		}
+		for _, name := range f.Columns {
+			known[f.Prefix+name] = true
+		}
+		if len(f.Rows) > 0 {
+			for name := range f.Rows[0] {
+				known[f.Prefix+name] = true
+			}
+		}
+	}
+	for _, name := range p.stepVariables() {
+		known[name] = true
+	}
+	return func(name string) (int, bool) { return 0, known[name] }
 }

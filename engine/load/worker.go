@@ -7,37 +7,29 @@ import (
 	"gameday/engine/load/protocol"
 )
 
-// worker makes requests one after the other: a connection of an open executor or a user of a closed one. It belongs to
-// one goroutine.
+// worker is a user with a goroutine of its own: a connection of an open executor or a user of a closed one.
 type worker struct {
-	run    *Run
-	group  *group
-	client protocol.Client
-	shard  *shard
-	source *rand.PCG  // of plan, seeded anew for each iteration
-	plan   *rand.Rand // what is asked for: repeats with the seed
-	fresh  *rand.Rand // IDs: differ in every run
-	timer  *time.Timer
-	call   protocol.Call
-	out    protocol.Outcome
-	jobs   chan job // of an open executor
+	user
+	clients []protocol.Client // by protocol; nil until it is used
+	timer   *time.Timer
+	out     protocol.Outcome
+	jobs    chan job // of an open executor
 }
 
 func (r *Run) newWorker(g *group) *worker {
 	id := r.workers.Add(1)
-	w := &worker{
-		run: r, group: g, client: r.plan.protocol.NewClient(r.hard, r.epoch), shard: r.rec.shard(int(id)),
-		source: rand.NewPCG(0, 0), fresh: rand.New(rand.NewPCG(r.entropy[0], r.entropy[1]+id)),
-		timer: time.NewTimer(time.Hour),
-	}
-	w.plan = rand.New(w.source)
-	w.call.Plan, w.call.Fresh = w.plan, w.fresh
+	w := &worker{clients: make([]protocol.Client, len(r.plan.protocols)), timer: time.NewTimer(time.Hour)}
+	w.init(r, g, id, rand.New(rand.NewPCG(r.entropy[0], r.entropy[1]+id)))
 	return w
 }
 
 func (w *worker) close() {
 	w.timer.Stop()
-	w.client.Close()
+	for _, c := range w.clients {
+		if c != nil {
+			c.Close()
+		}
+	}
 }
 
 // wait sleeps until an instant of the run; false means that the run is being stopped.
@@ -46,52 +38,37 @@ func (w *worker) wait(until time.Duration) bool {
 }
 
 // iterate runs the nth iteration, due at an instant of the run, and returns when its last step was answered, and the
-// pause that belongs after it. What it does depends on the seed and n only.
-func (w *worker) iterate(n uint64, due time.Duration) (done, pause time.Duration) {
-	w.source.Seed(w.group.seed^n, iterationStream)
-	w.call.N = n
-	sc := w.group.scenarios[w.group.weights.pick(w.plan)]
-	if len(sc.mix) > 0 {
-		st := sc.steps[sc.mix.pick(w.plan)]
-		return w.request(st, due), st.think.draw(w.plan)
+// pause that belongs after it. ok is false when there is no such iteration, since a feed has ended.
+func (w *worker) iterate(n uint64, due time.Duration) (done, pause time.Duration, ok bool) {
+	if !w.begin(n, due) {
+		return due, 0, false
 	}
-	for i, st := range sc.steps {
-		if i > 0 {
-			if due = done + pause; pause > 0 && !w.wait(due) || w.run.soft.Err() != nil {
-				return done, 0
-			}
+	for first := true; ; first = false {
+		st, pause := w.next()
+		if st == nil {
+			return w.done, pause, true
 		}
-		done = w.request(st, due)
-		pause = st.think.draw(w.plan)
+		due := w.done + pause
+		if pause > 0 && !w.wait(due) || !first && w.run.soft.Err() != nil {
+			return w.done, 0, true
+		}
+		w.request(st, due)
 	}
-	return done, pause
 }
 
-// request makes one request that was due at an instant of the run and records it.
-func (w *worker) request(st *step, due time.Duration) (done time.Duration) {
-	w.call.Request = st.handle
-	w.run.identify(&w.call, w.fresh)
+// request makes one request that was due at an instant of the run.
+func (w *worker) request(st *step, due time.Duration) {
+	err := w.prepare(st)
 	w.shard.begin()
-	w.client.Do(&w.call, &w.out)
-	if w.out.Kind == protocol.OK {
-		w.out.Kind = st.judge(w.out.Status)
+	if err != nil {
+		w.out = *w.unsendable(err)
+	} else {
+		c := w.clients[st.proto]
+		if c == nil {
+			c = w.run.plan.protocols[st.proto].NewClient(w.run.hard, w.run.epoch)
+			w.clients[st.proto] = c
+		}
+		c.Do(&w.call, &w.out)
 	}
-	w.shard.record(st.index, due, due >= w.run.warmup, &w.call, &w.out)
-	return w.out.Done
-}
-
-// identify gives a call its trace ID, its span ID and the share's decision.
-func (r *Run) identify(call *protocol.Call, fresh *rand.Rand) {
-	hi, lo, span := fresh.Uint64(), fresh.Uint64()|1, fresh.Uint64()|1 // all-zero IDs are invalid
-	putUint64(call.Trace[:8], hi)
-	putUint64(call.Trace[8:], lo)
-	putUint64(call.Span[:], span)
-	call.Sampled = r.sampling >= 1 || fresh.Float64() < r.sampling
-}
-
-func putUint64(b []byte, v uint64) {
-	_ = b[7]
-	for i := range 8 {
-		b[i] = byte(v >> (8 * (7 - i)))
-	}
+	w.answered(st, due, &w.out)
 }

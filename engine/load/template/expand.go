@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// Literal escapes a text that is to stand for itself where Compile reads it.
+func Literal(s string) string { return strings.ReplaceAll(s, "{{", "{{pick {{}}") }
+
 // Expand fills ${name} in from lookup; "$${" stands for "${". The error names the first one that lookup does not know,
 // never a value: values may be secrets.
 func Expand(text string, lookup func(name string) (string, bool)) (string, error) {

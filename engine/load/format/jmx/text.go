@@ -145,7 +145,7 @@ func (c *converter) function(body, at string, depth int) []piece {
 		return []piece{{literal: c.group}}
 	case "__Random":
 		low, high := c.resolved(arg(0)), c.resolved(arg(1))
-		if _, err := template.Compile("{{random " + low + " " + high + "}}", nil); err == nil && wholeNum.MatchString(low) && wholeNum.MatchString(high) {
+		if _, err := template.Compile("{{random "+low+" "+high+"}}", nil); err == nil && wholeNum.MatchString(low) && wholeNum.MatchString(high) {
 			return done("{{random "+low+" "+high+"}}", kept(arg(2)))
 		}
 	case "__chooseRandom":

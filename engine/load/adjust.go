@@ -1,0 +1,170 @@
+package load
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"time"
+)
+
+// dial is a level that an operator can turn while the load runs: the zero value has not been touched. From the first
+// turn on it stands for the profile it belongs to. It is safe for concurrent use.
+type dial struct {
+	mu    sync.RWMutex
+	set   bool
+	level float64
+	mass  float64       // the integral of the level up to since
+	since time.Duration // when it was turned last
+	wake  map[int]func()
+	next  int
+}
+
+// turn sets the level at an instant, before which the integral was mass, and wakes who waits for what is due.
+func (d *dial) turn(at time.Duration, level, mass float64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.set, d.level, d.mass, d.since = true, level, mass, at
+	for _, f := range d.wake {
+		f()
+	}
+}
+
+// listen has f called whenever the level is turned, until the function it returns is called. f must not block.
+func (d *dial) listen(f func()) (stop func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.wake == nil {
+		d.wake = map[int]func(){}
+	}
+	id := d.next
+	d.next++
+	d.wake[id] = f
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		delete(d.wake, id)
+	}
+}
+
+// at is when the integral reaches m; never when the level is zero.
+func (d *dial) at(m float64, end time.Duration) (t time.Duration, ok, set bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if !d.set {
+		return 0, false, false
+	}
+	if m <= d.mass {
+		return d.since, true, true
+	}
+	if d.level <= 0 {
+		return end, false, true
+	}
+	// Beyond the horizon of time.Duration is never.
+	if wait := (m - d.mass) / d.level; wait < float64(end-d.since)/float64(time.Second) {
+		return d.since + time.Duration(wait*float64(time.Second)), true, true
+	}
+	return end, false, true
+}
+
+func (d *dial) now() (level float64, set bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.level, d.set
+}
+
+func (d *dial) massAt(t time.Duration) (mass float64, set bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.mass + d.level*(t-d.since).Seconds(), d.set
+}
+
+// adjustable reports whether an operator may change the level while it runs: where the plan has a course of its own it
+// stands by that.
+func (k ExecutorKind) adjustable() bool {
+	switch k {
+	case ConstantRate, ConstantUsers, ExternalRate, ExternalUsers:
+		return true
+	}
+	return false
+}
+
+// Adjustment is what an operator does to a load that runs.
+type Adjustment struct {
+	Factor float64 // of the rate and the users; 0 pauses
+	Rate   float64 // instead, when above 0: the rate, or the number of users, itself
+	Resume bool    // instead: back to what it was before it was paused
+}
+
+// Adjust changes the rate and the number of users of those executors that hold them constant or leave them to an
+// operator. It returns a sentence about what was done; the error says why nothing could be.
+func (r *Run) Adjust(a Adjustment) (string, error) {
+	if !a.Resume && !(a.Factor >= 0 && a.Factor <= 1e6) {
+		return "", fmt.Errorf("adjust load: a factor of %v makes no sense", a.Factor)
+	}
+	r.adjusting.Lock()
+	defer r.adjusting.Unlock()
+	var said string
+	now := r.now()
+	for _, g := range r.plan.groups {
+		if !g.executor.Kind.adjustable() {
+			continue
+		}
+		level := g.profile.level(now)
+		to := level * a.Factor
+		switch {
+		case a.Rate > 0:
+			to = a.Rate
+		case a.Resume:
+			if level > 0 || g.paused == 0 {
+				continue
+			}
+			to = g.paused
+		case a.Factor == 0:
+			if level > 0 {
+				g.paused = level
+			}
+		case level == 0 && g.paused > 0:
+			to = g.paused * a.Factor // a load that stands still is changed for when it goes on
+			g.paused = to
+			continue
+		}
+		to = g.executor.limit(to)
+		g.profile.dial.turn(now, to, g.profile.mass(now))
+		said = g.executor.describe(level, to)
+	}
+	if said == "" {
+		return "", fmt.Errorf("nothing to adjust: executors of ramping and iterations kinds follow their plan; use constant-rate, external-rate, constant-users or external-users")
+	}
+	r.adjustments = append(r.adjustments, fmt.Sprintf("at %v an operator changed %s", now.Round(100*time.Millisecond), said))
+	return said, nil
+}
+
+// limit keeps an adjusted level within what a plan could ask for.
+func (e *Executor) limit(level float64) float64 {
+	most := float64(maxRate)
+	if !e.Kind.Open() {
+		most, level = maxUsers, math.Round(level)
+	}
+	if e.Most > 0 {
+		most = e.Most
+	}
+	return min(level, most)
+}
+
+func (e *Executor) describe(from, to float64) string {
+	what := "the rate from %.4g/s to %.4g/s"
+	if !e.Kind.Open() {
+		what = "the users from %.0f to %.0f"
+	}
+	return fmt.Sprintf(what, from, to)
+}
+
+// Adjustable reports whether Adjust can change anything.
+func (r *Run) Adjustable() bool {
+	for _, g := range r.plan.groups {
+		if g.executor.Kind.adjustable() {
+			return true
+		}
+	}
+	return false
+}

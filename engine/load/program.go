@@ -1,0 +1,167 @@
+package load
+
+import (
+	"math/rand/v2"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"gameday/engine/load/template"
+)
+
+// opKind is what one instruction of a program does.
+type opKind uint8
+
+const (
+	opRequest opKind = iota // makes step
+	opPause                 // waits for think
+	opSet                   // gives the variable in slot the value of text
+	opJump                  // goes on at to
+	opUnless                // goes on at to when cond does not hold
+	opZero                  // sets counter slot to 0
+	opTimes                 // goes on at to when counter slot has reached limit, or else adds 1 to it
+	opOnce                  // goes on at to when this is not the user's first iteration
+	opShare                 // goes on at to, but for the share of iterations
+	opPick                  // goes on at one of targets, by weight
+	opBegin                 // a group begins: its time is kept in slot
+	opEnd                   // the group of step ends
+)
+
+// op is one instruction. A scenario is compiled into a list of them, which a user runs from one request to the next: so
+// a goroutine that waits and a loop that is called back run the same thing.
+type op struct {
+	kind    opKind
+	step    *step
+	think   ThinkTime
+	text    *template.Template
+	cond    *condition
+	slot    int
+	to      int
+	limit   int
+	share   float64
+	weights picker
+	targets []int
+}
+
+// idleOps is how many instructions may be run without a request: a loop that makes none must not spin.
+const idleOps = 100_000
+
+// condition is a Condition, compiled.
+type condition struct {
+	value *template.Template
+	holds func(v []byte) bool
+	not   bool
+}
+
+func (c *Condition) compile(names template.Names) (*condition, error) {
+	value, err := template.Compile(c.Value, names)
+	if err != nil {
+		return nil, err
+	}
+	out := &condition{value: value, not: c.Not}
+	switch {
+	case c.Equals != nil:
+		want := *c.Equals
+		out.holds = func(v []byte) bool { return string(v) == want }
+	case c.Contains != "":
+		out.holds = func(v []byte) bool { return strings.Contains(string(v), c.Contains) }
+	case c.Matches != "":
+		re, err := regexp.Compile(c.Matches)
+		if err != nil {
+			return nil, err
+		}
+		out.holds = re.Match
+	case c.Above != nil, c.Below != nil:
+		out.holds = func(v []byte) bool {
+			n, err := strconv.ParseFloat(strings.TrimSpace(string(v)), 64)
+			return err == nil && (c.Above == nil || n > *c.Above) && (c.Below == nil || n < *c.Below)
+		}
+	default:
+		out.holds = func(v []byte) bool { return len(v) > 0 }
+	}
+	return out, nil
+}
+
+// groupClock is when a group that is under way was due.
+type groupClock struct {
+	due    time.Duration
+	failed bool
+}
+
+// next runs the scenario on to its next request and says for how long the user pauses before it; nil is the iteration's
+// end, with the pause that belongs after it.
+func (u *user) next() (st *step, pause time.Duration) {
+	ops := u.scenario.program
+	for range idleOps {
+		if u.pc >= len(ops) {
+			return nil, pause
+		}
+		o := &ops[u.pc]
+		u.pc++
+		switch o.kind {
+		case opRequest:
+			return o.step, pause
+		case opPause:
+			pause += o.think.draw(u.plan)
+		case opSet:
+			u.set(o.slot, o.text.Append(nil, &u.call.Values))
+		case opJump:
+			u.pc = o.to
+		case opUnless:
+			u.scratch = o.cond.value.Append(u.scratch[:0], &u.call.Values)
+			if o.cond.holds(u.scratch) == o.cond.not {
+				u.pc = o.to
+			}
+		case opZero:
+			u.counters[o.slot] = 0
+		case opTimes:
+			if u.counters[o.slot] >= o.limit {
+				u.pc = o.to
+			} else {
+				u.counters[o.slot]++
+			}
+		case opOnce:
+			if u.iterations > 1 {
+				u.pc = o.to
+			}
+		case opShare:
+			if u.plan.Float64() >= o.share {
+				u.pc = o.to
+			}
+		case opPick:
+			u.pc = o.targets[o.weights.pick(u.plan)]
+		case opBegin:
+			u.clocks[o.slot] = groupClock{due: u.done + pause}
+		case opEnd:
+			u.endGroup(o)
+		}
+	}
+	return nil, pause
+}
+
+// picker draws an index by weight.
+type picker []float64 // running totals
+
+func newPicker(weights []float64) picker {
+	total := 0.0
+	p := make(picker, len(weights))
+	for i, w := range weights {
+		total += w
+		p[i] = total
+	}
+	return p
+}
+
+func (p picker) pick(rng *rand.Rand) int {
+	if len(p) < 2 {
+		return 0
+	}
+	x := rng.Float64() * p[len(p)-1]
+	for i := range p {
+		if x < p[i] {
+			return i
+		}
+	}
+	return len(p) - 1
+}
