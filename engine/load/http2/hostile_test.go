@@ -263,13 +263,15 @@ func TestAWindowThatStalls(t *testing.T) {
 
 // TestATargetThatReadsNothing gives the connection up instead of filling memory.
 func TestATargetThatReadsNothing(t *testing.T) {
+	over := make(chan struct{})
 	target := hostile(t, func(p *peer) {
 		_ = p.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1<<31 - 1})
 		_ = p.WriteWindowUpdate(0, 1<<30)
-		time.Sleep(3 * time.Second)
+		<-over
 	})
+	defer close(over)
 	r := request("POST", "/", string(make([]byte, 32<<20)))
-	r.Timeout = 1500 * time.Millisecond
+	r.Timeout = 1100 * time.Millisecond
 	c, _ := one(t, prepare(t, target, nil, Sharing{}, r))
 	var out protocol.Outcome
 	c.Do(newCall(0), &out)

@@ -2,6 +2,8 @@
 // generator are processes of their own, each on a core of its own where there are two; clients take turns, and every
 // figure is the median of the rounds, or of the ratio of two clients in the same round.
 //
+// HTTP/2's targets are one that only deals in frames, and net/http's server; gRPC's is grpc-go's.
+//
 // All traffic is to 127.0.0.1. Peers are used when they are installed (h2load, ghz), and named when they are not. Ours
 // stamps every request with IDs of its own and records its latency; so does the loop around grpc-go.
 package main
@@ -50,11 +52,12 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 5, "how often each client has its turn")
 	span := flags.Duration("span", 3*time.Second, "how long a turn is")
+	only := flags.String("only", "", "http2, net/http or grpc")
 	bin := flags.String("bin", ".cache/bin", "where peers are looked for before PATH")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	b := &bench{ctx: ctx, rounds: *rounds}
+	b := &bench{ctx: ctx, rounds: *rounds, only: *only}
 	if runtime.NumCPU() > 1 {
 		b.forTarget, b.forClient = []string{"taskset", "-c", "0"}, []string{"taskset", "-c", "1"}
 	}
@@ -65,10 +68,12 @@ func run(ctx context.Context, args []string) error {
 	h2load, ghz := find(*bin, "h2load"), find(*bin, "ghz")
 	fmt.Printf("%d cores; %d rounds of %v, medians.\n\n| what | client | CPU s per 1M | requests per second | gameday's requests per CPU second, times its |\n| --- | --- | ---: | ---: | ---: |\n",
 		runtime.NumCPU(), *rounds, *span)
-	for _, shape := range [][2]int{{64, 1}, {4, 16}, {8, 64}} {
-		l := task{connections: shape[0], streams: shape[1], span: *span}
-		if err := b.compare("http2", l, client{"gameday", self, oursArgs("http2"), readOurs}, client{"h2load", h2load, h2loadArgs, readH2load}); err != nil {
-			return err
+	for _, kind := range []string{"http2", "net/http"} {
+		for _, shape := range [][2]int{{64, 1}, {4, 16}, {8, 64}} {
+			l := task{connections: shape[0], streams: shape[1], span: *span}
+			if err := b.compare(kind, l, client{"gameday", self, oursArgs("http2"), readOurs}, client{"h2load", h2load, h2loadArgs, readH2load}); err != nil {
+				return err
+			}
 		}
 	}
 	for _, shape := range [][2]int{{64, 1}, {4, 16}} {
@@ -115,6 +120,7 @@ type client struct {
 type bench struct {
 	ctx                  context.Context
 	rounds               int
+	only                 string
 	forTarget, forClient []string // commands that the target and the clients are started with
 }
 
@@ -131,6 +137,9 @@ func find(bin, name string) string {
 
 // compare runs clients in turn against one target and prints their rows.
 func (b *bench) compare(kind string, l task, clients ...client) error {
+	if b.only != "" && b.only != kind {
+		return nil
+	}
 	all := make([][]outcome, len(clients))
 	err := b.withTarget(kind, func(target string) error {
 		l.target = target

@@ -10,8 +10,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"runtime/pprof"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -39,7 +41,7 @@ func (service) UnaryCall(_ context.Context, in *testpb.SimpleRequest) (*testpb.S
 	return &testpb.SimpleResponse{Payload: &testpb.Payload{Body: make([]byte, in.ResponseSize)}}, nil
 }
 
-// serveTarget is net/http's server or grpc-go's. It ends with its standard input.
+// serveTarget is net/http's server, grpc-go's, or frames only. It ends with its standard input.
 func serveTarget(kind string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +52,10 @@ func serveTarget(kind string) error {
 		os.Exit(0)
 	}()
 	fmt.Println(l.Addr())
-	if kind == "grpc" {
+	switch kind {
+	case "http2":
+		return serveFrames(l)
+	case "grpc":
 		s := grpc.NewServer()
 		testpb.RegisterTestServiceServer(s, service{})
 		reflection.Register(s)
@@ -81,33 +86,45 @@ func generate(kind string, l task) error {
 		return err
 	}
 	var o outcome
-	var all histogram.Histogram
-	var mu sync.Mutex
+	shards := make([]shard, runtime.GOMAXPROCS(0))
 	var wg sync.WaitGroup
 	until := time.Now().Add(l.span)
+	var over atomic.Bool
 	for n := range l.connections * l.streams {
 		do, end := next(n)
 		wg.Go(func() {
 			defer end()
-			var own histogram.Histogram
-			var done, failed uint64
-			for now := time.Now(); now.Before(until); {
-				took, ok := do()
-				own.Record(took)
-				now = now.Add(took)
-				if done++; !ok {
-					failed++
-				}
+			for !over.Load() {
+				shards[n%len(shards)].record(do())
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			all.Merge(&own)
-			o.Done, o.Failed = o.Done+done, o.Failed+failed
 		})
 	}
+	time.Sleep(time.Until(until))
+	over.Store(true)
 	wg.Wait()
+	var all histogram.Histogram
+	for i := range shards {
+		all.Merge(&shards[i].took)
+		o.Done, o.Failed = o.Done+shards[i].done, o.Failed+shards[i].failed
+	}
 	o.P99 = all.Quantile(0.99)
 	return json.NewEncoder(os.Stdout).Encode(o)
+}
+
+// shard is what workers record, one for each core.
+type shard struct {
+	mu           sync.Mutex
+	took         histogram.Histogram
+	done, failed uint64
+}
+
+func (s *shard) record(took time.Duration, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.took.Record(took)
+	if s.done++; !ok {
+		s.failed++
+	}
 }
 
 // worker makes the workers of one kind of client: what one request of the nth is, and how it ends.
