@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,11 +78,11 @@ func TestRulesStayInForceBeyondTheirLeaseAndGoWithDisarm(t *testing.T) {
 	require.Empty(t, left)
 }
 
-func TestRulesDisarmThemselvesWhenTheirProcessIsKilled(t *testing.T) {
+func TestRulesDisarmThemselvesWhenTheirProcessIsStoppedOrKilled(t *testing.T) {
 	a, b := nettest.Pair(t)
 	c := b.ListenUDP(t)
 	s := spec(b, Drop)
-	s.Lease = 3 * time.Second
+	s.Lease = 1500 * time.Millisecond
 	text, err := json.Marshal(s)
 	require.NoError(t, err)
 	cmd := exec.Command(os.Args[0])
@@ -92,11 +93,16 @@ func TestRulesDisarmThemselvesWhenTheirProcessIsKilled(t *testing.T) {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, "armed <nil>\n", line)
-	require.False(t, arrives(t, a, c))
+	passes := func() bool { return arrives(t, a, c) }
+	require.False(t, passes())
+	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	require.Eventually(t, passes, 30*time.Second, 10*time.Millisecond)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGCONT))
+	require.Eventually(t, func() bool { return !passes() }, 30*time.Second, 10*time.Millisecond, "its time is not over")
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait() // killed
 	start := time.Now()
-	require.Eventually(t, func() bool { return arrives(t, a, c) }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, passes, 30*time.Second, 10*time.Millisecond)
 	t.Logf("a lease of %v healed %v after SIGKILL", s.Lease, time.Since(start))
 	undo, err := s.Undo()
 	require.NoError(t, err)
