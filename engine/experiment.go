@@ -11,6 +11,7 @@ import (
 
 	"gameday/chaos"
 	"gameday/chaos/experiment"
+	"gameday/chaos/targetlock"
 	"gameday/engine/load"
 	"gameday/sources/signal"
 	"gameday/sources/spec"
@@ -105,9 +106,22 @@ type Plan struct {
 	Experiment *experiment.Experiment
 	Load       string // in words, "" for none
 	Faults     []*chaos.Planned
+	// GoAhead says who answers when the method asks for a go-ahead. The zero value refuses to start an experiment that
+	// asks; whoever shows Session.State and calls Session.Proceed sets it to experiment.GoAheadAsk.
+	GoAhead experiment.GoAhead
+	// Consent says who agreed to a plan for production, and how: "typed confirmation". Approve fills it in.
+	Consent string
 
 	document *Document // what it was read from
+	system   string
+	where    string // environment
 }
+
+// DryRun says what a run would do: what is hit, every command and its undo. It touches nothing.
+func (p *Plan) DryRun() string { return p.Experiment.Describe(p.Faults) }
+
+// Digest is the SHA-256 of the plan that an approval is bound to.
+func (p *Plan) Digest() ([32]byte, error) { return p.Experiment.Digest(p.Faults, p.system, p.where) }
 
 // PlanExperiment resolves the targets of an experiment and checks its blast radius. It touches nothing.
 func (s *Session) PlanExperiment(ctx context.Context, id string) (*Plan, error) {
@@ -121,7 +135,7 @@ func (s *Session) PlanExperiment(ctx context.Context, id string) (*Plan, error) 
 	if _, err := s.await(ctx); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Experiment: p.exp, document: find(s.cfg.Experiments, id)}
+	plan := &Plan{Experiment: p.exp, document: find(s.cfg.Experiments, id), system: s.cfg.Name, where: s.cfg.Environment}
 	if p.exp.Load != nil {
 		lp, err := loadOf(*p.exp.Load)
 		if err != nil {
@@ -152,6 +166,9 @@ func (s *Session) DescribeLoad(id string) (title, what string, duration time.Dur
 
 // StartExperiment runs a plan that the operator has agreed to and returns once it runs. Only one runs at a time.
 func (s *Session) StartExperiment(plan *Plan) error {
+	if err := s.consent(plan); err != nil {
+		return err
+	}
 	rec := newRecording(plan, s.System())
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,7 +181,7 @@ func (s *Session) StartExperiment(plan *Plan) error {
 	runner, err := experiment.New(experiment.RunConfig{
 		Experiment: plan.Experiment, Controller: s.chaos, Observer: observer{s}, Load: starter{s}, Reading: rec.reading,
 		Event:       func(e signal.Event) uint64 { rec.phase(e); return s.Event(e) },
-		Environment: s.cfg.Environment, Vars: s.vars(), Planned: plan.Faults,
+		Environment: s.cfg.Environment, Vars: s.vars(), Planned: plan.Faults, GoAhead: plan.GoAhead, Lock: s.lockTargets(plan),
 	})
 	if err != nil {
 		return err
@@ -182,6 +199,40 @@ func (s *Session) StartExperiment(plan *Plan) error {
 		}
 	})
 	return nil
+}
+
+// lockTargets keeps other experiments of this machine away from a plan's targets.
+func (s *Session) lockTargets(plan *Plan) func(targets []string) (func() error, error) {
+	holder := targetlock.Holder{Experiment: plan.Experiment.Metadata.Name, Session: s.id, PID: os.Getpid()}
+	return func(targets []string) (func() error, error) {
+		holder.Since = time.Now()
+		system := s.cfg.Name // two systems may call their services the same
+		if s.cfg.Environment == "demo" {
+			system = s.id // every demo has a shop of its own
+		}
+		for i, t := range targets {
+			targets[i] = system + "/" + t
+		}
+		held, err := targetlock.Dir(LockDir(s.cfg.StateDir)).Acquire(holder, targets)
+		if err != nil {
+			return nil, err
+		}
+		return held.Release, nil
+	}
+}
+
+// LockDir is where the locks of targets lie, beside the journals.
+func LockDir(stateDir string) string { return filepath.Join(stateDir, "locks") }
+
+// Proceed gives the go-ahead that the experiment waits for; see signal.ExperimentState.Suspended. To say no, abort.
+func (s *Session) Proceed() error {
+	s.mu.Lock()
+	run := s.run
+	s.mu.Unlock()
+	if run == nil || !run.running() {
+		return errors.New("no experiment is running")
+	}
+	return run.runner.Proceed()
 }
 
 // Wait waits for the experiment that runs, if one does, and returns its result. ok is false when none was started.

@@ -69,7 +69,7 @@ func TestProbesAreSummedUpByPhase(t *testing.T) {
 }
 
 func TestFaultsOfAReport(t *testing.T) {
-	plan := &Plan{Experiment: &experiment.Experiment{Method: []experiment.Step{{For: time.Second}, {At: time.Second}, {}}}}
+	plan := &Plan{Experiment: &experiment.Experiment{Method: []experiment.Step{{Fault: "k", For: time.Second}, {Fault: "k", At: time.Second}, {Fault: "k"}}}}
 	for _, title := range []string{"slow", "kill", "slow"} {
 		plan.Faults = append(plan.Faults, &chaos.Planned{Kind: "k", Title: title, Total: 3, Targets: []chaos.Target{{Kind: "link", Name: "a→b"}}})
 	}

@@ -41,7 +41,9 @@ func DryRun(ctx context.Context, e *Experiment, c Planner) (text string, planned
 // Describe says in words what a run with these planned faults would do. planned has one for each of Faults.
 func (e *Experiment) Describe(planned []*chaos.Planned) string {
 	var b strings.Builder
-	line := func(format string, args ...any) { b.WriteString(strings.Map(printable, fmt.Sprintf(format, args...)) + "\n") }
+	line := func(format string, args ...any) {
+		b.WriteString(strings.Map(printable, fmt.Sprintf(format, args...)) + "\n")
+	}
 	line("%s: %s", e.Metadata.Name, e.Title())
 	line("hypothesis: %s", e.Hypothesis)
 	line("takes %s: load %s, before %s, method %s, after %s", e.Total(), e.Durations.Warmup, e.Durations.Before, e.During(), e.Durations.After)

@@ -68,6 +68,8 @@ type world struct {
 	blind     func(at time.Duration) bool
 	base      func(at time.Duration) float64 // p95 without fault; nil: 50 ms
 	boom      bool                           // the load's stop panics
+	promErr   func(at time.Duration) bool    // PromQL goes wrong; otherwise it is 1 when this is set
+	targets   []string                       // of every planned fault
 }
 
 func newWorld(t *testing.T) *world {
@@ -86,7 +88,11 @@ func (w *world) Plan(_ context.Context, r chaos.Request) (*chaos.Planned, error)
 	if w.planErr != nil {
 		return nil, w.planErr
 	}
-	return &chaos.Planned{Kind: r.Kind, Title: r.Title, For: r.For}, nil
+	p := &chaos.Planned{Kind: r.Kind, Title: r.Title, For: r.For}
+	for _, name := range w.targets {
+		p.Targets = append(p.Targets, chaos.Target{Name: name})
+	}
+	return p, nil
 }
 
 func (w *world) Inject(ctx context.Context, p *chaos.Planned) (string, error) {
@@ -219,7 +225,13 @@ func (w *world) LoadStat(stat, _ string, over time.Duration) (float64, bool, sig
 }
 
 func (w *world) PromQL(context.Context, string, time.Time) (float64, bool, signal.TraceID, error) {
-	return 0, false, signal.TraceID{}, nil
+	switch {
+	case w.promErr == nil:
+		return 0, false, signal.TraceID{}, nil
+	case w.promErr(w.at()):
+		return 0, false, signal.TraceID{}, errors.New("the query is wrong")
+	}
+	return 1, true, signal.TraceID{}, nil
 }
 
 func (w *world) CountLogs(context.Context, string, time.Duration) (int, signal.TraceID, error) {

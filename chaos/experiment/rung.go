@@ -104,6 +104,7 @@ func (g *rung) judge(r probe.Reading) signal.Check {
 
 // observe takes a reading in and returns its judgement.
 func (g *rung) observe(r probe.Reading, before, during, after span) signal.Check {
+	wasBad := g.bad
 	c := g.judge(r)
 	if c != g.now || g.since.IsZero() {
 		g.now, g.since = c, r.At
@@ -129,6 +130,9 @@ func (g *rung) observe(r probe.Reading, before, during, after span) signal.Check
 			g.badAt, g.goodAt = r.At, time.Time{}
 		case c == signal.CheckPassed && g.goodAt.IsZero():
 			g.goodAt = r.At
+			if wasBad && g.badAt.IsZero() { // it was bad up to the undo
+				g.badAt = after.from
+			}
 		}
 	}
 	if c == signal.CheckFailed && !r.TraceID.IsZero() && (during.touches(r) || g.trace.IsZero()) {
