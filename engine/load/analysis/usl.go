@@ -48,7 +48,7 @@ const (
 // levels on, those that are far off lose their weight too (Tukey's biweight).
 //
 // It is Inconclusive with fewer than four levels or when the law does not describe them, Found when throughput peaked within
-// what was measured and Clear when it did not. A peak beyond the largest level is told as an extrapolation and is Clear.
+// what was measured (or is level from the first level on) and Clear when it did not. A peak beyond the largest level is told as an extrapolation and is Clear.
 func FitUSL(points []Point) USL {
 	out := USL{Peak: math.NaN(), PeakLo: math.NaN(), PeakHi: math.NaN(), PeakRate: math.NaN(), Knee: math.NaN(), R2: math.NaN()}
 	var good []Point
