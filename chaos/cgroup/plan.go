@@ -77,13 +77,14 @@ type own struct {
 
 // Change is a planned limit. Make it with Plan.
 type Change struct {
-	kind string
-	undo Undo
-	data json.RawMessage
-	own  []own
-	mu   sync.Mutex
-	over bool
-	hit  int
+	kind  string
+	undo  Undo
+	data  json.RawMessage
+	own   []own
+	mu    sync.Mutex
+	begun bool // something may have been touched
+	over  bool
+	hit   int
 }
 
 // Plan works out where the limit goes. It touches nothing.
@@ -282,6 +283,7 @@ func (c *Change) step(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	c.begun = true
 	return f()
 }
 
@@ -349,9 +351,21 @@ func (c *Change) Count() uint64 {
 func (c *Change) Revert(ctx context.Context) error {
 	c.mu.Lock()
 	c.over = true
+	begun := c.begun
 	c.mu.Unlock()
+	if !begun {
+		return nil // a limit like ours that stands there is not ours
+	}
 	return c.undo.Restore(ctx)
 }
 
 // Verify returns nil when nothing of the limits is left.
-func (c *Change) Verify(context.Context) error { return c.undo.Check() }
+func (c *Change) Verify(context.Context) error {
+	c.mu.Lock()
+	begun := c.begun
+	c.mu.Unlock()
+	if !begun {
+		return nil
+	}
+	return c.undo.Check()
+}

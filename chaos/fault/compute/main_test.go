@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"gameday/chaos"
 	"gameday/chaos/cgroup"
@@ -52,7 +53,7 @@ func TestMain(m *testing.M) {
 			os.Exit(Main(os.Args[1], os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
 		}
 	}
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // target starts this binary in a mode, and returns it with a way to talk to it.

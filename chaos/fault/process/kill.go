@@ -54,6 +54,9 @@ func (*Kill) Params() []chaos.Param {
 // Reversible is false.
 func (*Kill) Reversible() bool { return false }
 
+// Available is nil: any process can be killed.
+func (*Kill) Available() error { return nil }
+
 // Plan pins the processes.
 func (k *Kill) Plan(ctx context.Context, targets []chaos.Target, args chaos.Args) (chaos.Change, error) {
 	name, ok := args["signal"].(string)

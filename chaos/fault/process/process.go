@@ -83,6 +83,9 @@ func (*Pause) Params() []chaos.Param { return nil }
 // Reversible is true.
 func (*Pause) Reversible() bool { return true }
 
+// Available is nil: any process can be stopped.
+func (*Pause) Available() error { return nil }
+
 // Plan refuses processes that are stopped already: whoever stopped them did not ask us to let them go on.
 func (p *Pause) Plan(_ context.Context, targets []chaos.Target, _ chaos.Args) (chaos.Change, error) {
 	vs, err := Pin(p.Kind(), targets)
