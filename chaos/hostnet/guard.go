@@ -4,11 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
-
-	"gameday/chaos"
 )
 
 // Guard knows the connections that no fault may cut: the one the operator sits at, and those to the sources in use. Its
@@ -95,13 +92,4 @@ func (l Link) Interface() string {
 // Refused is the error for a fault that would hit a guarded link.
 func Refused(kind string, l Link, narrow string) error {
 	return fmt.Errorf("%s: refused, it would hit %s (%s); %s, or set force: true", kind, l.What, l.Remote, narrow)
-}
-
-// Host is this machine as a target, for inventories: its name is that of the machine.
-func Host() chaos.Target {
-	name, err := os.Hostname()
-	if err != nil || name == "" {
-		name = "localhost"
-	}
-	return chaos.Target{Kind: chaos.TargetHost, Name: name, Labels: map[string]string{"service": name, "role": "host"}}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gameday/chaos"
 	"gameday/chaos/hostnet"
 	"gameday/chaos/hostnet/nettest"
 )
@@ -84,10 +83,4 @@ func TestGuardReadsTheLinksOrSaysWhyNot(t *testing.T) {
 	}
 	require.Equal(t, "lo", hostnet.Link{Local: netip.MustParseAddrPort("127.0.0.1:22")}.Interface())
 	require.Equal(t, "lo", hostnet.Link{Remote: netip.MustParseAddrPort("127.0.0.1:22")}.Interface())
-}
-
-func TestHostIsATarget(t *testing.T) {
-	h := hostnet.Host()
-	require.Equal(t, chaos.TargetHost, h.Kind)
-	require.NotEmpty(t, h.Name)
 }

@@ -19,7 +19,6 @@ import (
 	"gameday/chaos/fault/dns"
 	"gameday/chaos/fault/netfilter"
 	"gameday/chaos/fault/qdisc"
-	"gameday/chaos/hostnet"
 	"gameday/chaos/hostnet/nettest"
 	"gameday/chaos/journal"
 	"gameday/chaos/keeper"
@@ -62,7 +61,7 @@ func session(dir, netns string) error {
 		return err
 	}
 	c, err := chaos.NewController(chaos.Config{Journal: j, Faults: catalog(),
-		Inventory: chaos.InventoryFunc(func(context.Context) ([]chaos.Target, error) { return []chaos.Target{hostnet.Host()}, nil })})
+		Inventory: chaos.InventoryFunc(func(context.Context) ([]chaos.Target, error) { return []chaos.Target{nettest.Target()}, nil })})
 	if err != nil {
 		return err
 	}

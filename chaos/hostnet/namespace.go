@@ -1,5 +1,5 @@
-// Package hostnet holds what the faults on a machine's own network share: the network namespace they act in, the
-// machine as a target, and the guard that keeps the operator's own connections out of harm's way.
+// Package hostnet holds what the faults on a machine's own network share: the network namespace they act in, and the
+// guard that keeps the operator's own connections out of harm's way.
 package hostnet
 
 import (

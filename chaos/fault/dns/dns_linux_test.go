@@ -128,7 +128,7 @@ func applied(t *testing.T, args chaos.Args) chaos.Change {
 	f := NewFailure(Options{})
 	checked, errs := chaos.CheckArgs(f.Params(), args)
 	require.Empty(t, errs)
-	c, err := f.Plan(t.Context(), []chaos.Target{hostnet.Host()}, checked)
+	c, err := f.Plan(t.Context(), []chaos.Target{nettest.Target()}, checked)
 	require.NoError(t, err)
 	require.NoError(t, c.Apply(t.Context()))
 	t.Cleanup(func() { require.NoError(t, c.Revert(t.Context())) })
@@ -253,7 +253,7 @@ func TestArgumentsThatContradictAreRefused(t *testing.T) {
 		"no address of a name se": {"names": "x", "servers": "y"},
 		"not 0 targets":           nil,
 	} {
-		targets := []chaos.Target{hostnet.Host()}
+		targets := []chaos.Target{nettest.Target()}
 		if args == nil {
 			targets = nil
 		}

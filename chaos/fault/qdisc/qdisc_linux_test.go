@@ -25,7 +25,7 @@ func plan(t *testing.T, f *Fault, args chaos.Args) (chaos.Change, error) {
 	t.Helper()
 	checked, errs := chaos.CheckArgs(f.Params(), args)
 	require.Empty(t, errs)
-	return f.Plan(t.Context(), []chaos.Target{hostnet.Host()}, checked)
+	return f.Plan(t.Context(), []chaos.Target{nettest.Target()}, checked)
 }
 
 func applied(t *testing.T, f *Fault, args chaos.Args) chaos.Change {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gameday/chaos"
 	"gameday/chaos/hostnet"
 )
 
@@ -24,6 +25,9 @@ type Host struct {
 	Addr6     netip.Addr
 	Interface string
 }
+
+// Target is the machine that faults act on, as an inventory names it.
+func Target() chaos.Target { return chaos.Target{Kind: chaos.TargetHost, Name: "localhost"} }
 
 var made atomic.Uint32 // so that names are unique within the test process
 
