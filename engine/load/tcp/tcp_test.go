@@ -76,9 +76,11 @@ func with(t testing.TB, p *Protocol, x Exchange, s protocol.Step) protocol.Clien
 	return c
 }
 
-func do(c protocol.Client, n uint64) protocol.Outcome {
+func do(c protocol.Client, n uint64) protocol.Outcome { return request(c, 0, n) }
+
+func request(c protocol.Client, handle int, n uint64) protocol.Outcome {
 	var out protocol.Outcome
-	call := protocol.Call{Values: template.Values{N: n, Plan: rand.New(rand.NewPCG(1, 1)), Fresh: rand.New(rand.NewPCG(2, 2))}}
+	call := protocol.Call{Request: handle, Values: template.Values{N: n, Plan: rand.New(rand.NewPCG(1, 1)), Fresh: rand.New(rand.NewPCG(2, 2))}}
 	c.Do(&call, &out)
 	return out
 }
