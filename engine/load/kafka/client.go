@@ -46,7 +46,7 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 	switch {
 	case err == nil:
 		if h != nil {
-			_, _, out.Dials = h.take()
+			_, out.Dials, _ = h.take()
 		}
 	case c.ctx.Err() != nil:
 		out.Kind, out.Err = protocol.Interrupted, c.ctx.Err()
@@ -161,7 +161,7 @@ func (c *Client) note(r *kgo.Record, keep int, out *protocol.Outcome) {
 
 // consumer is one worker's for one step.
 type consumer struct {
-	client   *kgo.Client
+	client   *cluster
 	health   health
 	assigned atomic.Int64 // when it first had partitions, since the epoch
 	lag      map[place]int64
@@ -269,13 +269,9 @@ func (c *Client) Close() {
 	}
 	c.closed = true
 	for _, k := range c.consumers {
-		if k == nil {
-			continue
+		if k != nil {
+			k.client.Close()
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), farewell)
-		_ = k.client.LeaveGroupContext(ctx) // the brokers find out by themselves, too
-		cancel()
-		k.client.Close()
 	}
 	c.proto.shared.leave()
 }

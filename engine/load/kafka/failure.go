@@ -67,16 +67,16 @@ func (h *health) note(err error, early bool) {
 }
 
 // take is how many connections were attempted since it was last asked, and what is wrong.
-func (h *health) take() (fault error, early bool, dials uint32) {
+func (h *health) take() (early bool, dials uint32, fault error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	dials, h.dials = h.dials, 0
-	return h.fault, h.early, dials
+	return h.early, dials, h.fault
 }
 
 // failure tells what an error is. The status is the broker's error code.
 func (t *target) failure(err error, h *health, late string) (protocol.Kind, int, error) {
-	fault, early, _ := h.take()
+	early, _, fault := h.take()
 	if overdue(err) && fault != nil {
 		err = fault
 	} else {

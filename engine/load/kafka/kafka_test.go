@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // patience is for what must happen, on however slow a machine.
 const patience = 30 * time.Second
 
-func cluster(t testing.TB, more ...kfake.Opt) (*kfake.Cluster, string) {
+func brokers(t testing.TB, more ...kfake.Opt) (*kfake.Cluster, string) {
 	t.Helper()
 	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(2), kfake.SeedTopics(2, "orders", "other")}, more...)...)
 	require.NoError(t, err)
@@ -95,7 +95,7 @@ func (w *worker) must(step int) protocol.Outcome {
 const produceAll = `produce: {topic: orders, key: "k{{n}}", value: "order {{id}}", headers: {kind: "{{id}}x"}}`
 
 func TestProduceAndConsume(t *testing.T) {
-	_, target := cluster(t)
+	_, target := brokers(t)
 	p := prepare(t, target, ask(), produceAll, "consume: {topic: orders, from: start, records: 3}",
 		"produce: {topic: orders, value: v, acks: leader, compression: gzip, linger: 5ms, batchSize: 2000}",
 		"produce: {topic: orders, value: v, acks: none, compression: zstd}",
@@ -123,7 +123,7 @@ func TestProduceAndConsume(t *testing.T) {
 }
 
 func TestConsumersSeeTheirLag(t *testing.T) {
-	_, target := cluster(t)
+	_, target := brokers(t)
 	p := prepare(t, target, ask(), `produce: {topic: orders, key: same, value: v}`, "consume: {topic: orders, from: start, records: 4}")
 	w := newWorker(t, t.Context(), p)
 	for range 10 {
@@ -138,7 +138,7 @@ func TestConsumersSeeTheirLag(t *testing.T) {
 }
 
 func TestConsumingFromTheEnd(t *testing.T) {
-	_, target := cluster(t)
+	_, target := brokers(t)
 	s := ask()
 	p := prepare(t, target, s, produceAll)
 	s.Timeout = 300 * time.Millisecond
@@ -153,7 +153,7 @@ func TestConsumingFromTheEnd(t *testing.T) {
 }
 
 func TestRoundtrips(t *testing.T) {
-	_, target := cluster(t)
+	_, target := brokers(t)
 	p := prepare(t, target, ask(), produceAll, `roundtrip: {topic: orders, value: "round {{n}}"}`)
 	first := newWorker(t, t.Context(), p)
 	first.must(0) // records that nobody waits for
@@ -177,7 +177,7 @@ func TestRoundtrips(t *testing.T) {
 }
 
 func TestFailures(t *testing.T) {
-	c, target := cluster(t)
+	c, target := brokers(t)
 	s := ask()
 	s.Timeout = 2 * time.Second
 	p := prepare(t, target, s, "produce: {topic: missing, value: v}", `produce: {topic: "{{id}}", value: v}`, "roundtrip: {topic: missing}",
@@ -215,7 +215,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestInterruption(t *testing.T) {
-	_, target := cluster(t)
+	_, target := brokers(t)
 	p := prepare(t, target, ask(), "consume: {topic: orders}", "consume: {topic: orders, group: g}", "roundtrip: {topic: missing}")
 	for step := range 3 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -299,7 +299,7 @@ func TestNobodyListens(t *testing.T) {
 }
 
 func TestLogins(t *testing.T) {
-	_, target := cluster(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "a", "s3cr&t/p@ss"), kfake.Superuser("SCRAM-SHA-256", "b", "hunter2"))
+	_, target := brokers(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "a", "s3cr&t/p@ss"), kfake.Superuser("SCRAM-SHA-256", "b", "hunter2"))
 	hosts := strings.TrimPrefix(target, "kafka://")
 	for login, want := range map[string]protocol.Kind{
 		"a:s3cr&t%2Fp%40ss@" + hosts:                  protocol.OK,
@@ -358,7 +358,7 @@ func TestConfigIsStrict(t *testing.T) {
 }
 
 func BenchmarkProduce(b *testing.B) {
-	_, target := cluster(b)
+	_, target := brokers(b)
 	w := newWorker(b, b.Context(), prepare(b, target, protocol.Step{Name: "s", Timeout: patience}, "produce: {topic: orders, value: 'order {{n}}'}"))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -87,7 +87,7 @@ func (r *reader) forget(mark string) {
 // run finds out where the topic ends and reads from there on.
 func (r *reader) run(ctx context.Context) {
 	defer close(r.done)
-	var client *kgo.Client
+	var client *cluster
 	for client == nil {
 		var err error
 		if client, err = r.begin(ctx); err == nil {
@@ -112,7 +112,7 @@ func (r *reader) run(ctx context.Context) {
 
 // begin makes a client that reads from where the topic ends now. Left to itself the library would find that out only
 // after the first record had been produced.
-func (r *reader) begin(ctx context.Context) (*kgo.Client, error) {
+func (r *reader) begin(ctx context.Context) (*cluster, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	asking, err := r.target.open(&r.health)
@@ -120,7 +120,8 @@ func (r *reader) begin(ctx context.Context) (*kgo.Client, error) {
 		return nil, err
 	}
 	defer asking.Close()
-	ends, err := endOffsets(ctx, asking, r.topic)
+	defer context.AfterFunc(ctx, asking.end)() // the library does not look at ctx while it waits for a first answer
+	ends, err := endOffsets(ctx, asking.Client, r.topic)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ type shared struct {
 
 // producer is one of the library's, with what is known of its brokers.
 type producer struct {
-	client *kgo.Client
+	client *cluster
 	health health
 }
 

@@ -81,10 +81,28 @@ func parse(address string, o protocol.Options) (*target, error) {
 	return nil, errors.New("target's address: sasl must be plain, scram-sha-256 or scram-sha-512")
 }
 
+// cluster is one client of the library, which has connections and goroutines of its own.
+type cluster struct {
+	*kgo.Client
+	end context.CancelFunc
+}
+
+// Close leaves the group, if there is one, and gives the connections up. Left to itself, the library waits for brokers
+// that do not answer.
+func (c *cluster) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	_ = c.LeaveGroupContext(ctx) // the brokers find out by themselves, too
+	c.end()
+	c.Client.Close()
+}
+
 // open makes a client of the library. It does not connect yet.
-func (t *target) open(h *health, more ...kgo.Opt) (*kgo.Client, error) {
+func (t *target) open(h *health, more ...kgo.Opt) (*cluster, error) {
+	ctx, end := context.WithCancel(context.Background())
 	options := []kgo.Opt{
-		kgo.SeedBrokers(t.brokers...), kgo.ClientID("gameday"), kgo.Dialer(t.dial), kgo.WithHooks(h),
+		kgo.WithContext(ctx),
+		kgo.SeedBrokers(t.brokers...), kgo.ClientID("gameday"), kgo.Dialer(t.dialer(ctx)), kgo.WithHooks(h),
 		kgo.BrokerMaxReadBytes(maxAnswer), kgo.MaxDecompressBatchBytes(maxAnswer), kgo.DisableClientMetrics(),
 		// A step's timeout is often shorter than the library's patience with metadata: it asks again sooner.
 		kgo.MetadataMinAge(100 * time.Millisecond), kgo.UnknownTopicRetries(2),
@@ -100,17 +118,41 @@ func (t *target) open(h *health, more ...kgo.Opt) (*kgo.Client, error) {
 	}
 	client, err := kgo.NewClient(append(options, more...)...)
 	if err != nil {
+		end()
 		return nil, errors.New(t.clean(err.Error()))
 	}
-	return client, nil
+	return &cluster{client, end}, nil
 }
 
-func (t *target) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	d := net.Dialer{Timeout: dialTimeout}
-	raw, err := d.DialContext(ctx, network, address)
-	if err != nil || t.tls == nil {
-		return raw, err
+// lived is a connection that is closed when a life ends: the library waits for a first answer as long as it takes.
+type lived struct {
+	net.Conn
+	release func() bool
+}
+
+// Close is net.Conn's.
+func (l *lived) Close() error {
+	l.release()
+	return l.Conn.Close()
+}
+
+func (t *target) dialer(life context.Context) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		d := net.Dialer{Timeout: dialTimeout}
+		raw, err := d.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		release := context.AfterFunc(life, func() { _ = raw.Close() }) // whoever reads from it sees the error that matters
+		conn := &lived{raw, release}
+		if t.tls == nil {
+			return conn, nil
+		}
+		return t.shake(ctx, conn, address)
 	}
+}
+
+func (t *target) shake(ctx context.Context, raw net.Conn, address string) (net.Conn, error) {
 	config := t.tls
 	if config.ServerName == "" {
 		host, _, err := net.SplitHostPort(address)
