@@ -2,9 +2,10 @@ package approval_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/pem"
@@ -119,7 +120,7 @@ func TestSignRefuses(t *testing.T) {
 		_, err := approval.Sign(a, alice)
 		require.ErrorContains(t, err, want)
 	}
-	weak, err := rsa.GenerateKey(rand.Reader, 2048)
+	weak, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	s, err := ssh.NewSignerFromKey(weak)
 	require.NoError(t, err)

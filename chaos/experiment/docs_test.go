@@ -12,7 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gameday/chaos/experiment"
+	"gameday/chaos/hours"
 	"gameday/chaos/probe"
+	"gameday/chaos/schedule"
 )
 
 var update = flag.Bool("update", false, "write the generated part of docs/experiments.md")
@@ -33,11 +35,23 @@ func TestDocs(t *testing.T) {
 	}
 	require.Equal(t, want, string(data), "run go test ./chaos/experiment -run TestDocs -update")
 
-	_, example, ok := strings.Cut(head, "```yaml\n")
-	require.True(t, ok)
-	example, _, _ = strings.Cut(example, "```")
-	_, err = experiment.Parse("docs", []byte(example), experiment.ParseConfig{Faults: realCatalog()})
-	require.NoError(t, err, "the example in the docs is right")
+	for rest, found := head, 0; ; found++ {
+		_, example, ok := strings.Cut(rest, "```yaml\n")
+		if !ok {
+			require.Equal(t, 3, found, "all examples are looked at")
+			break
+		}
+		example, rest, _ = strings.Cut(example, "```")
+		switch {
+		case strings.Contains(example, "kind: Schedule"):
+			_, err = schedule.Parse("docs", []byte(example))
+		case strings.HasPrefix(example, "method:"): // a part of the first one
+			_, err = experiment.Parse("docs", []byte(method(strings.TrimPrefix(example, "method:\n"))), experiment.ParseConfig{Faults: catalog})
+		default:
+			_, err = experiment.Parse("docs", []byte(example), experiment.ParseConfig{Faults: realCatalog()})
+		}
+		require.NoError(t, err, "the examples in the docs are right")
+	}
 }
 
 func tables() string {
@@ -49,13 +63,23 @@ func tables() string {
 		{"The document", experiment.Experiment{}}, {"metadata", experiment.Metadata{}}, {"steadyState.probes[]", probe.Config{}},
 		{"load (of a probe)", probe.Load{}}, {"http", probe.HTTP{}}, {"tcp", probe.TCP{}}, {"grpc", probe.GRPC{}}, {"command", probe.Command{}}, {"promql", probe.PromQL{}}, {"process", probe.Process{}},
 		{"logs", probe.Logs{}}, {"traces", probe.Traces{}},
-		{"method[]", experiment.Step{}}, {"method[].target", experiment.Target{}}, {"blastRadius", experiment.BlastRadius{}},
+		{"method[]", experiment.Step{}}, {"method[].target", experiment.Target{}}, {"when (of a step)", experiment.Condition{}},
+		{"suspend", experiment.Suspend{}}, {"repeat", experiment.Repeat{}},
+		{"blastRadius", experiment.BlastRadius{}}, {"hours", hours.Hours{}},
 		{"abort[]", experiment.AbortCondition{}}, {"durations", experiment.Durations{}},
 	} {
 		fmt.Fprintf(&b, "\n### %s\n\n| field | type | meaning |\n| --- | --- | --- |\n", s.title)
 		rows(&b, reflect.TypeOf(s.v))
 	}
+	b.WriteString("\nsuspend may be written as its message alone.\n")
 	b.WriteString("\nhttp, tcp, grpc, promql and process may be written as their first field alone: `http: http://host/healthz`.\n")
+	for _, s := range []struct {
+		title string
+		v     any
+	}{{"Schedules", schedule.Schedule{}}, {"entries[] (of a schedule)", schedule.Entry{}}, {"random", schedule.Random{}}} {
+		fmt.Fprintf(&b, "\n### %s\n\n| field | type | meaning |\n| --- | --- | --- |\n", s.title)
+		rows(&b, reflect.TypeOf(s.v))
+	}
 	b.WriteString("\n### Faults\n\n| fault | hits | argument | meaning |\n| --- | --- | --- | --- |\n")
 	for _, f := range realCatalog() {
 		fmt.Fprintf(&b, "| %s | %s | | %s |\n", f.Kind(), f.Hits(), f.Help())
