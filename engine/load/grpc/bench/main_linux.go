@@ -2,7 +2,8 @@
 // generator are processes of their own, each on a core of its own where there are two; clients take turns, and every
 // figure is the median of the rounds, or of the ratio of two clients in the same round.
 //
-// HTTP/2's targets are one that only deals in frames, and net/http's server; gRPC's is grpc-go's.
+// The targets are one that only deals in frames, which is fast enough to keep a generator busy, and the servers of
+// net/http and grpc-go.
 //
 // All traffic is to 127.0.0.1. Peers are used when they are installed (h2load, ghz), and named when they are not. Ours
 // stamps every request with IDs of its own and records its latency; so does the loop around grpc-go.
@@ -52,7 +53,7 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 5, "how often each client has its turn")
 	span := flags.Duration("span", 3*time.Second, "how long a turn is")
-	only := flags.String("only", "", "http2, net/http or grpc")
+	only := flags.String("only", "", "http2, net/http, grpc or grpc-go: what it runs against")
 	bin := flags.String("bin", ".cache/bin", "where peers are looked for before PATH")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -63,6 +64,15 @@ func run(ctx context.Context, args []string) error {
 	}
 	self, err := os.Executable()
 	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	set := filepath.Join(dir, "service.pb")
+	if err := errors.Join(describe(set), os.Setenv(describedBy, set)); err != nil {
 		return err
 	}
 	h2load, ghz := find(*bin, "h2load"), find(*bin, "ghz")
@@ -76,11 +86,13 @@ func run(ctx context.Context, args []string) error {
 			}
 		}
 	}
-	for _, shape := range [][2]int{{64, 1}, {4, 16}} {
-		l := task{connections: shape[0], streams: shape[1], span: *span}
-		if err := b.compare("grpc", l, client{"gameday", self, oursArgs("grpc"), readOurs},
-			client{"grpc-go", self, oursArgs("grpc-go"), readOurs}, client{"ghz", ghz, ghzArgs, readGhz}); err != nil {
-			return err
+	for _, kind := range []string{"grpc", "grpc-go"} {
+		for _, shape := range [][2]int{{64, 1}, {4, 16}, {8, 64}} {
+			l := task{connections: shape[0], streams: shape[1], span: *span}
+			if err := b.compare(kind, l, client{"gameday", self, oursArgs("grpc"), readOurs},
+				client{"grpc-go", self, oursArgs("grpc-go"), readOurs}, client{"ghz", ghz, ghzArgs, readGhz}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -135,6 +147,11 @@ func find(bin, name string) string {
 	return ""
 }
 
+// targets are what the clients are run against.
+var targets = map[string]string{
+	"http2": "HTTP/2, frames only", "net/http": "HTTP/2, net/http", "grpc": "gRPC, frames only", "grpc-go": "gRPC, grpc-go",
+}
+
 // compare runs clients in turn against one target and prints their rows.
 func (b *bench) compare(kind string, l task, clients ...client) error {
 	if b.only != "" && b.only != kind {
@@ -161,7 +178,7 @@ func (b *bench) compare(kind string, l task, clients ...client) error {
 		return err
 	}
 	for i, c := range clients {
-		what := fmt.Sprintf("%s, %d connections of %d streams", kind, l.connections, l.streams)
+		what := fmt.Sprintf("%s, %d connections of %d streams", targets[kind], l.connections, l.streams)
 		if len(all[i]) == 0 {
 			fmt.Printf("| %s | %s | not installed | | |\n", what, c.name)
 			continue
@@ -272,7 +289,7 @@ func readH2load(out []byte) (o outcome, err error) {
 }
 
 func ghzArgs(l task) []string {
-	return []string{"--insecure", "--call", method, "-d", message, "-c", strconv.Itoa(l.connections * l.streams),
+	return []string{"--insecure", "--protoset", os.Getenv(describedBy), "--call", method, "-d", message, "-c", strconv.Itoa(l.connections * l.streams),
 		"--connections", strconv.Itoa(l.connections), "-z", l.span.String(), "--format", "json", l.target}
 }
 

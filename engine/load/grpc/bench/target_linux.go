@@ -6,17 +6,27 @@ import (
 	"net"
 )
 
-// The frames that serveFrames answers with: HTTP/2's SETTINGS, and an answer of ":status: 200", "content-length: 2".
 var (
 	settings = []byte{0, 0, 0, 4, 0, 0, 0, 0, 0}
 	settled  = []byte{0, 0, 0, 4, 1, 0, 0, 0, 0}
-	head     = []byte{0x88, 0x0f, 0x0d, 1, '2'}
-	body     = []byte("ok")
 )
+
+// answer is what every request gets.
+type answer struct{ head, body, trailer []byte }
+
+// answers are HTTP's ":status: 200", "content-length: 2", "ok", and gRPC's with a SimpleResponse and "grpc-status: 0".
+var answers = map[string]answer{
+	"http2": {head: []byte{0x88, 0x0f, 0x0d, 1, '2'}, body: []byte("ok")},
+	"grpc": {
+		head:    []byte("\x88\x0f\x10\x10application/grpc"),
+		body:    []byte{0, 0, 0, 0, 6, 0x0a, 4, 0x12, 2, 0, 0},
+		trailer: []byte("\x00\x0bgrpc-status\x010"),
+	},
+}
 
 // serveFrames is the fastest honest HTTP/2 target that fits on a page: it decodes no heads, and answers all requests that
 // came with one read in one write.
-func serveFrames(l net.Listener) error {
+func serveFrames(l net.Listener, a answer) error {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -24,12 +34,12 @@ func serveFrames(l net.Listener) error {
 		}
 		go func() {
 			defer c.Close()
-			_ = answerFrames(c) // it ends when the client goes
+			_ = a.frames(c) // it ends when the client goes
 		}()
 	}
 }
 
-func answerFrames(c net.Conn) error {
+func (a answer) frames(c net.Conn) error {
 	in := bufio.NewReaderSize(c, 64<<10)
 	if _, err := in.Discard(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")); err != nil {
 		return err
@@ -54,8 +64,13 @@ func answerFrames(c net.Conn) error {
 		case kind == 4 && flags&1 == 0:
 			out = append(out, settled...)
 		case kind == 1:
-			out = frame(out, 1, 4, stream, head)
-			out = frame(out, 0, 1, stream, body)
+			out = frame(out, 1, 4, stream, a.head)
+			if a.trailer == nil {
+				out = frame(out, 0, 1, stream, a.body)
+				continue
+			}
+			out = frame(out, 0, 0, stream, a.body)
+			out = frame(out, 1, 5, stream, a.trailer)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -20,7 +21,10 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/reflection"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 
 	loadgrpc "gameday/engine/load/grpc"
 	"gameday/engine/load/histogram"
@@ -31,7 +35,25 @@ import (
 const (
 	method  = "grpc.testing.TestService/UnaryCall"
 	message = `{"responseSize": 2}`
+
+	// describedBy names the environment variable with the path of the service's descriptor set.
+	describedBy = "BENCH_DESCRIPTORS"
 )
+
+// describe writes the service's descriptor set.
+func describe(path string) error {
+	set := &descriptorpb.FileDescriptorSet{}
+	for _, f := range []protoreflect.FileDescriptor{
+		testpb.File_grpc_testing_empty_proto, testpb.File_grpc_testing_messages_proto, testpb.File_grpc_testing_test_proto,
+	} {
+		set.File = append(set.File, protodesc.ToFileDescriptorProto(f))
+	}
+	b, err := proto.Marshal(set)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, b, 0o600)
+}
 
 type service struct {
 	testpb.UnimplementedTestServiceServer
@@ -53,12 +75,11 @@ func serveTarget(kind string) error {
 	}()
 	fmt.Println(l.Addr())
 	switch kind {
-	case "http2":
-		return serveFrames(l)
-	case "grpc":
+	case "http2", "grpc":
+		return serveFrames(l, answers[kind])
+	case "grpc-go":
 		s := grpc.NewServer()
 		testpb.RegisterTestServiceServer(s, service{})
-		reflection.Register(s)
 		return s.Serve(l)
 	}
 	s := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -140,7 +161,7 @@ func worker(kind string, l task) (func(n int) (do func() (time.Duration, bool), 
 		if err != nil {
 			return nil, err
 		}
-		if _, err := made.Prepare(step, &loadgrpc.Call{Method: method, Message: message}); err != nil {
+		if _, err := made.Prepare(step, &loadgrpc.Call{Method: method, Message: message, DescriptorSet: os.Getenv(describedBy)}); err != nil {
 			return nil, err
 		}
 		p = made
@@ -167,13 +188,11 @@ func worker(kind string, l task) (func(n int) (do func() (time.Duration, bool), 
 	}, nil
 }
 
+// identify makes IDs as the engine does.
 func identify(trace, span []byte, fresh *rand.Rand) {
-	for i := range trace {
-		trace[i] = byte(fresh.Uint32())
-	}
-	for i := range span {
-		span[i] = byte(fresh.Uint32())
-	}
+	binary.BigEndian.PutUint64(trace, fresh.Uint64())
+	binary.BigEndian.PutUint64(trace[8:], fresh.Uint64()|1)
+	binary.BigEndian.PutUint64(span, fresh.Uint64()|1)
 }
 
 // plainGRPC is what one would write around grpc-go by hand.

@@ -58,6 +58,7 @@ type conn struct {
 	mu       sync.Mutex // guards everything below
 	dead     error      // why no stream can be opened any more, and none goes on
 	away     bool       // the target takes no new streams
+	why      error      // that is so
 	streams  map[uint32]*Stream
 	waiting  []*Stream // for a stream to become free
 	blocked  []*Stream // have more to send than the connection's window or the pending bytes allow
@@ -203,7 +204,7 @@ func (c *conn) end(s *Stream, kind protocol.Kind, err error, code uint32) {
 	c.finish(s, kind, err)
 	c.admit()
 	if c.away && len(c.streams) == 0 {
-		c.failLocked(errAway)
+		c.failLocked(c.why)
 	}
 }
 
@@ -242,7 +243,7 @@ func (c *conn) submit(s *Stream) bool {
 	c.mu.Lock()
 	defer c.unlock()
 	if c.nextID > lastStream && !c.away && c.dead == nil {
-		c.away = true
+		c.away, c.why = true, errAway
 		if len(c.streams) == 0 {
 			c.failLocked(errAway)
 		}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/binary"
+	"fmt"
 	"runtime"
 	"time"
 
@@ -230,21 +231,24 @@ func (c *conn) onGoAway(f *frame) error {
 	if len(f.payload) < 8 || f.stream != 0 {
 		return dial.Malformed("bad response: a GOAWAY frame that is none")
 	}
-	c.away = true
+	c.away, c.why = true, errAway
+	if code := binary.BigEndian.Uint32(f.payload[4:]); code != codeNone {
+		c.why = fmt.Errorf("%w: %s", errAway, codeName(code))
+	}
 	last := binary.BigEndian.Uint32(f.payload) &^ (1 << 31)
 	for _, s := range c.waiting {
 		s.again = true
-		c.finish(s, protocol.Closed, errAway)
+		c.finish(s, protocol.Closed, c.why)
 	}
 	c.waiting = nil
 	for id, s := range c.streams {
 		if id > last {
 			s.again, s.closed = true, true
-			c.end(s, protocol.Closed, errAway, codeNone)
+			c.end(s, protocol.Closed, c.why, codeNone)
 		}
 	}
 	if len(c.streams) == 0 {
-		c.failLocked(errAway)
+		c.failLocked(c.why)
 	}
 	return nil
 }
