@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,7 +171,14 @@ func logins(t *testing.T, target string) {
 func ends(t *testing.T, target string) {
 	s := ask()
 	s.Timeout = 50 * time.Millisecond
-	b := newBench(t, t.Context(), target, s, "command: BLPOP never 0", "command: PING\nexpect: PONG")
+	p, err := New(target, protocol.Options{})
+	require.NoError(t, err)
+	_, err = p.Prepare(s, parse(t, "command: BLPOP never 0"))
+	require.NoError(t, err)
+	_, err = p.Prepare(ask(), parse(t, "command: PING\nexpect: PONG"))
+	require.NoError(t, err)
+	b := &bench{t: t, client: p.NewClient(t.Context(), time.Now())}
+	defer b.client.Close()
 	b.must(1)
 	require.Equal(t, protocol.Timeout, b.do(0).Kind)
 	require.False(t, b.must(1).Reused)
@@ -307,7 +315,9 @@ func TestHostileServers(t *testing.T) {
 				}
 			}()
 			s := ask()
-			s.Timeout = 200 * time.Millisecond
+			if slices.Contains(c.kinds, protocol.Timeout) {
+				s.Timeout = 200 * time.Millisecond
+			}
 			b := newBench(t, t.Context(), "redis://"+l.Addr().String(), s, "command: PING")
 			for range 2 {
 				out := b.do(0)
