@@ -14,6 +14,7 @@ import (
 	"gameday/engine/load/answer"
 	"gameday/engine/load/feed"
 	"gameday/engine/load/http1"
+	"gameday/engine/load/http2"
 	"gameday/engine/load/protocol"
 	"gameday/engine/load/template"
 )
@@ -258,7 +259,12 @@ func (c *compiler) step(sc *Scenario, s *Step) (*step, error) {
 			return nil, fmt.Errorf("target: %w", err)
 		}
 	}
-	if err := c.request(out, s, target, common); err != nil {
+	if how := s.speech(c.plan, protocol.Options{TLS: c.options.TLS}); len(how) > 0 {
+		err = c.speak(out, how[0], target, common)
+	} else {
+		err = c.request(out, s, target, common)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if x, ok := c.protocols[out.proto].(protocol.Extras); ok {
@@ -348,11 +354,15 @@ func (c *compiler) webProtocol(target string) (webProtocol, int, error) {
 	}
 	var made webProtocol = c.options.protocol
 	if made == nil {
-		p, err := http1.New(target, c.options.TLS)
+		var err error
+		if address, two := c.plan.versioned(target); two {
+			made, err = http2.New(address, protocol.Options{TLS: c.options.TLS}, c.plan.HTTP2)
+		} else {
+			made, err = http1.New(target, c.options.TLS)
+		}
 		if err != nil {
 			return nil, 0, err
 		}
-		made = p
 	}
 	at := len(c.protocols)
 	c.web[target] = at

@@ -59,7 +59,7 @@ scenarios: [{name: a, mix: [{path: /}, {method: POST, path: "/{{n}}", body: "{{u
 	n := uint64(0)
 	iterate := func() {
 		ended = false
-		u.begin(n, x.net.Now())
+		u.start(n, x.net.Now())
 		n++
 		for !ended {
 			if !x.poll(x.net.Now() + time.Second) {

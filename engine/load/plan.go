@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"gameday/engine/load/feed"
+	"gameday/engine/load/http2"
+	"gameday/engine/load/protocol"
 	"gameday/sources/spec"
 )
 
@@ -24,13 +26,15 @@ type Plan struct {
 	APIVersion string            `yaml:"apiVersion" enum:"gameday/v1" doc:"Always gameday/v1."`
 	Kind       string            `yaml:"kind" enum:"Load" doc:"Always Load."`
 	Metadata   Metadata          `yaml:"metadata" doc:"What the plan is called."`
-	Target     string            `yaml:"target,required" doc:"Base URL, http or https; ${gateway} is the demo shop's."`
+	Target     string            `yaml:"target,required" doc:"Where requests go: a base URL, http or https, or that of another protocol; ${gateway} is the demo shop's."`
 	Vars       map[string]string `yaml:"vars" doc:"Values for ${name} in the target, paths, headers and bodies."`
 	Seed       uint64            `yaml:"seed" doc:"Repeats what is asked for: picks, random values, Poisson spacing. Default 1."`
 	Warmup     time.Duration     `yaml:"warmup" doc:"Time before the measurement begins; its requests are shown but not judged."`
 	Duration   time.Duration     `yaml:"duration" doc:"How long is measured; without it the load runs until it is stopped, or to the end of its stages."`
 	Headers    map[string]string `yaml:"headers" doc:"Headers of every request."`
 	Feeds      []feed.Config     `yaml:"feeds" doc:"Data: each column is a variable, {{column}}."`
+	Version    string            `yaml:"version" enum:"1.1,2" doc:"Of HTTP. Default 1.1."`
+	HTTP2      http2.Sharing     `yaml:"http2" doc:"With HTTP/2 and gRPC: how users share connections."`
 	Cookies    CookiePolicy      `yaml:"cookies" enum:"user,iteration" doc:"Users keep the cookies they are given: from iteration to iteration, or within one. Default: not at all."`
 	KeepBody   int               `yaml:"keepBody" doc:"How much of an answer is looked at by checks and extraction, in bytes. Default 1 MiB."`
 	Timeout    time.Duration     `yaml:"timeout" doc:"For each request, connecting included. Default 10s."`
@@ -201,10 +205,13 @@ func (s *Step) complete(p *Plan) {
 		s.While.Max = 1000
 	}
 	if len(s.blocks()) == 0 {
-		if s.Method == "" {
+		how := s.speech(p, protocol.Options{})
+		if s.Method == "" && len(how) == 0 {
 			s.Method = "GET"
 		}
-		if s.Name == "" {
+		if s.Name == "" && len(how) > 0 {
+			s.Name = how[0].name
+		} else if s.Name == "" {
 			s.Name = s.Method + " " + s.Path
 		}
 	}

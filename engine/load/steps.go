@@ -22,6 +22,8 @@ type Step struct {
 	Timeout   time.Duration     `yaml:"timeout" doc:"Overrides the plan's."`
 	ThinkTime *ThinkTime        `yaml:"thinkTime" doc:"Overrides the scenario's."`
 
+	Speaks `yaml:",inline"`
+
 	Set    map[string]string `yaml:"set" doc:"Block: gives variables values, which may hold {{values}}."`
 	Pause  *ThinkTime        `yaml:"pause" doc:"Block: waits."`
 	Group  *Group            `yaml:"group" doc:"Block: steps whose time is also measured as one (a transaction)."`

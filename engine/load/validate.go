@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gameday/engine/load/http1"
+	"gameday/engine/load/protocol"
 	"gameday/engine/load/template"
 	"gameday/sources/spec"
 )
@@ -46,7 +47,7 @@ func (p *Plan) validate(doc *spec.Document) {
 	if doc.Has("scenarios") && len(p.Scenarios) == 0 {
 		doc.Reportf("scenarios", "a plan needs at least one scenario")
 	}
-	p.eachStep(func(_ *Scenario, path string, s *Step) { total++; c.step(path, s) })
+	p.eachStep(func(_ *Scenario, path string, s *Step) { total++; c.step(path, s, p) })
 	names := map[string]bool{}
 	for i := range p.Scenarios {
 		path := fmt.Sprintf("scenarios[%d]", i)
@@ -68,7 +69,7 @@ func (c checker) target(p *Plan) {
 	if p.Target == "" || strings.Contains(p.Target, "${") {
 		return // judged when the variables are known
 	}
-	if u, err := url.Parse(p.Target); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+	if u, err := url.Parse(p.Target); err != nil || u.Scheme == "" || (u.Host == "" && u.Scheme != "sqlite") || strings.HasPrefix(u.Scheme, "file") {
 		c.doc.Reportf("target", "is not an address such as http://127.0.0.1:8080")
 	}
 }
@@ -145,15 +146,24 @@ func (c checker) unweighted(path string, steps []Step) {
 	}
 }
 
-func (c checker) step(path string, s *Step) {
+func (c checker) step(path string, s *Step, p *Plan) {
 	blocks := s.blocks()
-	given := blocks
+	given := append([]string(nil), blocks...)
+	for _, how := range s.speech(p, protocol.Options{}) {
+		given = append(given, how.name)
+		how.validate(func(at, format string, args ...any) {
+			if at != "" && at[0] != '[' {
+				at = "." + at
+			}
+			c.doc.Reportf(path+"."+how.name+at, format, args...)
+		})
+	}
 	if c.doc.Has(path + ".path") {
 		given = append(given, "path")
 	}
 	switch {
 	case len(given) == 0:
-		c.doc.Reportf(path, "needs a path, or a block such as repeat, if or group")
+		c.doc.Reportf(path, "needs a path, another protocol such as grpc or sql, or a block such as repeat, if or group")
 	case len(given) > 1:
 		c.doc.Reportf(path, "has %s: a step is one of them", strings.Join(given, " and "))
 	}
