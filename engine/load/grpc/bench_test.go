@@ -68,3 +68,22 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkMessage is what a message costs that is not the same for every call.
+func BenchmarkMessage(b *testing.B) {
+	p, err := New("grpc://127.0.0.1:1", protocol.Options{}, http2.Sharing{})
+	require.NoError(b, err)
+	made, err := newSchema(protodescs())
+	require.NoError(b, err)
+	p.known["reflection grpc.testing.TestService"] = made
+	_, err = p.Prepare(step(), &Call{Method: testMethod + "UnaryCall", Message: `{"responseSize": {{random 1 9}}, "payload": {"body": "{{text 8}}"}}`})
+	require.NoError(b, err)
+	c, call := p.calls[0], newCall()
+	e, body := encoder{}, []byte(nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if body, err = e.append(body[:0], c.messages[0], c.schema, c.method.Input(), &call.Values); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
