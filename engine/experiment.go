@@ -11,6 +11,7 @@ import (
 
 	"gameday/chaos"
 	"gameday/chaos/experiment"
+	"gameday/chaos/schedule"
 	"gameday/chaos/targetlock"
 	"gameday/engine/load"
 	"gameday/sources/signal"
@@ -374,10 +375,13 @@ func describeExecutor(e *load.Executor) string {
 // Environment is what the session was told it works in.
 func (s *Session) Environment() string { return s.cfg.Environment }
 
-// Schema is the JSON Schema of a kind of document: "experiment" or "load".
+// Schema is the JSON Schema of a kind of document: "experiment", "load" or "schedule".
 func Schema(kind string) ([]byte, error) {
 	if kind == "load" {
 		return spec.Schema("gameday load plan", load.Plan{})
+	}
+	if kind == "schedule" {
+		return schedule.Schema()
 	}
 	return experiment.Schema(Catalog(nil, nil, 0))
 }

@@ -88,7 +88,10 @@ func (r *recording) probes(res experiment.Result) []report.Probe {
 	out := make([]report.Probe, 0, len(res.State.Probes))
 	for i, s := range res.State.Probes {
 		p := report.Probe{Name: s.Name, Expect: s.Expect, TraceID: s.TraceID.String(), Err: s.Err, Readings: r.readings[s.Name],
-			Lo: report.Number(math.NaN()), Hi: report.Number(math.NaN())}
+			Lo: report.Number(math.NaN()), Hi: report.Number(math.NaN()), Mode: s.Mode}
+		if s.Recovered {
+			p.Recovery = new(report.SecondsOf(s.Recovery))
+		}
 		if all := r.plan.Experiment.SteadyState.Probes; i < len(all) {
 			if lo, hi, ok := all[i].Expect.Bounds(); ok {
 				p.Lo, p.Hi = report.Number(lo), report.Number(hi)

@@ -48,6 +48,8 @@ func (e *Expect) parseOneOf(rest string) error {
 	}
 	if !numeric {
 		set.numbers, e.unit = nil, UnitText
+	} else {
+		e.lo, e.hi = slices.Min(set.numbers), slices.Max(set.numbers)
 	}
 	e.op, e.set = opOneOf, set
 	return nil
@@ -173,6 +175,7 @@ func (e *Expect) parseBaseline(op operator, rest string) error {
 			return fmt.Errorf("%w, or sigma", err)
 		}
 		b.kind, b.amount, e.unit = baselineValue, v*factor, unit
+		e.lo, e.hi = b.amount, b.amount
 	}
 	e.op, e.base = opBaseline, b
 	return nil

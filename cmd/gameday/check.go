@@ -52,7 +52,7 @@ func check(file string) (kind string, err error) {
 
 // schemaCmd prints a JSON Schema.
 type schemaCmd struct {
-	Kind string `arg:"" optional:"" enum:"experiment,load" default:"experiment" help:"experiment or load"`
+	Kind string `arg:"" optional:"" enum:"experiment,load,schedule" default:"experiment" help:"experiment, load or schedule"`
 }
 
 // Run prints the schema of that kind of document.

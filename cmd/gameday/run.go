@@ -190,7 +190,7 @@ func (p *progress) changes(seen *seen, state signal.ExperimentState, faults []si
 	}
 }
 
-var glyphs = map[signal.Check]string{signal.CheckPassed: "✔", signal.CheckFailed: "✘", signal.CheckUnknown: "?", signal.CheckPending: "·"}
+var glyphs = map[signal.Check]string{signal.CheckPassed: "✔", signal.CheckFailed: "✘", signal.CheckUnknown: "?", signal.CheckPending: "·", signal.CheckError: "!"}
 
 func probeLine(pr signal.ProbeState) string {
 	text := fmt.Sprintf("%s %s %s, expected %s: %s", glyphs[pr.Now], pr.Name, pr.Value, pr.Expect, pr.Now)

@@ -276,8 +276,11 @@ func (d *Document) probeChart(p Probe) chart {
 	c.Lines = []chartLine{{Name: p.Name, Path: pl.path(at, v)}}
 	judged := d.begin("before")
 	for i, r := range p.Readings {
-		if r.Check == failed || r.Check == unknown && at[i] >= 0 {
+		if r.Check == failed || (r.Check == unknown || r.Check == errored) && at[i] >= 0 {
 			dot := chartDot{X: pl.x(at[i]), Y: plotBottom, Class: r.Check, Text: d.since(r.At) + " " + r.Text}
+			if r.Check == errored {
+				dot.Class = unknown
+			}
 			if r.At.Before(judged) {
 				dot.Class = "early"
 			}

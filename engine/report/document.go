@@ -87,15 +87,17 @@ type Probe struct {
 	Before   Stats          `json:"before"`
 	During   Stats          `json:"during"`
 	After    Stats          `json:"after"`
-	TraceID  string         `json:"traceId,omitempty"` // a request behind the failure
-	Err      string         `json:"error,omitempty"`   // why the last reading is unknown
+	TraceID  string         `json:"traceId,omitempty"`          // a request behind the failure
+	Err      string         `json:"error,omitempty"`            // why the last reading is unknown
+	Mode     string         `json:"mode,omitempty"`             // before, after, edge, continuous, on-fault: phases that are not judged stay pending
+	Recovery *Seconds       `json:"secondsToRecover,omitempty"` // from the undo to the first good reading; absent: it was not bad, or has not returned
 	Readings []ProbeReading `json:"readings"`
 }
 
 // Stats is one probe in one phase. Readings count as they did for the verdict: in before and after when all that they
 // look back on lies in the phase, during also when they were bad and taken in it.
 type Stats struct {
-	Check    string `json:"check"` // pending, passed, failed, unknown: as judged, with what the probe tolerates
+	Check    string `json:"check"` // pending, passed, failed, unknown, error: as judged, with what the probe tolerates
 	Readings int    `json:"readings"`
 	Failed   int    `json:"failed"`
 	Unknown  int    `json:"unknown"`

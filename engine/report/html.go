@@ -60,7 +60,7 @@ func writeHTML(w io.Writer, d *Document) error {
 	return nil
 }
 
-var tones = map[string]string{passed: "good", failed: "bad", unknown: "warning"}
+var tones = map[string]string{passed: "good", failed: "bad", unknown: "warning", errored: "warning"}
 
 func newView(d *Document) view {
 	v := view{Document: d, Tone: "warning", Story: d.story(), Took: duration(SecondsOf(d.Summary.Ended.Sub(d.Summary.Started)))}

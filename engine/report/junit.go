@@ -134,22 +134,27 @@ func junitProbe(p Probe, class string) junitCase {
 	switch worst.Check {
 	case failed:
 		c.Failure = &junitProblem{Message: message, Type: "probe", Text: detail}
-	case unknown:
+	case unknown, errored:
 		if p.Err != "" {
 			message += ": " + p.Err
 		}
-		c.Error = &junitProblem{Message: message, Type: "unknown", Text: message}
+		c.Error = &junitProblem{Message: message, Type: worst.Check, Text: message}
 	case passed:
 	default:
 		c.Skipped = &junitProblem{Message: "it was not measured"}
 	}
-	if c.Failure == nil && c.Error == nil && p.During.Check != passed { // passed before, and then the run ended
+	if c.Failure == nil && c.Error == nil && p.During.Check != passed && p.duringFault() { // passed before, and then the run ended
 		c.Skipped = &junitProblem{Message: "it was not measured during the fault"}
 	}
 	return c
 }
 
-var rank = map[string]int{passed: 1, unknown: 2, failed: 3}
+// duringFault reports whether the probe is judged while faults are in force.
+func (p *Probe) duringFault() bool {
+	return p.Mode == "" || p.Mode == "continuous" || p.Mode == "on-fault"
+}
+
+var rank = map[string]int{passed: 1, unknown: 2, errored: 3, failed: 4}
 
 func (d *Document) junitFault(f Fault, class string) junitCase {
 	c := junitCase{Name: "rollback of " + f.Title, Class: class, Time: "0.000", Out: d.undone(f)}

@@ -88,7 +88,7 @@ func render(f Format, d *Document) ([]byte, error) {
 }
 
 // glyphs tell checks apart without colour.
-var glyphs = map[string]string{passed: "✔", failed: "✘", unknown: "?"}
+var glyphs = map[string]string{passed: "✔", failed: "✘", unknown: "?", errored: "!"}
 
 func glyph(check string) string {
 	if g := glyphs[check]; g != "" {
@@ -161,7 +161,7 @@ func value(v float64, unit string) string {
 // told is a probe's phase in a few words: what was typical, and the worst when it differs.
 func (s Stats) told() string {
 	switch {
-	case s.Readings == 0 && s.Check == unknown:
+	case s.Readings == 0 && (s.Check == unknown || s.Check == errored):
 		return "too few readings"
 	case s.Readings == 0:
 		return "not measured"

@@ -11,6 +11,7 @@ const (
 	passed  = "passed"
 	failed  = "failed"
 	unknown = "unknown"
+	errored = "error"
 )
 
 // Measure sums up the readings of a probe in one phase. disturbed is true for the phase of the fault, in which a bad
@@ -31,7 +32,7 @@ func (p *Probe) Measure(from, to time.Time, disturbed bool) Stats {
 		switch r.Check {
 		case failed:
 			s.Failed++
-		case unknown:
+		case unknown, errored:
 			s.Unknown++
 			continue
 		}

@@ -72,7 +72,7 @@ func checkGlyph(c signal.Check) (widget.Glyph, themes.Role) {
 		return widget.Passed, themes.OK
 	case signal.CheckFailed:
 		return widget.Failed, themes.Failed
-	case signal.CheckUnknown:
+	case signal.CheckUnknown, signal.CheckError:
 		return widget.Unknown, themes.Warning
 	}
 	return widget.Pending, themes.Muted
