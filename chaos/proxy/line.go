@@ -10,9 +10,9 @@ const (
 	fine        = 1500 * time.Microsecond // the end of a wait that is slept through precisely
 )
 
-// precise bounds how many waits may end in a precise sleep, which holds a thread of its own. The others are up to a
-// millisecond late.
-const precise = 16
+// precise bounds how many waits of a link may end in a precise sleep at the same time, which takes a file descriptor
+// each. The others are up to a millisecond late.
+const precise = 64
 
 // line is the delay line of one way of one connection: bytes go in, and come out when they are due, in their order. With
 // nothing in it and no delay, bytes are written straight through.
@@ -210,8 +210,16 @@ func (l *line) wait(due time.Time, hurry chan struct{}, t *time.Timer) error {
 }
 
 // sleepers sleep to a point in time more precisely than the runtime's timers, which are up to a millisecond late when
-// the process is otherwise idle (its poller waits in whole milliseconds).
-type sleepers chan struct{}
+// the process is otherwise idle (its poller waits in whole milliseconds). A napper that was never used is nil.
+type sleepers chan *napper
+
+func newSleepers() sleepers {
+	s := make(sleepers, precise)
+	for range precise {
+		s <- nil
+	}
+	return s
+}
 
 func (s sleepers) until(due time.Time) {
 	d := time.Until(due)
@@ -219,10 +227,20 @@ func (s sleepers) until(due time.Time) {
 		return
 	}
 	select {
-	case s <- struct{}{}:
-		nap(due)
-		<-s
+	case n := <-s:
+		if n == nil {
+			n = newNapper()
+		}
+		n.until(due)
+		s <- n
 	default:
 		time.Sleep(d)
+	}
+}
+
+// close must be called when nobody sleeps any more.
+func (s sleepers) close() {
+	for range precise {
+		(<-s).close()
 	}
 }

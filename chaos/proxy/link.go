@@ -59,7 +59,7 @@ type Stats struct {
 func (s *Set) open(from, to, proto, upstream string) (*Link, error) {
 	l := &Link{from: from, to: to, proto: proto, name: from + "→" + to, set: s,
 		conns: map[*conn]struct{}{}, held: map[*net.TCPConn]struct{}{},
-		sleepers: make(sleepers, precise)}
+		sleepers: newSleepers()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.upstream.Store(&upstream)
 	l.plan.Store(makePlan(nil))
@@ -296,6 +296,7 @@ func (l *Link) close() error {
 		err = errors.Join(err, t.close())
 	}
 	l.tunnels.wait()
+	l.sleepers.close()
 	if err != nil {
 		return fmt.Errorf("close link %s: %w", l.name, err)
 	}

@@ -30,11 +30,16 @@ type Set struct {
 func NewSet() *Set { return &Set{} }
 
 // Link opens a link on a loopback port of its own and carries to upstream (host:port) whatever connects there. proto is
-// "tcp", "http" (HTTP/1.1), "grpc" or "udp"; it decides which faults the link can have. There is one link from a service
-// to another.
+// "tcp", "http" (HTTP/1.1), "grpc" or "udp"; it decides which faults the link can have. "forward" is what Forward makes,
+// without an upstream. There is one link from a service to another.
 func (s *Set) Link(from, to, proto, upstream string) (*Link, error) {
-	if !slices.Contains([]string{"tcp", "http", "grpc", "udp"}, proto) {
-		return nil, fmt.Errorf("open link %s→%s: unknown protocol %q; use tcp, http, grpc or udp", from, to, proto)
+	switch {
+	case proto == "forward" && upstream == "":
+		return s.Forward(from, to)
+	case proto == "forward":
+		return nil, fmt.Errorf("open link %s→%s: a forward link has no upstream: its clients say where to", from, to)
+	case !slices.Contains([]string{"tcp", "http", "grpc", "udp"}, proto):
+		return nil, fmt.Errorf("open link %s→%s: unknown protocol %q; use tcp, http, grpc, udp or forward", from, to, proto)
 	}
 	if _, _, err := net.SplitHostPort(upstream); err != nil {
 		return nil, fmt.Errorf("open link %s→%s: upstream: %w", from, to, err)

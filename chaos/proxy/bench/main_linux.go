@@ -11,6 +11,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -91,15 +92,17 @@ func compare(toxiproxy string, rounds int, size int64, delay time.Duration) erro
 	for i := range proxies {
 		results[i] = &result{name: names[i]}
 	}
-	for n := range rounds + 1 { // the first round warms up
-		for i := range proxies {
-			k := (i + n) % len(proxies) // nobody is always first
-			r := results[k]
-			if n == 0 {
-				r = &result{}
-			}
-			if err := measure(proxies[k], r, size, delay); err != nil {
-				return fmt.Errorf("measure %s: %w", names[k], err)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for n := range rounds + 1 {
+		for _, measure := range []func(*process, *result, int64, time.Duration) error{bulk, trips, late} {
+			for _, k := range rnd.Perm(len(proxies)) { // nobody always follows the same
+				r := results[k]
+				if n == 0 { // the first round warms up
+					r = &result{}
+				}
+				if err := measure(proxies[k], r, size, delay); err != nil {
+					return fmt.Errorf("measure %s: %w", names[k], err)
+				}
 			}
 		}
 	}
@@ -107,7 +110,7 @@ func compare(toxiproxy string, rounds int, size int64, delay time.Duration) erro
 	return nil
 }
 
-func measure(p *process, r *result, size int64, delay time.Duration) error {
+func bulk(p *process, r *result, size int64, _ time.Duration) error {
 	before, err := p.cpu()
 	if err != nil {
 		return err
@@ -118,23 +121,25 @@ func measure(p *process, r *result, size int64, delay time.Duration) error {
 	}
 	r.bulk = append(r.bulk, float64(size)/time.Since(start).Seconds())
 	after, err := p.cpu()
-	if err != nil {
-		return err
-	}
 	r.cpu += after - before
 	r.bytes += size
-	trips, err := roundTrips(p.echo, direct)
-	if err != nil {
-		return err
-	}
-	r.trips = append(r.trips, trips...)
-	late, err := together(waiters, func() ([]time.Duration, error) {
+	return err
+}
+
+func trips(p *process, r *result, _ int64, _ time.Duration) error {
+	took, err := roundTrips(p.echo, direct)
+	r.trips = append(r.trips, took...)
+	return err
+}
+
+func late(p *process, r *result, _ int64, delay time.Duration) error {
+	took, err := together(waiters, func() ([]time.Duration, error) {
 		if p.delayed == "" { // the bare proxy delays nothing: how late the machine itself is
 			return sleeps(delay, delayed)
 		}
 		return roundTrips(p.delayed, delayed)
 	})
-	for _, d := range late {
+	for _, d := range took {
 		r.late = append(r.late, d-delay)
 	}
 	return err
