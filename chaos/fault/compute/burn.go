@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gameday/chaos"
+	"gameday/chaos/fault/process"
 )
 
 // deadline is the parameter that bounds how long a hog lives whatever becomes of gameday.
@@ -52,7 +53,7 @@ func (*Burn) Params() []chaos.Param {
 // Reversible is true.
 func (*Burn) Reversible() bool { return true }
 
-// Available is nil: any machine can be kept busy.
+// Available says why no burner can be started here, or nil.
 func (b *Burn) Available() error { return program(b.Kind(), b.program) }
 
 // Plan describes the process.
@@ -82,9 +83,13 @@ func (b *Burn) Restore(ctx context.Context, undo json.RawMessage) error {
 // Remedy is the command that ends it.
 func (b *Burn) Remedy(undo []byte) string { return hogRemedy(b.Kind(), undo) }
 
+// program says why a hog cannot be started and found again here, or nil.
 func program(kind string, argv []string) error {
 	if len(argv) == 0 {
 		return fmt.Errorf("%s: gameday does not know its own program here", kind)
+	}
+	if _, err := process.PIDs(); err != nil { // a keeper could not find it
+		return fmt.Errorf("%s: %w", kind, err)
 	}
 	return nil
 }

@@ -66,15 +66,15 @@ type hogUndo struct {
 	Boot string `json:"boot,omitempty"`
 }
 
-// newHog plans a process: program and words that come first, then the mode's flags.
-func newHog(kind string, program []string, flags ...string) (*hog, error) {
-	if len(program) == 0 {
-		return nil, fmt.Errorf("%s: gameday does not know its own program here", kind)
+// newHog plans a process: argv is the program and the words that come first, flags are the mode's.
+func newHog(kind string, argv []string, flags ...string) (*hog, error) {
+	if err := program(kind, argv); err != nil {
+		return nil, err
 	}
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // never fails
 	h := &hog{kind: kind, tag: tagPrefix + hex.EncodeToString(raw[:])}
-	h.argv = append(append(slices.Clone(program), h.tag), flags...)
+	h.argv = append(append(slices.Clone(argv), h.tag), flags...)
 	var err error
 	if h.undo, err = json.Marshal(hogUndo{h.tag, proc.BootID()}); err != nil {
 		return nil, fmt.Errorf("describe undo of %s: %w", kind, err)

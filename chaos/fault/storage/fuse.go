@@ -97,7 +97,11 @@ func (f *FUSE) Plan(_ context.Context, targets []chaos.Target, args chaos.Args) 
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range append([]string{"/proc", "/sys", "/dev", os.TempDir()}, f.keep...) {
+	needed := append([]string{"/proc", "/sys", "/dev", os.TempDir()}, f.keep...)
+	if exe, err := os.Executable(); err == nil { // a keeper is started from it
+		needed = append(needed, exe)
+	}
+	for _, k := range needed {
 		if below(k, dir) {
 			return nil, fmt.Errorf("%s: refused: %s lies in %s, and gameday itself or the machine needs it", f.Kind(), k, dir)
 		}
