@@ -42,6 +42,10 @@ func directory(path string) error {
 	if !filepath.IsAbs(path) || filepath.Clean(path) != path {
 		return fmt.Errorf("directory %q: write its absolute path, without . and .. and doubled or trailing slashes", path)
 	}
+	// A mount that this process serves must not be looked at by it; see serve.
+	if m, err := mountOf(path); err == nil && strings.HasPrefix(m.Source, fuseSource) {
+		return fmt.Errorf("directory %s: it has a storage.fuse fault already; undo that first", path)
+	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return fmt.Errorf("directory %s: %w", path, reason(err))

@@ -106,9 +106,6 @@ func (f *FUSE) Plan(_ context.Context, targets []chaos.Target, args chaos.Args) 
 			return nil, fmt.Errorf("%s: refused: %s lies in %s, and gameday itself or the machine needs it", f.Kind(), k, dir)
 		}
 	}
-	if m, err := mountAt(dir); err == nil && strings.HasPrefix(m.Source, fuseSource) {
-		return nil, fmt.Errorf("%s: %s has a fault of this kind already; undo that first", f.Kind(), dir)
-	}
 	in, words, err := newInjector(args, f.seed)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Kind(), err)
@@ -135,7 +132,7 @@ func (f *FUSE) Remedy(undo []byte) string {
 	if err != nil {
 		return ""
 	}
-	return fmt.Sprintf("umount --lazy '%s'", u.Dir)
+	return fmt.Sprintf("umount --force --lazy '%s'", u.Dir)
 }
 
 type fuseUndo struct {
@@ -181,11 +178,12 @@ func (u fuseUndo) unmount(abort bool) error {
 	if top, err := mountAt(u.Dir); err != nil || !top.same(*m) {
 		return errors.Join(fmt.Errorf("something else is mounted over %s now; unmount that first", u.Dir), err)
 	}
-	if err := detach(u.Dir); err != nil {
-		return fmt.Errorf("unmount %s: %w", u.Dir, err)
+	off := detach
+	if abort {
+		off = detachForced
 	}
-	if _, minor, ok := strings.Cut(m.Dev, ":"); ok && abort {
-		_ = os.WriteFile("/sys/fs/fuse/connections/"+minor+"/abort", []byte("1"), 0) // not there without fusectl; then the server's death ends them
+	if err := off(u.Dir); err != nil {
+		return fmt.Errorf("unmount %s: %w", u.Dir, err)
 	}
 	return u.check()
 }

@@ -3,7 +3,6 @@ package storage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"strconv"
@@ -28,30 +27,20 @@ func serve(dir, source string, in *injector) error {
 	data := &fs.LoopbackRoot{Path: "/proc/self/fd/" + strconv.Itoa(under), Dev: st.Dev}
 	root := &node{LoopbackNode: fs.LoopbackNode{RootData: data}, in: in}
 	data.RootNode = root
-	server, err := fs.Mount(dir, root, &fs.Options{
-		MountOptions: fuse.MountOptions{AllowOther: true, DirectMountStrict: true, DirectMountFlags: syscall.MS_NOSUID | syscall.MS_NODEV,
-			FsName: source, Name: "gameday", Options: []string{"default_permissions"}, Logger: log.New(io.Discard, "", 0)},
-		Logger: log.New(io.Discard, "", 0), // a screen may be on the terminal
-	})
+	// This process must never reach into the mount itself, not even to see whether it answers: a thread that waits for its
+	// own process cannot be killed, and would keep the whole process, and the pipe that the keeper watches, from ending.
+	// That is why fs.Mount is not used, which does so.
+	quiet := log.New(io.Discard, "", 0) // a screen may be on the terminal
+	server, err := fuse.NewServer(fs.NewNodeFS(root, &fs.Options{Logger: quiet}), dir, &fuse.MountOptions{AllowOther: true,
+		DirectMountStrict: true, DirectMountFlags: syscall.MS_NOSUID | syscall.MS_NODEV, FsName: source, Name: "gameday",
+		Options: []string{"default_permissions"}, Logger: quiet})
 	if err != nil {
 		return errors.Join(err, unix.Close(under))
 	}
 	go func() { // ends with the mount, or, when files stay open in it, with the process
-		server.Wait()
+		server.Serve()
 		_ = unix.Close(under) // opened for looking only
 	}()
-	if err := alive(dir); err != nil {
-		return errors.Join(err, detach(dir))
-	}
-	return nil
-}
-
-// alive asks the mounted directory for something that only a server that works can answer.
-func alive(dir string) error {
-	var st unix.Stat_t
-	if err := unix.Stat(dir, &st); err != nil {
-		return fmt.Errorf("it does not answer: %w", err)
-	}
 	return nil
 }
 

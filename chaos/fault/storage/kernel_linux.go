@@ -38,6 +38,11 @@ func setReadOnly(point string, on bool) error {
 // detach takes a mount off its path at once; it ends when nobody uses it any more.
 func detach(point string) error { return unix.Unmount(point, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) }
 
+// detachForced does the same, and ends with an error whatever waits for an answer of the mount's server.
+func detachForced(point string) error {
+	return unix.Unmount(point, unix.MNT_FORCE|unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+}
+
 // tagFile marks a file as ours, where the file system has extended attributes.
 func tagFile(f *os.File, tag string) {
 	_ = unix.Fsetxattr(int(f.Fd()), attribute, []byte(tag), 0) // the tag stands in the file itself, too
