@@ -120,9 +120,25 @@ func session(dir string) {
 	time.Sleep(patience)
 }
 
-func TestADeadSessionsMountIsTakenOffByAnotherProcess(t *testing.T) {
-	dir := mounted(t)
-	cmd := exec.Command(os.Args[0], "session", dir)
+func TestAStoppedSessionsMountIsTakenOffWithAllThatHangsInIt(t *testing.T) {
+	dir, cmd, undo := running(t)
+	reader := exec.Command("cat", filepath.Join(dir, "a.db")) // hangs in the fault
+	require.NoError(t, reader.Start())
+	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	require.NoError(t, NewFUSE(1).Restore(t.Context(), json.RawMessage(undo)))
+	_ = reader.Wait() // ended by the undo, with an error or, when it came after it, without
+	data, err := os.ReadFile(filepath.Join(dir, "a.db"))
+	require.NoError(t, err)
+	require.Equal(t, "alpha", string(data))
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait() // killed
+}
+
+// running starts a session that has mounted.
+func running(t *testing.T) (dir string, cmd *exec.Cmd, undo string) {
+	t.Helper()
+	dir = mounted(t)
+	cmd = exec.Command(os.Args[0], "session", dir)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -132,6 +148,11 @@ func TestADeadSessionsMountIsTakenOffByAnotherProcess(t *testing.T) {
 	require.True(t, ok, s.Text())
 	require.True(t, s.Scan())
 	require.Equal(t, "applied <nil>", s.Text())
+	return dir, cmd, undo
+}
+
+func TestADeadSessionsMountIsTakenOffByAnotherProcess(t *testing.T) {
+	dir, cmd, undo := running(t)
 	reader := exec.Command("cat", filepath.Join(dir, "a.db")) // hangs in the fault
 	require.NoError(t, reader.Start())
 	require.NoError(t, cmd.Process.Kill())
