@@ -45,6 +45,8 @@ type outcome struct {
 type client struct {
 	name string
 	path string
+	// prepare puts the files it needs into dir; it may be nil.
+	prepare func(l task, dir string) error
 	// args is how it is started; nil means that it cannot do that. dir is a place for its files.
 	args func(l task, dir string) []string
 	read func(out []byte, dir string, l task) (outcome, error)
@@ -57,6 +59,11 @@ func (c *client) run(ctx context.Context, prefix []string, l task) (outcome, err
 		return outcome{}, err
 	}
 	defer os.RemoveAll(dir)
+	if c.prepare != nil {
+		if err := c.prepare(l, dir); err != nil {
+			return outcome{}, err
+		}
+	}
 	args := c.args(l, dir)
 	if args == nil {
 		return outcome{}, errors.ErrUnsupported
@@ -98,6 +105,9 @@ func clients(bin string) (found []*client, absent []string) {
 		{name: "wrk", args: wrkArgs, read: readWrk},
 		{name: "vegeta", args: vegetaArgs, read: readVegeta},
 		{name: "hey", args: heyArgs, read: readHey},
+		{name: "k6", prepare: k6Script, args: k6Args, read: readK6},
+		{name: "fortio", args: fortioArgs, read: readFortio},
+		{name: "ab", args: abArgs, read: readAB},
 	} {
 		for _, place := range []string{filepath.Join(bin, c.name), c.name} {
 			if path, err := exec.LookPath(place); err == nil {

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -38,8 +40,35 @@ Status code distribution:
 	require.InDelta(t, 1361.5646, o.Rate, 1e-9)
 	require.Equal(t, [4]time.Duration{5200 * time.Microsecond, 23700 * time.Microsecond, 361700 * time.Microsecond, 0}, o.Quantiles)
 
-	for _, read := range []func([]byte, string, task) (outcome, error){readWrk, readHey} {
-		_, err := read([]byte("usage: ..."), "", task{})
+	o, err = readAB([]byte(`Complete requests:      50000
+Requests per second:    91234.56 [#/sec] (mean)
+  50%      1
+  90%      2
+  99%      14
+ 100%     20 (longest request)
+`), "", task{})
+	require.NoError(t, err)
+	require.EqualValues(t, 50000, o.Done)
+	require.Equal(t, [4]time.Duration{time.Millisecond, 2 * time.Millisecond, 14 * time.Millisecond, 0}, o.Quantiles)
+
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "summary.json"), []byte(`{"metrics":{"http_reqs":{"count":300,"rate":99.5},
+"dropped_iterations":{"count":7},"http_req_duration":{"med":1.5,"p(90)":2,"p(99)":3.25,"p(99.9)":4}}}`), 0o600))
+	o, err = readK6(nil, dir, task{span: 3 * time.Second})
+	require.NoError(t, err)
+	require.EqualValues(t, 300, o.Done)
+	require.EqualValues(t, 7, o.Missed)
+	require.InDelta(t, 100, o.Rate, 1e-9)
+	require.Equal(t, 1500*time.Microsecond, o.Quantiles[0])
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "result.json"), []byte(`{"ActualQPS":1999.5,"RetCodes":{"200":90,"503":10},
+"DurationHistogram":{"Percentiles":[{"Percentile":50,"Value":0.001},{"Percentile":90,"Value":0.1}]}}`), 0o600))
+	o, err = readFortio(nil, dir, task{})
+	require.NoError(t, err)
+	require.Equal(t, [2]uint64{100, 10}, [2]uint64{o.Done, o.Failed})
+	require.Equal(t, 100*time.Millisecond, o.Quantiles[1])
+
+	for _, read := range []func([]byte, string, task) (outcome, error){readWrk, readHey, readAB, readK6} {
+		_, err := read([]byte("usage: ..."), t.TempDir(), task{})
 		require.Error(t, err)
 	}
 	_, err = readOurs([]byte(`{"Done": 5, "Failed": 2}`), "", task{})

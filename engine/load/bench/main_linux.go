@@ -4,7 +4,8 @@
 // processes of their own, each on a core of its own where there are two; clients take turns, and every figure is the
 // median of the rounds, or of the ratio of two clients in the same round: neighbours in time meet the same machine.
 //
-// All traffic is to 127.0.0.1. Peers are used when they are installed (wrk, vegeta, hey), and named when they are not.
+// All traffic is to 127.0.0.1. Peers are used when they are installed (wrk, vegeta, hey, k6, fortio, ab), and named when
+// they are not.
 package main
 
 import (
@@ -44,7 +45,8 @@ func run(ctx context.Context, args []string) error {
 	span := flags.Duration("span", 3*time.Second, "how long a turn is")
 	many := flags.Int("many", 10_000, "connections whose memory is measured")
 	bin := flags.String("bin", ".cache/bin", "where peers are looked for before PATH")
-	only := flags.String("only", "", "closed, open, memory or stall")
+	only := flags.String("only", "", "closed, open, memory, stall or soak")
+	soak := flags.Duration("soak", 2*time.Minute, "how long memory is watched")
 	realtime := flags.Bool("realtime", false, "run target and clients before everything else on a shared machine (chrt, for root): all of them alike")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -64,7 +66,7 @@ func run(ctx context.Context, args []string) error {
 	for _, part := range []struct {
 		name string
 		run  func() error
-	}{{"closed", b.closed}, {"open", b.open}, {"memory", b.memory}, {"stall", b.stall}} {
+	}{{"closed", b.closed}, {"open", b.open}, {"memory", b.memory}, {"stall", b.stall}, {"soak", func() error { return b.soak(*soak) }}} {
 		if *only != "" && *only != part.name {
 			continue
 		}
