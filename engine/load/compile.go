@@ -143,6 +143,9 @@ func compile(p *Plan, o *Options) (*compiled, error) {
 	var weights []float64
 	for i := range p.Scenarios {
 		sc := &p.Scenarios[i]
+		if err := o.Shards.check(cmp.Or(sc.Executor, p.Executor)); err != nil {
+			return nil, fmt.Errorf("scenario %q: %w", sc.Name, err)
+		}
 		made, err := c.scenario(sc)
 		if err != nil {
 			return nil, fmt.Errorf("scenario %q: %w", sc.Name, err)
@@ -177,6 +180,7 @@ func variables(p *Plan, o *Options) func(string) (string, bool) {
 }
 
 func (c *compiler) group(e *Executor, seed uint64) *group {
+	e = c.options.Shards.executor(e)
 	g := &group{
 		executor: e, profile: newProfile(e, c.plan.Warmup, c.plan.Duration), seed: seed + uint64(len(c.groups))<<32, cookies: c.plan.Cookies,
 	}

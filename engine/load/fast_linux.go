@@ -50,7 +50,7 @@ func (f *fastPath) execute(r *Run) (err error) {
 	var reactors []*reactor
 	open := false
 	for _, g := range r.plan.groups {
-		of := threads(g)
+		of := threads(g, r.shards)
 		open = open || g.executor.Kind.Open()
 		counter, over := &atomic.Uint64{}, &atomic.Bool{}
 		for i := range of {
@@ -101,7 +101,7 @@ func (f *fastPath) follow(r *Run) (stop func()) {
 }
 
 // threads is over how many loops a group is split.
-func threads(g *group) int {
+func threads(g *group, shards Shards) int {
 	peak := float64(g.executor.Users)
 	if g.executor.Kind.Open() {
 		peak = g.executor.Rate
@@ -109,6 +109,7 @@ func threads(g *group) int {
 	for _, st := range g.executor.Stages {
 		peak = max(peak, st.To)
 	}
+	peak /= float64(shards.of())
 	n, most := peak/usersPerLoop, runtime.GOMAXPROCS(0)
 	if g.executor.Kind.Open() {
 		n, most = peak*g.perIteration()/ratePerLoop, min(most, g.executor.MaxConnections)
@@ -143,7 +144,7 @@ func (f *fastPath) reactor(r *Run, g *group, index, of int, iterations *atomic.U
 	if err != nil {
 		return nil, err
 	}
-	id := r.workers.Add(1)
+	id := r.threads.Add(1)
 	x := &reactor{
 		run: r, group: g, net: loop, shard: r.rec.shard(int(id)), fresh: rand.New(rand.NewPCG(r.entropy[0], r.entropy[1]+id)),
 		index: index, of: of, iterations: iterations, users: map[*eventUser]struct{}{},

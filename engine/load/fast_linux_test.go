@@ -77,9 +77,9 @@ func TestThreads(t *testing.T) {
 	one := plan(t, "executor: {kind: constant-users, users: 3}\nscenarios: [{name: s, steps: [{path: /}]}]\n")
 	c, err := compile(one, &Options{})
 	require.NoError(t, err)
-	require.Equal(t, 1, threads(c.groups[0]), "three users need one thread")
+	require.Equal(t, 1, threads(c.groups[0], Shards{}), "three users need one thread")
 	many := plan(t, "executor: {kind: ramping-rate, stages: [{to: 1000000, for: 1s}], maxConnections: 1}\nscenarios: [{name: s, steps: [{path: /}]}]\n")
 	c, err = compile(many, &Options{})
 	require.NoError(t, err)
-	require.Equal(t, 1, threads(c.groups[0]), "one connection is on one thread")
+	require.Equal(t, 1, threads(c.groups[0], Shards{}), "one connection is on one thread")
 }

@@ -12,6 +12,7 @@ import (
 // Result is a run that has ended. Everything but Sent and Missed is about the requests that were due after the warm-up.
 type Result struct {
 	Name        string
+	Shards      Shards // which part of the plan it was
 	Started     time.Time
 	Elapsed     time.Duration
 	Measured    time.Duration // the part after the warm-up
@@ -78,7 +79,7 @@ func Together(checks []signal.Check) signal.Check {
 
 func (r *Run) conclude() Result {
 	out := Result{
-		Name: r.name, Started: r.epoch, Elapsed: r.now(), Sent: r.rec.sent(), Missed: r.missed.Load(),
+		Name: r.name, Shards: r.shards, Started: r.epoch, Elapsed: r.now(), Sent: r.rec.sent(), Missed: r.missed.Load(),
 	}
 	out.Measured = max(out.Elapsed-r.warmup, 0)
 	if r.total > 0 {

@@ -31,6 +31,7 @@ type Options struct {
 	TLS    *tls.Config                // for https; nil is the system's roots
 	Engine Engine                     // how requests are sent; the zero value chooses
 	Shards Shards                     // the part of the plan that is run; the zero value is all of it
+	At     time.Time                  // when the run begins: Start waits for it; zero is at once
 	Each   func(RequestLog)           // gets every request when it has ended, from many goroutines at once; nil costs nothing
 
 	protocol webProtocol // instead of the one the target's scheme means: for tests
@@ -64,6 +65,7 @@ type Run struct {
 	rec     *recorder
 	history *history
 	workers atomic.Uint64
+	threads atomic.Uint64 // of the fast path: users are counted in workers, and their numbers have no gaps
 	users   atomic.Int64
 	missed  atomic.Uint64
 	state   atomic.Pointer[signal.LoadState]
@@ -104,7 +106,9 @@ func Start(ctx context.Context, p *Plan, o Options) (*Run, error) {
 	}
 	r.hard, r.cancel = context.WithCancel(ctx)
 	r.soft, r.stop = context.WithCancel(r.hard)
-	r.epoch = time.Now()
+	if r.epoch, err = begin(ctx, o.At); err != nil {
+		return nil, fmt.Errorf("start load %q: %w", p.Metadata.Name, err)
+	}
 	r.publish(true)
 	go r.main()
 	return r, nil

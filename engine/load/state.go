@@ -34,7 +34,7 @@ func (r *Run) targetRate(at time.Duration) (rate float64) {
 			rate += g.profile.level(at) * g.perIteration()
 		}
 	}
-	return rate
+	return rate / float64(r.shards.of())
 }
 
 // publish makes the picture that State hands out until the next one. It is called by the collector only.

@@ -38,7 +38,7 @@ func (u *user) init(r *Run, g *group, id uint64, fresh *rand.Rand) {
 	u.shard = r.rec.shard(int(id))
 	u.plan = rand.New(&u.source)
 	u.call.Plan, u.call.Fresh = u.plan, fresh
-	u.call.User = id*r.shards.of() + r.shards.Index // so that no two shards have a user of the same number
+	u.call.User = r.shards.number(id-1) + 1 // no two parts of a plan have a user of the same number
 	u.call.Slots = make([][]byte, r.plan.slots)
 	u.counters, u.clocks = make([]int, r.plan.counters), make([]groupClock, r.plan.clocks)
 	if g.cookies != CookiesOff {
