@@ -10,7 +10,7 @@ TESTFLAGS ?= -race -timeout 15m
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 
-.PHONY: help build demo test lint bench bench-load fuzz golden picture check clean
+.PHONY: help build demo test test-tools lint bench bench-load bench-grpc bench-proxy leak-test fuzz golden picture check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,7 +21,20 @@ build: ## build the one binary
 demo: build ## build, then open the cockpit on the embedded shop
 	./$(BIN) demo
 
-test: ## every test: race detector on, golden screens, end to end in a pseudo-terminal
+# What tests against real systems need beside Go: the program that is looked for, and Debian's package that has it. Where
+# they cannot be installed those tests skip and say so.
+TEST_TOOLS := /usr/lib/postgresql=postgresql mariadbd=mariadb-server-core redis-server=redis-server prometheus=prometheus \
+	dockerd=docker.io strace=strace ip=iproute2 tc=iproute2
+
+test-tools: ## install the servers that tests run (Debian, as root; skipped elsewhere)
+	@missing=; for t in $(TEST_TOOLS); do p=$${t%%=*}; [ -e "$$p" ] || PATH=$$PATH:/usr/sbin:/sbin command -v "$$p" >/dev/null || missing="$$missing $${t#*=}"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing for the tests:$$missing"; \
+	    { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; } >$(CACHE)/apt.log 2>&1 || echo "could not install them (see $(CACHE)/apt.log); tests that need them skip"; \
+	  else echo "not installed:$$missing; tests that need them skip"; fi; fi
+
+test: $(CACHE)/made test-tools ## every test: race detector on, golden screens, end to end in a pseudo-terminal
 	$(GO) test $(TESTFLAGS) $$($(GO) list ./... | grep -v /e2e$$)
 	$(GO) test -timeout 15m -parallel 3 ./cmd/gameday/e2e
 
@@ -30,13 +43,16 @@ lint: $(CACHE)/bin/staticcheck ## gofmt, vet, staticcheck
 	$(GO) vet ./...
 	$(CACHE)/bin/staticcheck ./...
 
+$(CACHE)/made:
+	@mkdir -p $(CACHE) && touch $@
+
 $(CACHE)/bin/staticcheck:
 	GOBIN=$(CACHE)/bin $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 
 bench: build ## the benchmarks behind README's table
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./sources/... ./chaos/... ./engine/... ./tui/... ./cmd/...
 
-bench-load: $(CACHE)/bin/vegeta $(CACHE)/bin/hey ## the load engine beside wrk, vegeta and hey, as one Markdown table (wrk from the system's packages)
+bench-load: $(CACHE)/bin/vegeta $(CACHE)/bin/hey $(CACHE)/bin/k6 $(CACHE)/bin/fortio ## the load engine beside its peers, as one Markdown table (wrk and ab from the system's packages)
 	$(GO) build -trimpath -o $(CACHE)/bin/bench-load ./engine/load/bench
 	$(CACHE)/bin/bench-load -bin $(CACHE)/bin $(BENCHLOADFLAGS)
 
@@ -45,6 +61,24 @@ $(CACHE)/bin/vegeta:
 
 $(CACHE)/bin/hey:
 	GOBIN=$(CACHE)/bin $(GO) install github.com/rakyll/hey@v0.1.5
+
+$(CACHE)/bin/k6:
+	GOBIN=$(CACHE)/bin $(GO) install go.k6.io/k6@v1.8.1
+
+$(CACHE)/bin/fortio:
+	GOBIN=$(CACHE)/bin $(GO) install fortio.org/fortio@v1.66.0
+
+bench-grpc: $(CACHE)/bin/ghz ## HTTP/2 and gRPC beside h2load (from the system's packages), grpc-go and ghz
+	$(GO) run ./engine/load/grpc/bench -bin $(CACHE)/bin $(BENCHGRPCFLAGS)
+
+$(CACHE)/bin/ghz:
+	GOBIN=$(CACHE)/bin $(GO) install github.com/bojand/ghz/cmd/ghz@v0.121.0
+
+bench-proxy: $(CACHE)/bin/toxiproxy-server ## the proxy of faults beside Toxiproxy and a bare one
+	$(GO) run ./chaos/proxy/bench -toxiproxy $<
+
+$(CACHE)/bin/toxiproxy-server:
+	GOBIN=$(CACHE)/bin $(GO) install github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0 && mv $(CACHE)/bin/server $@
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@set -e; for pkg in $$($(GO) list ./...); do \
