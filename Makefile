@@ -72,7 +72,7 @@ bench-grpc: $(CACHE)/bin/ghz ## HTTP/2 and gRPC beside h2load (from the system's
 	$(GO) run ./engine/load/grpc/bench -bin $(CACHE)/bin $(BENCHGRPCFLAGS)
 
 $(CACHE)/bin/ghz:
-	GOBIN=$(CACHE)/bin $(GO) install github.com/bojand/ghz/cmd/ghz@v0.121.0
+	GOBIN=$(CACHE)/bin $(GO) install github.com/bojand/ghz/cmd/ghz@v0.93.0
 
 bench-proxy: $(CACHE)/bin/toxiproxy-server ## the proxy of faults beside Toxiproxy and a bare one
 	$(GO) run ./chaos/proxy/bench -toxiproxy $<
