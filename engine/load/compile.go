@@ -105,7 +105,7 @@ type compiled struct {
 	groups    []*group
 
 	feeds    []fedBy
-	fed      int // slots that feeds fill; the others begin each iteration unset
+	kept     int // slots that feeds fill and that users set once; the others begin each iteration unset
 	slots    int
 	unset    []error // by slot: what is said of a step that needs it while it is not set
 	counters int     // a user needs for its loops
@@ -210,7 +210,6 @@ func (c *compiler) openFeeds(seed uint64) error {
 			c.variable(name, fmt.Errorf("{{%s}} has no value: its feed gave none", name))
 		}
 	}
-	c.fed = c.slots
 	return nil
 }
 
@@ -224,6 +223,10 @@ func (c *compiler) variable(name string, unset error) {
 
 // findVariables gives a slot to everything that steps extract or set.
 func (c *compiler) findVariables() {
+	for _, name := range c.plan.onceVariables() {
+		c.variable(name, fmt.Errorf("{{%s}} has no value: no step before has extracted it", name))
+	}
+	c.kept = c.slots
 	for _, name := range c.plan.stepVariables() {
 		c.variable(name, fmt.Errorf("{{%s}} has no value: no step before has extracted it", name))
 	}

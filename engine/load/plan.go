@@ -142,6 +142,9 @@ func LoadPlan(file string) (*Plan, error) {
 	return p, nil
 }
 
+// In says which folder the files that the plan names are found from; LoadPlan says it of its own accord.
+func (p *Plan) In(folder string) { p.folder = folder }
+
 // beside is the path of a file that the plan names.
 func (p *Plan) beside(name string) string {
 	if p.folder == "" || filepath.IsAbs(name) {
@@ -162,15 +165,28 @@ func (p *Plan) eachStep(f func(sc *Scenario, path string, s *Step)) {
 
 // stepVariables are the names of the variables that steps extract or set.
 func (p *Plan) stepVariables() (names []string) {
+	p.eachStep(func(_ *Scenario, _ string, s *Step) { names = append(names, s.variables()...) })
+	sort.Strings(names)
+	return names
+}
+
+// onceVariables are the names of those that a user is given once, and keeps from iteration to iteration.
+func (p *Plan) onceVariables() (names []string) {
 	p.eachStep(func(_ *Scenario, _ string, s *Step) {
-		for _, e := range s.Extract {
-			names = append(names, e.Name)
-		}
-		for name := range s.Set {
-			names = append(names, name)
-		}
+		each(s.Once, "", func(_ string, in *Step) { names = append(names, in.variables()...) })
 	})
 	sort.Strings(names)
+	return names
+}
+
+// variables are those that the step itself extracts or sets.
+func (s *Step) variables() (names []string) {
+	for _, e := range s.Extract {
+		names = append(names, e.Name)
+	}
+	for name := range s.Set {
+		names = append(names, name)
+	}
 	return names
 }
 

@@ -24,6 +24,8 @@ const (
 	opOnce                  // goes on at to when this is not the user's first iteration
 	opShare                 // goes on at to, but for the share of iterations
 	opPick                  // goes on at one of targets, by weight
+	opTurn                  // goes on at the next of targets, counted by counter slot
+	opDeal                  // goes on at one of targets that is not in counter slot's bits yet, or at to when all are
 	opBegin                 // a group begins: its time is kept in slot
 	opEnd                   // the group of step ends
 )
@@ -131,6 +133,11 @@ func (u *user) next() (st *step, pause time.Duration) {
 			}
 		case opPick:
 			u.pc = o.targets[o.weights.pick(u.plan)]
+		case opTurn:
+			u.pc = o.targets[u.counters[o.slot]%len(o.targets)]
+			u.counters[o.slot]++
+		case opDeal:
+			u.pc = o.deal(u.plan, &u.counters[o.slot])
 		case opBegin:
 			u.clocks[o.slot] = groupClock{due: u.done + pause}
 		case opEnd:

@@ -103,6 +103,10 @@ func (p *programmer) step(s *Step) (average float64, err error) {
 		average, err = p.list(s.Share.Steps)
 		p.out.program[at].to = p.here()
 		return average * float64(s.Share.Of), err
+	case len(s.Turns) > 0:
+		return p.turns(s.Turns)
+	case len(s.Shuffle) > 0:
+		return p.shuffle(s.Shuffle)
 	}
 	made, err := p.compiler.step(p.from, s)
 	if err != nil {

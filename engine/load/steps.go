@@ -33,6 +33,9 @@ type Step struct {
 	Once   []Step            `yaml:"once" doc:"Block: steps a user makes in its first iteration only."`
 	Random []Step            `yaml:"random" doc:"Block: one of the steps, by weight."`
 	Share  *Portion          `yaml:"share" doc:"Block: steps that only a share of the iterations makes."`
+
+	Turns   []Step `yaml:"turns" doc:"Block: a user makes one of the steps each time it comes here: the next in turn."`
+	Shuffle []Step `yaml:"shuffle" doc:"Block: all of the steps, in an order drawn each time. At most 62."`
 }
 
 // Check says what a good answer is.
@@ -111,6 +114,7 @@ func (s *Step) blocks() (names []string) {
 	}{
 		{"set", len(s.Set) > 0}, {"pause", s.Pause != nil}, {"group", s.Group != nil}, {"repeat", s.Repeat != nil}, {"if", s.If != nil},
 		{"while", s.While != nil}, {"once", len(s.Once) > 0}, {"random", len(s.Random) > 0}, {"share", s.Share != nil},
+		{"turns", len(s.Turns) > 0}, {"shuffle", len(s.Shuffle) > 0},
 	} {
 		if b.given {
 			names = append(names, b.name)
@@ -145,6 +149,8 @@ func (s *Step) children() []stepList {
 	if s.Share != nil {
 		add(".share.steps", s.Share.Steps)
 	}
+	add(".turns", s.Turns)
+	add(".shuffle", s.Shuffle)
 	return out
 }
 

@@ -65,7 +65,7 @@ func (u *user) begin(n uint64, due time.Duration) bool {
 
 // fill gives the variables of the feeds their values and takes those of the last iteration away.
 func (u *user) fill(n uint64) bool {
-	clear(u.call.Slots[u.run.plan.fed:])
+	clear(u.call.Slots[u.run.plan.kept:])
 	for i := range u.run.plan.feeds {
 		f := &u.run.plan.feeds[i]
 		row := n
@@ -120,7 +120,7 @@ func (u *user) answered(st *step, due time.Duration, out *protocol.Outcome) {
 			u.cookies.take(st.cookies, out.Head)
 		}
 	}
-	if out.Kind.Failed() {
+	if u.call.Failed = out.Kind.Failed(); u.call.Failed {
 		u.failed = true
 		for i := range u.clocks {
 			u.clocks[i].failed = true

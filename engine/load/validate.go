@@ -283,7 +283,7 @@ func (c checker) looks(path string, s *Step) {
 	for i := range s.Extract {
 		at := indexed(path+".extract", i)
 		if !s.Extract[i].Given() {
-			c.doc.Reportf(at, "says nothing: give json, header, cookie, regex or xpath")
+			c.doc.Reportf(at, "says nothing: give json, header, cookie, regex, xpath or head")
 		} else if _, err := s.Extract[i].Compile(); err != nil {
 			c.doc.Reportf(at, "%v", err)
 		}
@@ -322,6 +322,9 @@ func (c checker) block(path string, s *Step) {
 	}
 	if s.If != nil {
 		c.condition(path+".if", &s.If.Condition)
+	}
+	if len(s.Shuffle) > maxShuffled {
+		c.doc.Reportf(path+".shuffle", "%d steps are more than the %d that can be shuffled", len(s.Shuffle), maxShuffled)
 	}
 	for name, value := range s.Set {
 		at := fmt.Sprintf("%s.set[%q]", path, name)

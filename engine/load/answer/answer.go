@@ -26,6 +26,7 @@ type Source struct {
 	Cookie string `yaml:"cookie" doc:"Name of a cookie that the answer sets."`
 	Regex  string `yaml:"regex" doc:"Regular expression (RE2) on the body; its first group is the value, or the whole match."`
 	XPath  string `yaml:"xpath" doc:"XPath into the body as XML, or as HTML when it is none."`
+	Head   string `yaml:"head" doc:"Regular expression (RE2) on the headers as lines of Name: value; its first group is the value, or the whole match."`
 }
 
 // Which says which of several values is meant: the first (0), the second (1) and so on, or the last (-1).
@@ -46,13 +47,13 @@ func (s *Source) Given() bool { return *s != Source{} }
 // Compile checks the source. Its errors name the field that is wrong.
 func (s *Source) Compile() (*Finder, error) {
 	given := 0
-	for _, v := range []string{s.JSON, s.Header, s.Cookie, s.Regex, s.XPath} {
+	for _, v := range []string{s.JSON, s.Header, s.Cookie, s.Regex, s.XPath, s.Head} {
 		if v != "" {
 			given++
 		}
 	}
 	if given > 1 {
-		return nil, errors.New("give one of json, header, cookie, regex and xpath")
+		return nil, errors.New("give one of json, header, cookie, regex, xpath and head")
 	}
 	switch {
 	case s.JSON != "":
@@ -66,7 +67,13 @@ func (s *Source) Compile() (*Finder, error) {
 			return cookieValue(head, s.Cookie, which)
 		}}, nil
 	case s.Regex != "":
-		return compileRegex(s.Regex)
+		return compileRegex("regex", s.Regex)
+	case s.Head != "":
+		f, err := compileRegex("head", s.Head)
+		if err != nil {
+			return nil, err
+		}
+		return &Finder{f.name, func(head, _ []byte, which Which) ([]byte, bool) { return f.find(nil, head, which) }}, nil
 	case s.XPath != "":
 		return compileXPath(s.XPath)
 	}
@@ -127,13 +134,13 @@ func jsonText(v any) []byte {
 	return out
 }
 
-func compileRegex(text string) (*Finder, error) {
+func compileRegex(field, text string) (*Finder, error) {
 	re, err := regexp.Compile(text)
 	if err != nil {
-		return nil, fmt.Errorf("regex: %q: %s", text, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil, fmt.Errorf("%s: %q: %s", field, text, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	group := min(re.NumSubexp(), 1)
-	return &Finder{"regex " + text, func(_, body []byte, which Which) ([]byte, bool) {
+	return &Finder{field + " " + text, func(_, body []byte, which Which) ([]byte, bool) {
 		if which == 0 {
 			if m := re.FindSubmatchIndex(body); m != nil && m[2*group] >= 0 {
 				return body[m[2*group]:m[2*group+1]], true

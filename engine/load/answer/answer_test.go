@@ -31,6 +31,8 @@ func TestFind(t *testing.T) {
 		"cookie":              {Source{Cookie: "sid"}, "", 0, "a b", false},
 		"cookie other":        {Source{Cookie: "lang"}, "", 0, "de", false},
 		"cookie absent":       {Source{Cookie: "Path"}, "", 0, "", true},
+		"head":                {Source{Head: `(?im)^x-n: (\d)`}, "X-N: 9", Last, "2", false},
+		"head absent":         {Source{Head: `^Location: (.*)`}, "Location: x", 0, "", true},
 		"regex group":         {Source{Regex: `id=(\d+)`}, "id=7&id=8", 0, "7", false},
 		"regex last":          {Source{Regex: `id=(\d+)`}, "id=7&id=8", Last, "8", false},
 		"regex whole":         {Source{Regex: `\d+`}, "a42", 0, "42", false},

@@ -28,6 +28,8 @@ type Config struct {
 	Format    string   `yaml:"format" enum:"csv,jsonl" doc:"Default: by the file's name."`
 	Delimiter string   `yaml:"delimiter" doc:"Of CSV: one character, or tab. Default: a comma."`
 	Columns   []string `yaml:"columns" doc:"Names of the columns, where the file's first line does not hold them."`
+	SkipFirst bool     `yaml:"skipFirst" doc:"Of CSV with columns: the file's first line holds names all the same, and is left out."`
+	Plain     bool     `yaml:"plain" doc:"Of CSV: quotes mean nothing; a value is what stands between two delimiters."`
 	Prefix    string   `yaml:"prefix" doc:"Stands before every column's name: prefix user. makes {{user.email}}."`
 	Order     string   `yaml:"order" enum:"sequential,random,shuffled" doc:"Which row an iteration gets: the next, any, or each once in a random order. Default sequential."`
 	AtEnd     string   `yaml:"atEnd" enum:"restart,stop" doc:"After the last row: begin again, or start no more iterations. Default restart."`
@@ -151,6 +153,9 @@ func (f *Feed) file(read func(string) (io.ReadCloser, error)) (err error) {
 }
 
 func (f *Feed) csv(in io.Reader) error {
+	if f.config.Plain {
+		return f.plain(in)
+	}
 	r := csv.NewReader(in)
 	switch d := []rune(f.config.Delimiter); {
 	case f.config.Delimiter == "tab", f.config.Delimiter == `\t`:
@@ -171,6 +176,13 @@ func (f *Feed) csv(in io.Reader) error {
 		}
 	}
 	r.FieldsPerRecord = len(f.columns)
+	if f.config.SkipFirst && len(f.config.Columns) > 0 {
+		r.FieldsPerRecord = 0
+		if _, err := r.Read(); err != nil {
+			return fmt.Errorf("skip the first line of %s: %w", f.config.File, err)
+		}
+		r.FieldsPerRecord = len(f.columns)
+	}
 	for {
 		record, err := r.Read()
 		if err == io.EOF {
@@ -185,6 +197,43 @@ func (f *Feed) csv(in io.Reader) error {
 		}
 		f.rows = append(f.rows, row)
 	}
+}
+
+// plain reads lines whose values are told apart by the delimiter and nothing else.
+func (f *Feed) plain(in io.Reader) error {
+	delimiter := f.config.Delimiter
+	switch delimiter {
+	case "":
+		delimiter = ","
+	case "tab", `\t`:
+		delimiter = "\t"
+	}
+	f.columns = append([]string(nil), f.config.Columns...)
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, MaxBytes)
+	for n := 1; lines.Scan(); n++ {
+		cells := strings.Split(strings.TrimSuffix(lines.Text(), "\r"), delimiter)
+		switch {
+		case n == 1 && len(f.columns) == 0:
+			for _, name := range cells {
+				f.columns = append(f.columns, strings.TrimSpace(name))
+			}
+			continue
+		case n == 1 && f.config.SkipFirst, len(cells) == 1 && cells[0] == "":
+			continue
+		case len(cells) != len(f.columns):
+			return fmt.Errorf("read %s: line %d has %d values, and there are %d columns", f.config.File, n, len(cells), len(f.columns))
+		}
+		row := make([][]byte, len(cells))
+		for i, v := range cells {
+			row[i] = []byte(v)
+		}
+		f.rows = append(f.rows, row)
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read %s: %w", f.config.File, err)
+	}
+	return nil
 }
 
 func (f *Feed) jsonLines(in io.Reader) error {

@@ -112,3 +112,19 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func TestPlainLinesAndSkippedNames(t *testing.T) {
+	f, err := from(Config{File: "a.csv", Columns: []string{"a", "b"}, SkipFirst: true}, "x,y\n1,\"2,3\"\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"1|2,3"}, rows(f, 1))
+	require.Equal(t, 1, f.Len())
+	f, err = from(Config{File: "a.csv", Delimiter: "||", Plain: true}, "id||body\r\n1||{\"k\":\"v, w\"}\r\n\r\n2||\"x\n")
+	require.NoError(t, err)
+	require.Equal(t, []string{"id", "body"}, f.Columns())
+	require.Equal(t, []string{`1|{"k":"v, w"}`, `2|"x`}, rows(f, 2))
+	f, err = from(Config{File: "a.csv", Delimiter: "tab", Plain: true, Columns: []string{"a"}, SkipFirst: true}, "name\n1\n")
+	require.NoError(t, err)
+	require.Equal(t, 1, f.Len())
+	_, err = from(Config{File: "a.csv", Plain: true}, "a,b\n1\n")
+	require.ErrorContains(t, err, "line 2 has 1 values, and there are 2 columns")
+}

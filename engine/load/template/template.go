@@ -5,6 +5,8 @@
 //
 //	{{n}}             number of the iteration, from 0
 //	{{user}}          number of the virtual user, from 1
+//	{{count 1 5 100}} the number of the iteration as a count: from 1, by 5, and after 100 from 1 again
+//	{{lastok}}        whether this user's last request was good: true or false
 //	{{uuid}}          a random UUID, different in every run
 //	{{random 1 100}}  a whole number from 1 to 100, the same for the same seed
 //	{{text 8}}        so many random letters and digits, the same for the same seed
@@ -18,6 +20,7 @@ package template
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/url"
 	"strconv"
@@ -26,7 +29,7 @@ import (
 )
 
 // Functions are the names that may stand in {{ }} and are no variables.
-var Functions = []string{"n", "user", "uuid", "random", "text", "pick", "time", "url", "json"}
+var Functions = []string{"n", "user", "uuid", "random", "text", "pick", "time", "url", "json", "count", "lastok"}
 
 const maxText = 1 << 20
 
@@ -37,6 +40,8 @@ type Values struct {
 	Plan  *rand.Rand // repeats with the plan's seed: what is asked for
 	Fresh *rand.Rand // differs in every run: what must be unique, such as {{uuid}}
 	Slots [][]byte   // of the variables; nil is not set
+
+	Failed bool // the user's last request was not good
 }
 
 // Names tells in which slot a variable's value is. It may be nil: there are no variables.
@@ -56,6 +61,8 @@ const (
 	text
 	pick
 	clock
+	count
+	lastOK
 	variable
 	urlVariable
 	jsonVariable
@@ -65,7 +72,8 @@ type part struct {
 	kind  partKind
 	text  string // of the text itself, or the clock's unit
 	low   int64
-	span  uint64 // of a random number: how many there are; of a text: its length
+	by    uint64
+	span  uint64 // of a random number: how many there are; of a count: the same, 0 for no end; of a text: its length
 	words []string
 	slot  int
 }
@@ -108,6 +116,10 @@ func compileCall(call string, names Names) (part, error) {
 		return bare(user, words)
 	case "uuid":
 		return bare(uuid, words)
+	case "lastok":
+		return bare(lastOK, words)
+	case "count":
+		return compileCount(args)
 	case "random":
 		return compileRandom(args)
 	case "text":
@@ -162,6 +174,23 @@ func compileRandom(args []string) (part, error) {
 		return part{}, fmt.Errorf("{{random %s %s}}: want two whole numbers, the lower one first", clip(args[0]), clip(args[1]))
 	}
 	return part{kind: random, low: low, span: uint64(high-low) + 1}, nil
+}
+
+func compileCount(args []string) (part, error) {
+	v := []int64{1, 1, math.MaxInt64}
+	if len(args) > len(v) {
+		return part{}, fmt.Errorf("{{count FROM BY TO}} takes up to three whole numbers, got %d", len(args))
+	}
+	for i, arg := range args {
+		var err error
+		if v[i], err = strconv.ParseInt(arg, 10, 64); err != nil {
+			return part{}, fmt.Errorf("{{count FROM BY TO}}: %s is no whole number", clip(arg))
+		}
+	}
+	if v[0] < 0 || v[1] < 1 || v[2] < v[0] {
+		return part{}, fmt.Errorf("{{count FROM BY TO}}: want FROM of at least 0, BY of at least 1, and TO not below FROM")
+	}
+	return part{kind: count, low: v[0], by: uint64(v[1]), span: uint64(v[2]-v[0])/uint64(v[1]) + 1}, nil
 }
 
 // Static reports whether the text is the same for every request.
@@ -220,6 +249,10 @@ func (t *Template) Append(dst []byte, v *Values) []byte {
 			}
 		case pick:
 			dst = append(dst, p.words[v.Plan.Uint64N(uint64(len(p.words)))]...)
+		case count:
+			dst = strconv.AppendInt(dst, p.low+int64(v.N%p.span*p.by), 10)
+		case lastOK:
+			dst = strconv.AppendBool(dst, !v.Failed)
 		case clock:
 			dst = appendTime(dst, p.text, time.Now())
 		case variable:
