@@ -13,6 +13,14 @@ import (
 	"github.com/agext/levenshtein"
 )
 
+// Labels about zones.
+const (
+	LabelZone = "zone" // of a process or container; for links a selector means those that cross the zone's border
+	// Which zones a link's ends are in.
+	LabelFromZone = "fromZone"
+	LabelToZone   = "toZone"
+)
+
 // Selector says which targets a fault shall hit. All fields that are set must match. A selector that names nothing is
 // refused; Name "*" is how to say "everything".
 type Selector struct {
@@ -76,7 +84,11 @@ func (s Selector) matches(t Target) bool {
 		return false
 	}
 	for k, v := range s.Labels {
-		if t.Labels[k] != v {
+		if k == LabelZone && t.Kind == TargetLink { // one end inside, the other outside
+			if (t.Labels[LabelFromZone] == v) == (t.Labels[LabelToZone] == v) {
+				return false
+			}
+		} else if t.Labels[k] != v {
 			return false
 		}
 	}

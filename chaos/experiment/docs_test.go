@@ -38,7 +38,7 @@ func TestDocs(t *testing.T) {
 	for rest, found := head, 0; ; found++ {
 		_, example, ok := strings.Cut(rest, "```yaml\n")
 		if !ok {
-			require.Equal(t, 3, found, "all examples are looked at")
+			require.Equal(t, 4, found, "all examples are looked at")
 			break
 		}
 		example, rest, _ = strings.Cut(example, "```")
@@ -46,7 +46,7 @@ func TestDocs(t *testing.T) {
 		case strings.Contains(example, "kind: Schedule"):
 			_, err = schedule.Parse("docs", []byte(example))
 		case strings.HasPrefix(example, "method:"): // a part of the first one
-			_, err = experiment.Parse("docs", []byte(method(strings.TrimPrefix(example, "method:\n"))), experiment.ParseConfig{Faults: catalog})
+			_, err = experiment.Parse("docs", []byte(method(strings.TrimPrefix(example, "method:\n"))), experiment.ParseConfig{Faults: realCatalog()})
 		default:
 			_, err = experiment.Parse("docs", []byte(example), experiment.ParseConfig{Faults: realCatalog()})
 		}

@@ -12,9 +12,7 @@ import (
 
 	"gameday/chaos"
 	"gameday/chaos/experiment"
-	"gameday/chaos/fault/dependency"
-	"gameday/chaos/fault/network"
-	"gameday/chaos/fault/process"
+	everything "gameday/chaos/fault"
 	"gameday/chaos/proxy"
 	"gameday/sources/spec"
 )
@@ -142,8 +140,7 @@ func TestLoadFile(t *testing.T) {
 
 // realCatalog is the catalog as the program has it.
 func realCatalog() []chaos.Fault {
-	set := proxy.NewSet()
-	return []chaos.Fault{network.NewLatency(set, 1), network.NewPartition(set), dependency.NewError(set, 1), process.NewKill(nil), process.NewPause()}
+	return everything.Catalog(everything.Parts{Links: proxy.NewSet(), Seed: 1})
 }
 
 // TestShippedExperiments: what comes with the program is right, short, and kept within the demo.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,8 @@ type Guard struct {
 	SSH string
 	// Control are the addresses of what gameday itself talks to or serves: sources in use, its own listeners.
 	Control []netip.AddrPort
+	// Sources tells more of them, as they are when a fault is planned; nil: there are none.
+	Sources func() []netip.AddrPort
 }
 
 // Link is one connection that is guarded.
@@ -39,7 +42,11 @@ func (g Guard) Links() ([]Link, error) {
 		}
 		out = append(out, Link{remote, local, "your SSH connection"})
 	}
-	for _, a := range g.Control {
+	control := g.Control
+	if g.Sources != nil {
+		control = append(slices.Clone(control), g.Sources()...)
+	}
+	for _, a := range control {
 		a = netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 		out = append(out, Link{Remote: a, What: "the control address " + a.String()})
 	}

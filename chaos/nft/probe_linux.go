@@ -18,7 +18,7 @@ func Available() []hostnet.Feature {
 		spec      Spec
 	}{
 		{"nf_tables with set timeouts", "all of host.loss, host.partition, host.reject, host.delay, dns.failure", Spec{Direction: Both, Verdict: Drop}},
-		{"nf_tables random numbers", "loss, and shares below 100%", Spec{Direction: In, Verdict: Drop, Share: 0.5}},
+		{"nf_tables random numbers", "host.loss, and shares below 100%", Spec{Direction: In, Verdict: Drop, Share: 0.5}},
 		{"nf_tables reject", "host.reject", Spec{Direction: In, Verdict: Reject}},
 		{"nf_tables match by cgroup v2", "the argument cgroup", Spec{Direction: In, Verdict: Drop, Match: []Match{{Cgroup: Cgroup{Path: "x", ID: 1, Level: 1}}}}},
 		{"nf_tables queue", "host.delay", Spec{Direction: In, Verdict: Queue, Number: 1}},

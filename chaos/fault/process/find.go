@@ -15,8 +15,8 @@ import (
 	"gameday/chaos/proc"
 )
 
-// foundLabel is on every target that a Finder found, and says how.
-const foundLabel = "found"
+// LabelFound is on every target that a Finder found, and says how.
+const LabelFound = "found"
 
 // Labels by which a Finder finds processes.
 const (
@@ -74,7 +74,7 @@ func (*Finder) Find(ctx context.Context, kind chaos.TargetKind, s chaos.Selector
 }
 
 func target(pid int, st proc.Status, asked map[string]string) chaos.Target {
-	labels := map[string]string{foundLabel: chaos.Selector{Labels: asked}.String()}
+	labels := map[string]string{LabelFound: chaos.Selector{Labels: asked}.String()}
 	for k, v := range asked {
 		labels[k] = v
 	}
@@ -238,7 +238,7 @@ func (k *Kill) queries(ctx context.Context, targets []chaos.Target) ([]*query, e
 	byText := map[string]*query{}
 	var out []*query
 	for _, t := range targets {
-		text := t.Labels[foundLabel]
+		text := t.Labels[LabelFound]
 		if text == "" || !ok {
 			continue
 		}
@@ -246,7 +246,7 @@ func (k *Kill) queries(ctx context.Context, targets []chaos.Target) ([]*query, e
 		if q == nil {
 			q = &query{labels: map[string]string{}, before: map[int]uint64{}}
 			for k, v := range t.Labels {
-				if k != foundLabel && k != LabelPID {
+				if k != LabelFound && k != LabelPID {
 					q.labels[k] = v
 				}
 			}

@@ -81,7 +81,7 @@ func (k *Kill) Plan(ctx context.Context, targets []chaos.Target, args chaos.Args
 	}
 	c := &killing{victims: vs, undo: undo, signal: sig, name: name, inventory: k.inventory, queries: queries}
 	for _, t := range targets {
-		if t.Labels[foundLabel] == "" {
+		if t.Labels[LabelFound] == "" {
 			c.named = append(c.named, Victim{t.Name, proc.ID{PID: t.PID, StartTicks: t.StartTicks}})
 		}
 	}
