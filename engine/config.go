@@ -84,6 +84,10 @@ type Config struct {
 	LoadPlans   []Document
 	Ambient     string // ID of the load plan that runs whenever no experiment brings its own; "" for none
 	Seed        uint64
+	// ExperimentSeed takes the place of the seed that experiments have in their files; nil: each has its own.
+	ExperimentSeed *uint64
+	// SSH is the value of $SSH_CONNECTION: the operator's own link, which faults on the machine's network spare.
+	SSH string
 	// Log gets one line for everything that a person might look for afterwards. It must not write to the terminal.
 	Log func(format string, args ...any)
 }

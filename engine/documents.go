@@ -40,6 +40,9 @@ func parseDocuments(cfg Config, faults []chaos.Fault) documents {
 	for _, doc := range cfg.Experiments {
 		var p parsedExperiment
 		p.exp, p.err = ParseExperiment(doc.File, doc.Data, faults)
+		if p.err == nil && cfg.ExperimentSeed != nil {
+			p.exp.Seed = *cfg.ExperimentSeed
+		}
 		d.experiments[doc.ID] = p
 	}
 	return d

@@ -211,8 +211,18 @@ func (s *Session) lockTargets(plan *Plan) func(targets []string) (func() error, 
 		if s.cfg.Environment == "demo" {
 			system = s.id // every demo has a shop of its own
 		}
+		machine := map[string]bool{}
+		for _, f := range plan.Faults {
+			for _, t := range f.Targets {
+				machine[t.Name] = machine[t.Name] || onMachine(t)
+			}
+		}
 		for i, t := range targets {
-			targets[i] = system + "/" + t
+			if machine[t] {
+				targets[i] = "machine/" + t
+			} else {
+				targets[i] = system + "/" + t
+			}
 		}
 		held, err := targetlock.Dir(LockDir(s.cfg.StateDir)).Acquire(holder, targets)
 		if err != nil {
@@ -383,5 +393,5 @@ func Schema(kind string) ([]byte, error) {
 	if kind == "schedule" {
 		return schedule.Schema()
 	}
-	return experiment.Schema(Catalog(nil, nil, 0))
+	return experiment.Schema(Catalog())
 }

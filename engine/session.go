@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gameday/chaos"
+	"gameday/chaos/fault/container"
 	"gameday/chaos/journal"
 	"gameday/chaos/keeper"
 	"gameday/chaos/proxy"
@@ -26,20 +27,21 @@ import (
 // Session is one running cockpit. It owns everything it starts, and ends it in the reverse order: chaos, load, sources,
 // store. All methods are safe for concurrent use.
 type Session struct {
-	cfg      Config
-	id       string
-	started  time.Time
-	store    *store.Store
-	db       *metrics.DB
-	receiver *otlp.Receiver
-	links    *proxy.Set
-	journal  *journal.Journal
-	keeper   *keeper.Keeper
-	chaos    *chaos.Controller
-	panels   *panels
-	faults   []chaos.Fault
-	docs     documents
-	loading  sync.Mutex // one change of the load at a time
+	cfg        Config
+	id         string
+	started    time.Time
+	store      *store.Store
+	db         *metrics.DB
+	receiver   *otlp.Receiver
+	links      *proxy.Set
+	containers *container.Engine
+	journal    *journal.Journal
+	keeper     *keeper.Keeper
+	chaos      *chaos.Controller
+	panels     *panels
+	faults     []chaos.Fault
+	docs       documents
+	loading    sync.Mutex // one change of the load at a time
 
 	ctx    context.Context // of everything the session runs; ends last
 	cancel context.CancelCauseFunc
@@ -79,7 +81,8 @@ func New(cfg Config) (_ *Session, err error) {
 		}
 	}()
 	s.links = proxy.NewSet()
-	s.faults = Catalog(s.links, inventory{s}, cfg.Seed)
+	s.containers = container.NewEngine("")
+	s.faults = s.catalog()
 	s.docs = parseDocuments(cfg, s.faults)
 	if s.store, err = store.New(cfg.Store); err != nil {
 		return s, err
@@ -152,17 +155,6 @@ func (s *Session) keeperBack(pid int) {
 
 // JournalPath is the file in which this session's faults and their undos are written.
 func (s *Session) JournalPath() string { return s.journal.Path() }
-
-// inventory is the proxies' links, and what the system has.
-type inventory struct{ s *Session }
-
-func (i inventory) Targets(ctx context.Context) ([]chaos.Target, error) {
-	all := chaos.Inventories{i.s.links.Inventory()}
-	if sys := i.s.System(); sys != nil {
-		all = append(all, sys)
-	}
-	return all.Targets(ctx)
-}
 
 // Start begins to receive, brings the system up in the background and then runs the ambient load. It returns at once:
 // Ready says when the system is up, and the frames show how far it is.
@@ -323,7 +315,7 @@ func (s *Session) close(ctx context.Context) error {
 	if s.receiver != nil {
 		errs = append(errs, s.receiver.Close())
 	}
-	errs = append(errs, s.links.Close())
+	errs = append(errs, s.links.Close(), s.containers.Close())
 	if s.keeper != nil {
 		errs = append(errs, s.keeper.Close(ctx))
 	}

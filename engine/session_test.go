@@ -23,7 +23,7 @@ import (
 // The test binary is its own keeper, as gameday is.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "keeper" {
-		if err := keeper.Main(context.Background(), keeper.Pipe(), os.Args[2], Catalog(nil, nil, 0)); err != nil {
+		if err := keeper.Main(context.Background(), keeper.Pipe(), os.Args[2], Catalog()); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -46,7 +46,7 @@ func check(file string) (kind string, err error) {
 		_, err = load.ParsePlan(parsed)
 		return "load plan", err
 	}
-	_, err = engine.ParseExperiment(file, doc.Data, engine.Catalog(nil, nil, 0))
+	_, err = engine.ParseExperiment(file, doc.Data, engine.Catalog())
 	return "experiment", err
 }
 

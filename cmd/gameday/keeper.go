@@ -33,7 +33,7 @@ func keeperMain(args []string, stderr io.Writer) int {
 		<-gone
 		screen <- giveTerminalBack(journal)
 	}()
-	err = keeper.Main(context.Background(), pipe, journal, engine.Catalog(nil, nil, 0))
+	err = keeper.Main(context.Background(), pipe, journal, engine.Catalog())
 	if err := errors.Join(err, <-screen); err != nil {
 		fmt.Fprintln(stderr, "gameday keeper:", err)
 		return exitRollbackFailed
@@ -47,7 +47,7 @@ func recoverAll(ctx context.Context, state string, force bool) ([]chaos.Recovere
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil, nil // no session has ever run here
 	}
-	faults := engine.Catalog(nil, nil, 0)
+	faults := engine.Catalog()
 	if force {
 		return chaos.RecoverForced(ctx, dir, faults)
 	}

@@ -9,8 +9,11 @@ import (
 	"io"
 	"os"
 
+	_ "time/tzdata" // schedules name time zones, and not every machine has the list
+
 	"github.com/alecthomas/kong"
 
+	"gameday/chaos/fault/compute"
 	"gameday/cmd/shop/service"
 )
 
@@ -58,7 +61,7 @@ func (e exitError) Unwrap() error { return e.err }
 
 func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// start runs the command line and returns the exit code. The two hidden commands come first: they are other programs
+// start runs the command line and returns the exit code. The hidden commands come first: they are other programs
 // that live in the same file, and want neither flags nor help.
 func start(args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 {
@@ -67,6 +70,8 @@ func start(args []string, stdout, stderr io.Writer) int {
 			return service.Main(context.Background(), args[1:])
 		case keeperCommand:
 			return keeperMain(args[1:], stderr)
+		case compute.BurnCommand, compute.BallastCommand:
+			return compute.Main(args[0], args[1:], os.Stdin, stdout, stderr)
 		}
 	}
 	var c cli

@@ -27,7 +27,7 @@ func (c runCmd) Run(stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := engine.ParseExperiment(doc.File, doc.Data, engine.Catalog(nil, nil, 0)); err != nil {
+	if _, err := engine.ParseExperiment(doc.File, doc.Data, engine.Catalog()); err != nil {
 		return err
 	}
 	if err := checkReports(c.Report); err != nil {

@@ -55,7 +55,7 @@ func baseConfig(state string) (cfg engine.Config, closeLog func() error, err err
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, f)) // by default it writes its errors across the screen
 	return engine.Config{
 		StateDir: state, Exe: exe, KeeperArgs: []string{keeperCommand}, Log: logger.Printf,
-		Store: store.Config{CorrelationFields: correlationFields}, Seed: 1,
+		Store: store.Config{CorrelationFields: correlationFields}, Seed: 1, SSH: os.Getenv("SSH_CONNECTION"),
 	}, f.Close, nil
 }
 
