@@ -100,6 +100,7 @@ type fedBy struct {
 
 // compiled is a plan with its variables filled and its requests prepared.
 type compiled struct {
+	shown     string // the target without passwords
 	protocols []protocol.Protocol
 	steps     []*step
 	groups    []*group
@@ -131,6 +132,7 @@ func compile(p *Plan, o *Options) (*compiled, error) {
 			return nil, fmt.Errorf("target: %w", err)
 		}
 	}
+	c.shown = shownTarget(c.target)
 	seed := p.Seed
 	if o.Seed != 0 {
 		seed = o.Seed

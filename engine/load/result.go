@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"gameday/engine/load/analysis"
 	"gameday/engine/load/histogram"
 	"gameday/engine/load/protocol"
 	"gameday/sources/signal"
@@ -25,6 +26,8 @@ type Result struct {
 	Thresholds  []ThresholdResult
 	Exemplars   []signal.RequestExemplar // of the last minute
 	Notes       []string                 // what must be known to read the figures
+	Target      string                   // without passwords
+	Seconds     []analysis.Second        // the whole run, warm-up included; neighbours are joined in long ones
 }
 
 // Summary is the figures of some requests. Response counts from the intended instant, Service from when the worker turned
@@ -107,6 +110,7 @@ func (r *Run) conclude() Result {
 	out.Interrupted = all.kinds[protocol.Interrupted]
 	out.Errors = errorCounts(&all.kinds)
 	out.Exemplars = r.state.Load().Exemplars
+	out.Target, out.Seconds = r.plan.shown, r.picture.track.Seconds()
 	for _, t := range r.thresh {
 		out.Thresholds = append(out.Thresholds, t.judge(r.thresholdSummary(t, &out), out.Missed, out.Measured))
 	}

@@ -64,6 +64,7 @@ type Run struct {
 
 	rec     *recorder
 	history *history
+	picture *picture
 	workers atomic.Uint64
 	threads atomic.Uint64 // of the fast path: users are counted in workers, and their numbers have no gaps
 	users   atomic.Int64
@@ -109,6 +110,7 @@ func Start(ctx context.Context, p *Plan, o Options) (*Run, error) {
 	if r.epoch, err = begin(ctx, o.At); err != nil {
 		return nil, fmt.Errorf("start load %q: %w", p.Metadata.Name, err)
 	}
+	r.picture = newPicture(r)
 	r.publish(true)
 	go r.main()
 	return r, nil
@@ -167,6 +169,7 @@ func (r *Run) main() {
 	close(ended)
 	<-collected
 	r.result = r.conclude()
+	r.settle()
 }
 
 // execute runs all groups to their end.
@@ -209,6 +212,7 @@ func (r *Run) collect(ended <-chan struct{}) {
 			to = from + 1 // nothing is ever measured over no time
 		}
 		r.history.collect(r.rec, spare, from, to, lost-missed)
+		r.picture.second(r, from, to)
 		from, missed = to, lost
 		r.publish(running)
 		if r.emit != nil {

@@ -24,6 +24,7 @@ func (r *Run) State() signal.LoadState {
 	s.InFlight = int(r.rec.inFlight())
 	s.Users = int(r.users.Load())
 	s.Missed = r.missed.Load()
+	s.Paused = s.Running && s.Adjustable && r.paused()
 	return s
 }
 
@@ -56,7 +57,7 @@ func (r *Run) publish(running bool) {
 		}
 	}
 	s.Errors = errorCounts(&kinds)
-	last := r.history.window(-1, 1, r.requests)
+	last := r.picture.last
 	if last.span > 0 {
 		s.Rate = float64(last.done) / last.span.Seconds()
 	}
@@ -69,11 +70,12 @@ func (r *Run) publish(running bool) {
 		s.Steps = append(s.Steps, r.stepState(i, st, &totals[i]))
 	}
 	s.Exemplars = r.exemplars(now)
+	r.picture.complete(r, s, totals)
 	r.state.Store(s)
 }
 
 func (r *Run) stepState(i int, st *step, total *counts) signal.LoadStep {
-	out := signal.LoadStep{Name: st.name, Done: total.done, Failed: total.failed}
+	out := signal.LoadStep{Name: st.name, Done: total.done, Failed: total.failed, Extras: extrasOf(st, &total.extras)}
 	w := r.history.window(-1, 1, func(step int) bool { return step == i })
 	if w.span > 0 {
 		out.Rate = float64(w.done) / w.span.Seconds()

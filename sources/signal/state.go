@@ -192,6 +192,13 @@ type LoadState struct {
 	Errors    []ErrorCount
 	Steps     []LoadStep // per step of the scenario
 	Exemplars []RequestExemplar
+
+	Adjustable  bool            // an operator may change its rate or its users while it runs
+	Phases      LoadPhases      // where the time of a request went, on average
+	PhasesTotal LoadPhases      // since start
+	Seconds     []LoadSecond    // the latest ones, oldest first, at most LoadSecondsKept; shared and never changed
+	Spectrum    []LatencyShare  // of all latencies measured so far, rising; shared and never changed
+	Thresholds  []LoadThreshold // as they stand now, or at the end
 }
 
 // ErrorCount is one kind of failure and how often it came.
@@ -206,6 +213,7 @@ type LoadStep struct {
 	Rate               float64
 	Done, Failed       uint64
 	P50, P90, P95, P99 time.Duration
+	Extras             []LoadExtra // figures of its protocol's own, since start
 }
 
 // RequestExemplar is one request of the load engine worth looking at: slow or failed.
