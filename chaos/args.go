@@ -24,7 +24,7 @@ func (e *ArgError) Error() string { return e.Name + ": " + e.Err.Error() }
 func (e *ArgError) Unwrap() error { return e.Err }
 
 // CheckArgs brings args into the types that a fault's Plan expects and fills in defaults: duration → time.Duration,
-// int → int, percent → float64 of 0..100, string → string, bool → bool. Values may come as Go values or as text
+// int → int, percent → float64 of 0..100, string → string, bool → bool, list → []any. Values may come as Go values or as text
 // ("800ms", "50%"). All faults are reported, sorted by name; the input is left as it is.
 func CheckArgs(params []Param, args Args) (Args, []*ArgError) {
 	out := Args{}
@@ -91,6 +91,15 @@ func (p Param) convert(v any) (any, error) {
 		return nil, fmt.Errorf("%v is neither true nor false", v)
 	case "string":
 		return p.text(v)
+	case "list":
+		l, ok := v.([]any)
+		if !ok {
+			return nil, fmt.Errorf("%v is not a list", v)
+		}
+		if p.Check != nil {
+			return l, p.Check(l)
+		}
+		return l, nil
 	}
 	return nil, fmt.Errorf("the fault declares it with the unknown type %q", p.Type)
 }

@@ -44,12 +44,13 @@ type Args map[string]any
 // Param describes one argument of a fault: for validation, for the JSON Schema and for the docs.
 type Param struct {
 	Name     string
-	Type     string // "duration", "int", "percent", "string", "bool"
+	Type     string // "duration", "int", "percent", "string", "bool", "list"
 	Required bool
 	Default  any
 	Min, Max float64 // both zero: unbounded
 	OneOf    []string
 	Help     string
+	Check    func(list []any) error // of a list: what is wrong with it; nil is anything goes
 }
 
 // Fault is one kind of harm. Planning touches nothing.

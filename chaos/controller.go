@@ -220,7 +220,8 @@ func (c *Controller) Inject(ctx context.Context, p *Planned) (string, error) {
 		c.finish(a, signal.FaultUndone, fmt.Errorf("nothing was touched: %w", err))
 		return "", fmt.Errorf("inject %s: refused, nothing was touched: %w", p.Title, err)
 	}
-	applyCtx, cancel := context.WithTimeout(a.ctx, applyTimeout)
+	within, _ := patience(a.fault, p.change.Undo())
+	applyCtx, cancel := context.WithTimeout(a.ctx, within)
 	err = bounded(applyCtx, "apply "+p.Kind, p.change.Apply)
 	cancel()
 	if err == nil && a.ctx.Err() != nil {

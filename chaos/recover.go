@@ -194,7 +194,8 @@ func restoreOne(ctx context.Context, j *journal.Journal, c *journal.Contents, e 
 		r.Err = fmt.Errorf("restore %s: this gameday knows no fault of that kind; use the one that injected it; by hand: %s", e.Fault.Kind, e.Fault.UndoText)
 	default:
 		r.Outcome = VerifiedClean
-		err := retry(ctx, "restore "+e.Fault.Kind, func(ctx context.Context) error { return f.Restore(ctx, e.Fault.Undo) })
+		_, within := patience(f, e.Fault.Undo)
+		err := retry(ctx, within, "restore "+e.Fault.Kind, func(ctx context.Context) error { return f.Restore(ctx, e.Fault.Undo) })
 		if err != nil {
 			r.Outcome, r.Remedy = NeedsHuman, remedyFor(f, e.Fault.Undo)
 			r.Err = fmt.Errorf("restore %s: %w", e.Fault.Title, err)

@@ -19,6 +19,31 @@ type Remedier interface {
 	Remedy(undo []byte) string
 }
 
+// Patient is a Fault whose effects are programs or requests that may take longer than other faults are given. The times
+// come from what is in the journal, so that whoever undoes it gives it the same.
+type Patient interface {
+	// Patience is how long applying may take, and each try to undo; zero is what other faults are given.
+	Patience(undo []byte) (apply, revert time.Duration)
+}
+
+// The longest that a Patient is waited for: three tries to undo must end before those who wait for them give up.
+const (
+	maxApply  = 15 * time.Minute
+	maxRevert = 12 * time.Second
+)
+
+func patience(f Fault, undo []byte) (apply, revert time.Duration) {
+	apply, revert = applyTimeout, undoTimeout
+	if p, ok := f.(Patient); ok {
+		_ = guarded("patience", func() error { // a panic here leaves the ordinary times
+			a, r := p.Patience(undo)
+			apply, revert = min(max(apply, a), maxApply), min(max(revert, r), maxRevert)
+			return nil
+		})
+	}
+	return apply, revert
+}
+
 // defaultRemedy is what remains when undoing failed and the fault knows nothing better.
 const defaultRemedy = "gameday recover"
 
@@ -141,7 +166,8 @@ func (c *Controller) undo(a *activeFault) error {
 
 // revert tries to undo and verify, several times, each bounded. The caller holds a.busy.
 func (c *Controller) revert(a *activeFault, outcome string) error {
-	err := retry(context.Background(), "undo "+a.state.Kind, func(ctx context.Context) error {
+	_, within := patience(a.fault, a.change.Undo())
+	err := retry(context.Background(), within, "undo "+a.state.Kind, func(ctx context.Context) error {
 		if err := a.change.Revert(ctx); err != nil {
 			return err
 		}
@@ -178,9 +204,9 @@ func remedyFor(f Fault, undo []byte) (remedy string) {
 }
 
 // retry runs one undo up to three times. A try that hangs is left behind after its time.
-func retry(ctx context.Context, what string, try func(context.Context) error) error {
+func retry(ctx context.Context, within time.Duration, what string, try func(context.Context) error) error {
 	for i := 0; ; i++ {
-		tryCtx, cancel := context.WithTimeout(ctx, undoTimeout)
+		tryCtx, cancel := context.WithTimeout(ctx, within)
 		err := bounded(tryCtx, what, try)
 		cancel()
 		if err == nil || i == len(undoPauses) {

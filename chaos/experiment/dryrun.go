@@ -93,6 +93,9 @@ func forAtLeast(d time.Duration) string {
 
 func describeFault(line func(format string, args ...any), s FaultStep, p *chaos.Planned) {
 	when := fmt.Sprintf("at %s for %s", s.Start, s.For)
+	if s.UntilEnd {
+		when = fmt.Sprintf("at %s until the end", s.Start)
+	}
 	if s.Conditional {
 		when += ", if its condition is met"
 	}

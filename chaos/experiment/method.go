@@ -159,7 +159,7 @@ func (m *method) inject(ctx context.Context, n *node, begin time.Time) bool {
 		return m.notInjected(ctx, n.fault, err)
 	}
 	m.r.armed(n.fault, id)
-	if m.program.timed && f.End >= m.r.exp.During() {
+	if f.UntilEnd || m.program.timed && f.End >= m.r.exp.During() {
 		return true
 	}
 	if m.r.wait(ctx, time.Until(begin.Add(f.For))) != nil {

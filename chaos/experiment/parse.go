@@ -226,7 +226,7 @@ func (c checker) durations() {
 		c.doc.Reportf("durations.during", "%s is shorter than the method, which ends at %s", d.During, p.length)
 	}
 	for _, s := range p.faults {
-		if s.For == 0 && s.Start >= c.e.During() && !c.needsFor(s.Step) {
+		if s.For == 0 && !s.UntilEnd && s.Start >= c.e.During() && !c.needsFor(s.Step) {
 			c.doc.Reportf(s.Path+".for", "is required: this step comes at the end of the method, and nothing would be watched after it")
 		}
 	}

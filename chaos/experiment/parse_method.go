@@ -84,7 +84,7 @@ func (c checker) step(path string, s *Step, inSequence bool, deep int) {
 		c.faultStep(report, path, *s)
 		return
 	}
-	for _, field := range []string{"for", "target", "args"} {
+	for _, field := range []string{"for", "untilEnd", "target", "args"} {
 		if c.doc.Has(path + "." + field) {
 			report(field, "is for faults, and this step is a %s", s.kinds()[0])
 		}
@@ -212,7 +212,12 @@ func (c checker) faultStep(report func(path, format string, args ...any), path s
 		return
 	}
 	f := c.cfg.Faults[i]
-	if f.Reversible() && s.For == 0 {
+	switch {
+	case s.UntilEnd && s.For != 0:
+		report("untilEnd", "says how long the fault is in force, and so does for; give one of them")
+	case s.UntilEnd && !f.Reversible():
+		report("untilEnd", "%s is never undone", s.Fault)
+	case f.Reversible() && s.For == 0 && !s.UntilEnd:
 		report("for", "is required: say how long %s is in force", s.Fault)
 	}
 	if c.doc.Has(path + ".target") {

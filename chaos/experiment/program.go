@@ -134,7 +134,7 @@ func (b *builder) lay(n *node, start time.Duration) (length time.Duration) {
 	switch n.kind {
 	case faultNode:
 		f := &b.p.faults[n.fault]
-		f.Start, f.End = start, start+f.For
+		f.Start, f.End = start, start+f.For // until the end: whenever that is
 		length = f.For
 	case waitNode:
 		length = n.pause
@@ -183,7 +183,11 @@ func (e *Experiment) Requests() []chaos.Request {
 	faults := e.Faults()
 	out := make([]chaos.Request, len(faults))
 	for i, s := range faults {
-		out[i] = chaos.Request{Kind: s.Fault, Select: s.Target.Selector(), Args: chaos.Args(s.Args), For: s.For, Title: s.Title, Blast: e.BlastRadius.Limit()}
+		lasts := s.For
+		if s.UntilEnd {
+			lasts = maxDuration
+		}
+		out[i] = chaos.Request{Kind: s.Fault, Select: s.Target.Selector(), Args: chaos.Args(s.Args), For: lasts, Title: s.Title, Blast: e.BlastRadius.Limit()}
 	}
 	return out
 }

@@ -70,7 +70,7 @@ func thenSchema(f chaos.Fault) map[string]any {
 		stepRequires = append(stepRequires, "args")
 	}
 	if f.Reversible() {
-		stepRequires = append(stepRequires, "for")
+		then["oneOf"] = []any{map[string]any{"required": []string{"for"}}, map[string]any{"required": []string{"untilEnd"}}}
 	}
 	if len(stepRequires) > 0 {
 		then["required"] = stepRequires
@@ -85,6 +85,8 @@ func paramSchema(p chaos.Param) map[string]any {
 		s["type"] = "integer"
 	case "bool":
 		s["type"] = "boolean"
+	case "list":
+		s["type"] = "array"
 	case "duration":
 		s["type"] = "string"
 	case "percent":

@@ -14,6 +14,7 @@ import (
 type Step struct {
 	At       time.Duration  `yaml:"at" doc:"when it begins, from the beginning of the method or of the parallel group it is in; 0s when not given"`
 	For      time.Duration  `yaml:"for" doc:"how long a fault is in force before it is undone; for a kill: how long the method watches"`
+	UntilEnd bool           `yaml:"untilEnd" doc:"instead of for: the fault stays in force until the method has ended, and is undone together with all that is left"`
 	Fault    string         `yaml:"fault" doc:"the kind of fault"`
 	Target   Target         `yaml:"target" doc:"what the fault hits"`
 	Args     map[string]any `yaml:"args" doc:"the fault's own arguments"`

@@ -57,6 +57,8 @@ var about = map[string]About{
 	"network.half-open":      {passAgain + "; connections that lost something are reset", proxied},
 	"network.partition":      {passAgain + "; connections that hung with something to say are reset", proxied},
 	"dependency.body":        {passAgain, "a link of http or forward that gameday carries"},
+	"action.do":              {"cannot be undone; it is not known what it does", "the programs it names"},
+	"action.with-undo":       {"the commands and requests that the experiment gives for that", "the programs it names"},
 	"dependency.certificate": {passAgain + "; connections with the bad certificate are cut", "a link of tcp or forward that gameday carries, and TLS on it"},
 }
 

@@ -3,6 +3,7 @@ package fault
 
 import (
 	"gameday/chaos"
+	"gameday/chaos/fault/action"
 	"gameday/chaos/fault/compute"
 	"gameday/chaos/fault/container"
 	"gameday/chaos/fault/dependency"
@@ -57,5 +58,6 @@ func Catalog(p Parts) []chaos.Fault {
 		dns.NewFailure(dns.Options{Guard: p.Guard, Seed: p.Seed}),
 		compute.NewCPU(), compute.NewMemory(), compute.NewPIDs(), compute.NewBurn(own(compute.BurnCommand)...), compute.NewBallast(own(compute.BallastCommand)...),
 		storage.NewThrottle(), storage.NewFill(p.Keep...), storage.NewReadOnly(p.Keep...), storage.NewFUSE(p.Seed, p.Keep...),
-		container.NewKill(engine), container.NewStop(engine), container.NewRestart(engine), container.NewPause(engine), container.NewLimit(engine))
+		container.NewKill(engine), container.NewStop(engine), container.NewRestart(engine), container.NewPause(engine), container.NewLimit(engine),
+		action.NewDo(), action.NewWithUndo())
 }
