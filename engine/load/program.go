@@ -27,7 +27,7 @@ const (
 	opTurn                  // goes on at the next of targets, counted by counter slot
 	opDeal                  // goes on at one of targets that is not in counter slot's bits yet, or at to when all are
 	opBegin                 // a group begins: its time is kept in slot
-	opEnd                   // the group of step ends
+	opEnd                   // the group in slot ends
 )
 
 // op is one instruction. A scenario is compiled into a list of them, which a user runs from one request to the next: so
@@ -87,6 +87,7 @@ func (c *Condition) compile(names template.Names) (*condition, error) {
 
 // groupClock is when a group that is under way was due.
 type groupClock struct {
+	step   *step // nil while it is not under way
 	due    time.Duration
 	failed bool
 }
@@ -139,9 +140,9 @@ func (u *user) next() (st *step, pause time.Duration) {
 		case opDeal:
 			u.pc = o.deal(u.plan, &u.counters[o.slot])
 		case opBegin:
-			u.clocks[o.slot] = groupClock{due: u.done + pause}
+			u.clocks[o.slot] = groupClock{step: o.step, due: u.done + pause}
 		case opEnd:
-			u.endGroup(o)
+			u.endGroup(&u.clocks[o.slot])
 		}
 	}
 	return nil, pause

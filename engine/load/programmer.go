@@ -146,14 +146,14 @@ func (p *programmer) set(s *Step) error {
 func (p *programmer) group(g *Group) (float64, error) {
 	clock := p.clocks
 	p.clocks++
-	p.add(op{kind: opBegin, slot: clock})
+	made := &step{index: len(p.steps), scenario: p.from.Name, name: g.Name, group: true}
+	p.steps = append(p.steps, made)
+	p.add(op{kind: opBegin, slot: clock, step: made})
 	average, err := p.list(g.Steps)
 	if err != nil {
 		return 0, err
 	}
-	made := &step{index: len(p.steps), scenario: p.from.Name, name: g.Name, group: true}
-	p.steps = append(p.steps, made)
-	p.add(op{kind: opEnd, slot: clock, step: made})
+	p.add(op{kind: opEnd, slot: clock})
 	return average, nil
 }
 

@@ -208,11 +208,16 @@ scenarios: [{name: s, steps: [{path: "/i/{{id}}?n={{url name}}"}]}]
 
 func TestOnFailureEndsTheIteration(t *testing.T) {
 	overBoth(t, func(t *testing.T, engine Engine) {
-		s, _ := runShop(t, engine, `
+		s, res := runShop(t, engine, `
 executor: {kind: shared-iterations, users: 1, iterations: 2}
-scenarios: [{name: s, onFailure: end-iteration, steps: [{path: /fail}, {path: /after}]}]
+scenarios: [{name: s, onFailure: end-iteration, steps: [{group: {name: all, steps: [{path: /fail}, {path: /after}]}}]}]
 `, Options{})
 		require.Equal(t, []string{"GET /fail", "GET /fail"}, s.took())
+		for _, st := range res.Steps {
+			if st.Group {
+				require.Equal(t, [2]uint64{2, 2}, [2]uint64{st.Done, st.Failed}, "a group that is left is one that failed")
+			}
+		}
 	})
 }
 

@@ -125,14 +125,14 @@ func (u *user) answered(st *step, due time.Duration, out *protocol.Outcome) {
 		for i := range u.clocks {
 			u.clocks[i].failed = true
 		}
-		if st.stopOnFailure {
-			u.pc = len(u.scenario.program)
-		}
 	}
 	u.done = out.Done
 	u.shard.record(st.index, due, due >= u.run.warmup, &u.call, out)
 	if u.run.each != nil {
 		u.run.each(u.run.requestLog(st, due, &u.call, out))
+	}
+	if st.stopOnFailure && out.Kind.Failed() {
+		u.giveUp()
 	}
 }
 
@@ -150,14 +150,25 @@ func (u *user) extract(e *extraction, out *protocol.Outcome) {
 }
 
 // endGroup records the time of a group as one.
-func (u *user) endGroup(o *op) {
-	clock := u.clocks[o.slot]
+func (u *user) endGroup(clock *groupClock) {
+	if clock.step == nil {
+		return
+	}
 	out := protocol.Outcome{Start: clock.due, Done: u.done}
 	if clock.failed {
 		out.Kind, out.Err = protocol.CheckFailed, errGroupFailed
 	}
 	u.call.Sampled = false // it has many traces, not one
-	u.shard.recordGroup(o.step.index, clock.due, clock.due >= u.run.warmup, &u.call, &out)
+	u.shard.recordGroup(clock.step.index, clock.due, clock.due >= u.run.warmup, &u.call, &out)
+	clock.step = nil
+}
+
+// giveUp ends the iteration here; groups that are under way end with it.
+func (u *user) giveUp() {
+	u.pc = len(u.scenario.program)
+	for i := range u.clocks {
+		u.endGroup(&u.clocks[i])
+	}
 }
 
 var errGroupFailed = fmt.Errorf("a request in it failed")
