@@ -37,9 +37,9 @@ func newHistory(steps []*step, length time.Duration) *history {
 	return &history{seconds: make([]second, int(length/time.Second)), since: make([]counts, len(steps)), steps: steps}
 }
 
-// collect empties the recorder into a second that began where the last one ended. It is called by one goroutine, with
-// spare counters of its own.
-func (h *history) collect(r *recorder, spare []*counters, from, to time.Duration, missed uint64) {
+// collect empties the recorder into a second that began where the last one ended, and returns it; it must not be changed.
+// It is called by one goroutine, with spare counters of its own.
+func (h *history) collect(r *recorder, spare []*counters, from, to time.Duration, missed uint64) *second {
 	s := second{from: from, to: to, missed: missed, steps: make([]stepSecond, len(h.since))}
 	merged := make([]histogram.Histogram, len(h.since))
 	for _, sh := range r.shards {
@@ -65,6 +65,7 @@ func (h *history) collect(r *recorder, spare []*counters, from, to time.Duration
 	if h.next = (h.next + 1) % len(h.seconds); h.next == 0 {
 		h.full = true
 	}
+	return &s
 }
 
 func (s *stepSecond) take(c *counters, extras []protocol.Extra) {

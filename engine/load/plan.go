@@ -39,6 +39,7 @@ type Plan struct {
 	KeepBody   int               `yaml:"keepBody" doc:"How much of an answer is looked at by checks and extraction, in bytes. Default 1 MiB."`
 	Timeout    time.Duration     `yaml:"timeout" doc:"For each request, connecting included. Default 10s."`
 	Sampling   Share             `yaml:"sampling" doc:"Share of requests whose traceparent asks for tracing, such as 10%. Default 100%."`
+	Test       *Test             `yaml:"test" doc:"A load test of a known type, instead of an executor: what it does over time, and what the result says about it."`
 	Executor   *Executor         `yaml:"executor" doc:"Drives all scenarios that have no executor of their own, picked by weight."`
 	Scenarios  []Scenario        `yaml:"scenarios,required" doc:"What users do."`
 	Thresholds []Threshold       `yaml:"thresholds" doc:"What the whole run is judged by."`
@@ -110,6 +111,12 @@ type Stage struct {
 func ParsePlan(doc *spec.Document) (*Plan, error) {
 	p := &Plan{Seed: 1, Timeout: 10 * time.Second, Sampling: 1}
 	doc.Decode(p)
+	if p.Test != nil {
+		p.Test.complete(func(field string) bool { return doc.Has("test." + field) })
+		if p.Executor == nil {
+			p.Executor, p.Duration = p.Test.executor()
+		}
+	}
 	p.complete()
 	p.validate(doc)
 	if err := doc.Err(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gameday/engine/load/analysis"
+	"gameday/engine/load/baseline"
 	"gameday/engine/load/histogram"
 	"gameday/engine/load/protocol"
 	"gameday/sources/signal"
@@ -28,6 +29,8 @@ type Result struct {
 	Notes       []string                 // what must be known to read the figures
 	Target      string                   // without passwords
 	Seconds     []analysis.Second        // the whole run, warm-up included; neighbours are joined in long ones
+	Test        *TestResult              // what a test of a known type has found out; nil for other plans
+	Baseline    *baseline.Baseline       // the measured part as it is kept and compared; who keeps it fills in machine and version
 }
 
 // Summary is the figures of some requests. Response counts from the intended instant, Service from when the worker turned
@@ -56,21 +59,25 @@ type StepResult struct {
 	Summary
 }
 
-// Check is the verdict of all thresholds together.
+// Check is the verdict of all thresholds together, and of the test where it has one.
 func (r *Result) Check() signal.Check {
 	checks := make([]signal.Check, len(r.Thresholds))
 	for i, t := range r.Thresholds {
 		checks[i] = t.Check
 	}
+	if r.Test != nil {
+		checks = append(checks, r.Test.Check())
+	}
 	return Together(checks)
 }
 
 // Together is the verdict of several thresholds: failed when one failed, unknown when none failed but one had too few
-// samples, pending when there are none.
+// samples, pending when there are none that are not pending themselves.
 func Together(checks []signal.Check) signal.Check {
 	out := signal.CheckPending
 	for _, c := range checks {
 		switch {
+		case c == signal.CheckPending:
 		case c == signal.CheckFailed:
 			return signal.CheckFailed
 		case c == signal.CheckUnknown, out == signal.CheckPending:
@@ -111,10 +118,20 @@ func (r *Run) conclude() Result {
 	out.Errors = errorCounts(&all.kinds)
 	out.Exemplars = r.state.Load().Exemplars
 	out.Target, out.Seconds = r.plan.shown, r.picture.track.Seconds()
-	for _, t := range r.thresh {
+	for i, t := range r.thresh {
+		if ended := r.tracker.failed[i]; ended != nil {
+			out.Thresholds = append(out.Thresholds, *ended)
+			continue
+		}
 		out.Thresholds = append(out.Thresholds, t.judge(r.thresholdSummary(t, &out), out.Missed, out.Measured))
 	}
 	out.Notes = r.notes(&out)
+	var gauges []analysis.Series
+	if r.gauges != nil && r.test != nil && r.test.Type == EnduranceTest {
+		gauges = r.gauges()
+	}
+	out.Test = r.tracker.tested(&out, gauges)
+	out.Baseline = r.tracker.blocks.Baseline(baseline.Head{Name: r.name, Started: r.epoch, Elapsed: out.Measured, Plan: r.sends})
 	return out
 }
 
@@ -149,6 +166,9 @@ func (m *measured) summary(span time.Duration) Summary {
 }
 
 func (r *Run) notes(res *Result) (out []string) {
+	if r.tracker.ended != "" {
+		out = append(out, r.tracker.ended)
+	}
 	if res.Missed > 0 {
 		out = append(out, fmt.Sprintf("generator saturated: %d arrivals were due and could not be sent, so the percentiles are too good; "+
 			"raise maxConnections or maxQueue, or lower the rate", res.Missed))

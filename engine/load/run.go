@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gameday/engine/load/analysis"
 	"gameday/sources/signal"
 )
 
@@ -32,6 +33,7 @@ type Options struct {
 	Engine Engine                     // how requests are sent; the zero value chooses
 	Shards Shards                     // the part of the plan that is run; the zero value is all of it
 	At     time.Time                  // when the run begins: Start waits for it; zero is at once
+	Gauges func() []analysis.Series   // called at the end of an endurance test: what of the target is judged besides, in time since the run began; may be nil
 	Each   func(RequestLog)           // gets every request when it has ended, from many goroutines at once; nil costs nothing
 
 	protocol webProtocol // instead of the one the target's scheme means: for tests
@@ -53,6 +55,9 @@ type Run struct {
 	adjusting   sync.Mutex
 	adjustments []string // what operators did to it
 	shards      Shards
+	test        *Test  // nil when the plan is none of a known type
+	sends       string // fingerprint of the plan
+	gauges      func() []analysis.Series
 
 	fast    *fastPath // sends the requests; nil: a goroutine for each connection does
 	sending string    // what the result says about how requests were sent
@@ -65,6 +70,7 @@ type Run struct {
 	rec     *recorder
 	history *history
 	picture *picture
+	tracker *tracker
 	workers atomic.Uint64
 	threads atomic.Uint64 // of the fast path: users are counted in workers, and their numbers have no gaps
 	users   atomic.Int64
@@ -87,7 +93,7 @@ func Start(ctx context.Context, p *Plan, o Options) (*Run, error) {
 	}
 	r := &Run{
 		name: p.Metadata.Name, thresh: p.Thresholds, plan: c, warmup: p.Warmup, sampling: float64(p.Sampling), emit: o.Emit,
-		each: o.Each, shards: o.Shards,
+		each: o.Each, shards: o.Shards, test: p.Test, sends: p.Fingerprint(&o), gauges: o.Gauges,
 		entropy: [2]uint64{binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:])},
 		rec:     newRecorder(min(runtime.GOMAXPROCS(0), maxShards), c.steps),
 		history: newHistory(c.steps, historySpan),
@@ -105,6 +111,7 @@ func Start(ctx context.Context, p *Plan, o Options) (*Run, error) {
 	if r.total == forever {
 		r.total = 0
 	}
+	r.tracker = newTracker(r)
 	r.hard, r.cancel = context.WithCancel(ctx)
 	r.soft, r.stop = context.WithCancel(r.hard)
 	if r.epoch, err = begin(ctx, o.At); err != nil {
@@ -211,8 +218,9 @@ func (r *Run) collect(ended <-chan struct{}) {
 		if to <= from {
 			to = from + 1 // nothing is ever measured over no time
 		}
-		r.history.collect(r.rec, spare, from, to, lost-missed)
+		s := r.history.collect(r.rec, spare, from, to, lost-missed)
 		r.picture.second(r, from, to)
+		r.tracker.add(s)
 		from, missed = to, lost
 		r.publish(running)
 		if r.emit != nil {

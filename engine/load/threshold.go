@@ -28,6 +28,7 @@ type ThresholdResult struct {
 	Samples uint64
 	Check   signal.Check
 	Why     string
+	Aborted time.Duration // when it ended the run, since that began; 0 when it did not
 }
 
 func (c checker) threshold(path string, t *Threshold, p *Plan) {
@@ -35,6 +36,10 @@ func (c checker) threshold(path string, t *Threshold, p *Plan) {
 		c.doc.Reportf(path+".stat", "unknown statistic %s%s", spec.Quote(t.Stat), spec.DidYouMean(t.Stat, statNames))
 	} else if err := t.Expect.Fits(t.Stat, UnitOf(t.Stat)); err != nil {
 		c.doc.Reportf(path+".expect", "%v", err)
+	}
+	c.span(path+".delay", t.Delay)
+	if !t.Abort {
+		c.misplaced(path+".delay", "only counts with abort: true, which ends the run as soon as it fails")
 	}
 	if t.Step == "" {
 		return

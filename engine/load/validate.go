@@ -41,7 +41,8 @@ func (p *Plan) validate(doc *spec.Document) {
 	c.span("duration", p.Duration)
 	c.span("timeout", p.Timeout)
 	c.headers("headers", p.Headers)
-	if p.Executor != nil {
+	c.test(p)
+	if p.Executor != nil && p.Test == nil {
 		c.executor("executor", p.Executor, p)
 	}
 	if doc.Has("scenarios") && len(p.Scenarios) == 0 {
@@ -69,9 +70,29 @@ func (c checker) target(p *Plan) {
 	if p.Target == "" || strings.Contains(p.Target, "${") {
 		return // judged when the variables are known
 	}
-	if u, err := url.Parse(p.Target); err != nil || u.Scheme == "" || (u.Host == "" && u.Scheme != "sqlite") || strings.HasPrefix(u.Scheme, "file") {
+	if !address(p.Target) {
 		c.doc.Reportf("target", "is not an address such as http://127.0.0.1:8080")
 	}
+}
+
+var (
+	anyAddress = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9+.-]*://.`)
+	fileLike   = regexp.MustCompile(`(?i)^sqlite:.|^file`)
+)
+
+// address tells what could be a target. Only those of the web are looked at closely here: that of a Kafka cluster is a list
+// of brokers, and each protocol reads its own.
+func address(target string) bool {
+	scheme, _, _ := strings.Cut(target, "://")
+	switch strings.ToLower(scheme) {
+	case "http", "https":
+		u, err := url.Parse(target)
+		return err == nil && u.Host != ""
+	}
+	if fileLike.MatchString(target) {
+		return strings.HasPrefix(strings.ToLower(target), "sqlite:")
+	}
+	return anyAddress.MatchString(target)
 }
 
 func (c checker) span(path string, d time.Duration) {

@@ -40,6 +40,7 @@ type Break struct {
 	Errors   float64       // share of failed requests there
 	P95      float64       // seconds; NaN without requests
 	Base     float64       // P95 of the beginning, in seconds
+	Lasting  bool          // the window after the breaking point is broken too; false when there was none yet
 }
 
 // Of a rising run.
@@ -177,7 +178,7 @@ func (b *Break) judge(l *Limits, list []*window, i int) {
 	if i == 0 {
 		b.doubt("it was broken from the start: begin lower to see what it can do")
 	}
-	if i == len(list)-1 {
+	if b.Lasting = i < len(list)-1; !b.Lasting {
 		b.doubt("this is the last window of the run, so nothing shows that it would have stayed so")
 	}
 	if missed := together(list[:i+1]).missed; missed > 0 {

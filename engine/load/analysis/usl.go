@@ -203,8 +203,9 @@ func (u *USL) beyond() {
 }
 
 // Levels makes points of the seconds of a closed run in steps: neighbouring seconds with the same number of users are one
-// level, of which the first fifth, at least a second, is left out as settling. Every second that remains is one point.
-func Levels(seconds []Second) []Point {
+// level, of which the beginning is left out as settling: so long, or when settle is 0 a fifth and at least a second. Every
+// second that remains is one point.
+func Levels(seconds []Second, settle time.Duration) []Point {
 	var out []Point
 	for from := 0; from < len(seconds); {
 		to := from + 1
@@ -212,7 +213,10 @@ func Levels(seconds []Second) []Point {
 			to++
 		}
 		level := seconds[from:to]
-		settled := level[0].From + max((level[len(level)-1].To-level[0].From)/5, time.Second)
+		settled := level[0].From + settle
+		if settle <= 0 {
+			settled = level[0].From + max((level[len(level)-1].To-level[0].From)/5, time.Second)
+		}
 		for i := range level {
 			if s := &level[i]; s.Users > 0 && s.From >= settled && s.To > s.From {
 				out = append(out, Point{Users: s.Users, Rate: float64(s.Done) / (s.To - s.From).Seconds()})

@@ -150,9 +150,9 @@ func TestLevelsLeaveOutTheSettling(t *testing.T) {
 		at := time.Duration(i) * time.Second
 		seconds = append(seconds, Second{From: at, To: at + time.Second, Users: float64(10 * (1 + i/10)), Done: uint64(100 * (1 + i/10))})
 	}
-	points := Levels(seconds)
+	points := Levels(seconds, 0)
 	require.Len(t, points, 24)
 	require.Equal(t, Point{10, 100}, points[0])
 	require.Equal(t, Point{30, 300}, points[23])
-	require.Empty(t, Levels(nil))
+	require.Empty(t, Levels(nil, 0))
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"gameday/engine/load"
+	"gameday/engine/load/analysis"
+	"gameday/engine/load/baseline"
 	"gameday/engine/load/histogram"
 	"gameday/engine/load/protocol"
 	"gameday/sources/sanitize"
@@ -26,7 +28,16 @@ type Report struct {
 	Steps      []Line
 	Errors     []signal.ErrorCount // the most frequent first
 	Thresholds []Threshold
+	Findings   []Finding // what the run has shown beyond its figures
 	Notes      []string
+}
+
+// Finding is the answer to one question: that of a test of a known type, or whether the run is worse than its baseline.
+type Finding struct {
+	Name  string       // short: stress, baseline
+	Check signal.Check // counts as a threshold's; pending when it only tells
+	Lines []string     // sentences without a full stop, the answer first
+	Open  bool         // it could not be told
 }
 
 // Line is the figures of some requests. Latencies may be Unknown.
@@ -44,11 +55,14 @@ type Threshold struct {
 	Why                 string
 }
 
-// Check is the verdict of all thresholds together; pending when there are none.
+// Check is the verdict of all thresholds and findings together; pending when there are none that judge.
 func (r *Report) Check() signal.Check {
 	checks := make([]signal.Check, len(r.Thresholds))
 	for i, t := range r.Thresholds {
 		checks[i] = t.Check
+	}
+	for _, f := range r.Findings {
+		checks = append(checks, f.Check)
 	}
 	return load.Together(checks)
 }
@@ -79,7 +93,47 @@ func FromResult(res *load.Result) *Report {
 		one.Value = t.Expect.Format(t.Value, load.UnitOf(t.Stat))
 		out.Thresholds = append(out.Thresholds, one)
 	}
+	if t := res.Test; t != nil {
+		out.Findings = append(out.Findings, Finding{Name: string(t.Type), Check: t.Check(), Lines: t.Lines, Open: t.Verdict == analysis.Inconclusive})
+	}
 	return out
+}
+
+// FromBaseline is what a baseline holds.
+func FromBaseline(b *baseline.Baseline) *Report {
+	out := &Report{Title: b.Name, Source: "a baseline of gameday " + b.Gameday, Started: b.Started, Elapsed: b.Elapsed, Missed: b.Missed}
+	whole := b.Total()
+	out.Total = kept(&whole, b.Elapsed)
+	for i := range b.Steps {
+		out.Steps = append(out.Steps, kept(&b.Steps[i], b.Elapsed))
+	}
+	return out
+}
+
+func kept(s *baseline.Step, span time.Duration) Line {
+	var done, failed uint64
+	for _, block := range s.Blocks {
+		done += block.Done
+		failed += block.Failed
+	}
+	out := figures(s.Name, done, failed, s.Latency())
+	if span > 0 {
+		out.Rate = float64(done) / span.Seconds()
+	}
+	return out
+}
+
+// Compared adds what came of comparing the run with its baseline: worse has failed; that it could not be told is said, and
+// fails nothing.
+func (r *Report) Compared(c *baseline.Comparison) {
+	f := Finding{Name: "baseline", Lines: c.Lines(), Open: c.Verdict == baseline.Inconclusive}
+	switch c.Verdict {
+	case baseline.Worse:
+		f.Check = signal.CheckFailed
+	case baseline.Better, baseline.Same:
+		f.Check = signal.CheckPassed
+	}
+	r.Findings = append(r.Findings, f)
 }
 
 func line(name string, s *load.Summary) Line {

@@ -64,6 +64,35 @@ func TestCheckOfAll(t *testing.T) {
 	require.Equal(t, signal.CheckFailed, rep(signal.CheckUnknown, signal.CheckFailed, signal.CheckPassed).Check())
 }
 
+func TestFindingsAreToldAndJudged(t *testing.T) {
+	written := func(r *Report) string {
+		var out bytes.Buffer
+		require.NoError(t, r.Write(&out))
+		return out.String()
+	}
+	met := Threshold{Name: "p95", Expect: "< 50ms", Check: signal.CheckPassed}
+	r := &Report{Findings: []Finding{{Name: "stress", Lines: []string{"broke at 840/s\x1b[2J", "but it was the last window"}}}}
+	text := written(r)
+	require.Equal(t, signal.CheckPending, r.Check(), "it only tells")
+	require.Contains(t, text, "\nstress  broke at 840/s")
+	require.Contains(t, text, "\n        but it was the last window\n")
+	require.Contains(t, text, "verdict: none, there are no thresholds\n")
+	require.NotContains(t, text, "\x1b")
+
+	r.Thresholds = []Threshold{met}
+	r.Findings = append(r.Findings, Finding{Name: "baseline", Check: signal.CheckFailed, Lines: []string{"worse"}})
+	require.Equal(t, signal.CheckFailed, r.Check())
+	require.Contains(t, written(r), "verdict: baseline failed\n")
+	r.Thresholds = append(r.Thresholds, Threshold{Check: signal.CheckFailed})
+	require.Contains(t, written(r), "verdict: thresholds not met, baseline failed\n")
+
+	r = &Report{Thresholds: []Threshold{met}, Findings: []Finding{{Name: "baseline", Open: true}, {Name: "spike", Check: signal.CheckPassed}}}
+	require.Equal(t, signal.CheckPassed, r.Check())
+	require.Contains(t, written(r), "verdict: all thresholds met, spike passed; baseline inconclusive\n")
+	r.Findings[1].Check = signal.CheckUnknown
+	require.Contains(t, written(r), "verdict: inconclusive\n")
+}
+
 func TestCauses(t *testing.T) {
 	for text, want := range map[string]string{
 		"Non HTTP response code: java.net.UnknownHostException":                   "name not found",

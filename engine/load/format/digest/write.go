@@ -24,24 +24,7 @@ const (
 // eye is.
 func (r *Report) Write(w io.Writer) error {
 	var b strings.Builder
-	title := sanitize.Line(r.Title, maxName)
-	if r.Source != "" {
-		title = strings.TrimPrefix(title+", ", ", ") + r.Source
-	}
-	fmt.Fprintf(&b, "%s\n", title)
-	if r.Elapsed > 0 {
-		fmt.Fprintf(&b, "took %s", r.Elapsed.Round(100*time.Millisecond))
-		if !r.Started.IsZero() {
-			fmt.Fprintf(&b, " from %s", r.Started.Format("2006-01-02 15:04:05 MST"))
-		}
-		b.WriteByte('\n')
-	}
-	b.WriteByte('\n')
-	r.table(&b)
-	r.errors(&b)
-	if r.Missed > 0 {
-		fmt.Fprintf(&b, "\nmissed  %d arrivals were due and never sent\n", r.Missed)
-	}
+	r.figures(&b)
 	if len(r.Notes) > 0 {
 		b.WriteByte('\n')
 	}
@@ -52,9 +35,39 @@ func (r *Report) Write(w io.Writer) error {
 		}
 		fmt.Fprintf(&b, "note    %s\n", sanitize.Line(n, 400))
 	}
+	r.findings(&b)
 	r.verdict(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// WriteFigures prints what was measured, without what is said about it.
+func (r *Report) WriteFigures(w io.Writer) error {
+	var b strings.Builder
+	r.figures(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *Report) figures(b *strings.Builder) {
+	title := sanitize.Line(r.Title, maxName)
+	if r.Source != "" {
+		title = strings.TrimPrefix(title+", ", ", ") + r.Source
+	}
+	fmt.Fprintf(b, "%s\n", title)
+	if r.Elapsed > 0 {
+		fmt.Fprintf(b, "took %s", r.Elapsed.Round(100*time.Millisecond))
+		if !r.Started.IsZero() {
+			fmt.Fprintf(b, " from %s", r.Started.Format("2006-01-02 15:04:05 MST"))
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteByte('\n')
+	r.table(b)
+	r.errors(b)
+	if r.Missed > 0 {
+		fmt.Fprintf(b, "\nmissed  %d arrivals were due and never sent\n", r.Missed)
+	}
 }
 
 func (r *Report) table(b *strings.Builder) {
@@ -150,15 +163,63 @@ func (r *Report) verdict(b *strings.Builder) {
 		}
 		b.WriteByte('\n')
 	}
+	b.WriteString("verdict: " + r.conclusion() + "\n")
+}
+
+// conclusion is the verdict in words.
+func (r *Report) conclusion() string {
+	var open []string
+	for _, f := range r.Findings {
+		if f.Open {
+			open = append(open, sanitize.Line(f.Name, maxName)+" inconclusive")
+		}
+	}
+	out := ""
 	switch r.Check() {
 	case signal.CheckPassed:
-		b.WriteString("verdict: all thresholds met\n")
+		out = r.join(signal.CheckPassed, "all thresholds met", "passed")
 	case signal.CheckFailed:
-		b.WriteString("verdict: thresholds not met\n")
+		return r.join(signal.CheckFailed, "thresholds not met", "failed")
 	case signal.CheckUnknown:
-		b.WriteString("verdict: inconclusive\n")
+		return "inconclusive"
 	default:
-		b.WriteString("verdict: none, there are no thresholds\n")
+		out = "none, there are no thresholds"
+	}
+	return strings.Join(append([]string{out}, open...), "; ")
+}
+
+// join names what has come to a verdict.
+func (r *Report) join(c signal.Check, thresholds, finding string) string {
+	var out []string
+	for _, t := range r.Thresholds {
+		if t.Check == c {
+			out = append(out, thresholds)
+			break
+		}
+	}
+	for _, f := range r.Findings {
+		if f.Check == c {
+			out = append(out, sanitize.Line(f.Name, maxName)+" "+finding)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// findings prints each answer with what weakens it below.
+func (r *Report) findings(b *strings.Builder) {
+	for _, f := range r.Findings {
+		b.WriteByte('\n')
+		name := sanitize.Line(f.Name, maxName)
+		for i, line := range f.Lines {
+			if i > 0 {
+				name = strings.Repeat(" ", utf8.RuneCountInString(name))
+			}
+			if i == shownNotes {
+				fmt.Fprintf(b, "%s  and %d more\n", name, len(f.Lines)-i)
+				break
+			}
+			fmt.Fprintf(b, "%s  %s\n", name, sanitize.Line(line, 400))
+		}
 	}
 }
 
