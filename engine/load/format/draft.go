@@ -2,11 +2,14 @@ package format
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"gameday/engine/load"
+	"gameday/engine/load/answer"
+	"gameday/engine/load/feed"
 	"gameday/engine/load/http1"
 	"gameday/sources/sanitize"
 )
@@ -25,28 +28,62 @@ type Draft struct {
 	Headers   []Pair
 	Timeout   time.Duration
 	Duration  time.Duration
+	Feeds     []feed.Config
+	Cookies   load.CookiePolicy
 	Executor  *load.Executor
 	Scenarios []Scenario
 }
 
 // Scenario is one scenario of a draft; Mix makes its steps alternatives.
 type Scenario struct {
-	Name     string
-	Weight   float64
-	Executor *load.Executor
-	Steps    []Step
-	Mix      bool
+	Name      string
+	Weight    float64
+	Executor  *load.Executor
+	OnFailure string
+	Steps     []Step
+	Mix       bool
 }
 
-// Step is one request of a draft.
+// Step is one request of a draft, or a block of steps.
 type Step struct {
 	Name, Method, Path string
+	Target             string // instead of the draft's
 	Headers            []Pair
-	Body               string
+	Body, BodyFile     string
+	Parts              []load.Part
 	Weight             float64
 	Status             []string // such as 200 or 2xx
+	That               []answer.Check
+	Within             time.Duration
+	MinSize, MaxSize   int64
+	Extract            []load.Extract
 	Timeout            time.Duration
 	Think              load.ThinkTime
+	Block              *Block // makes it a block: of the above only Weight counts
+}
+
+// Block is steps under one rule. Kind is the block's name in a plan, and says which of the fields count.
+type Block struct {
+	Kind  string
+	Name  string         // of a group
+	Set   []Pair         // of set
+	Pause load.ThinkTime // of a pause
+	Times int            // of repeat; of while: the most
+	If    load.Condition // of if and while
+	Share float64        // of share, 0 to 1
+	Steps []Step
+	Else  []Step // of if
+}
+
+// Each calls f with every step of a list, blocks and what is inside them included.
+func Each(steps []Step, f func(*Step)) {
+	for i := range steps {
+		f(&steps[i])
+		if b := steps[i].Block; b != nil {
+			Each(b.Steps, f)
+			Each(b.Else, f)
+		}
+	}
 }
 
 // Methods are what a plan can ask with.
@@ -92,10 +129,14 @@ func (d *Draft) uniqueNames() {
 		sc := &d.Scenarios[i]
 		sc.Name = unique(Label(sc.Name, "scenario"), seen)
 		steps := map[string]bool{}
-		for j := range sc.Steps {
-			st := &sc.Steps[j]
-			st.Name = unique(Label(st.Name, st.Method+" "+Label(st.Path, "/")), steps)
-		}
+		Each(sc.Steps, func(st *Step) {
+			switch {
+			case st.Block == nil:
+				st.Name = unique(Label(st.Name, st.Method+" "+Label(st.Path, "/")), steps)
+			case st.Block.Kind == "group":
+				st.Block.Name = unique(Label(st.Block.Name, "group"), steps)
+			}
+		})
 	}
 }
 
@@ -123,7 +164,7 @@ func SetHeader(list []Pair, name, value, path string, c *Coverage) []Pair {
 		c.Add("header "+lower, path, Skipped, "belongs to one connection")
 		return list
 	}
-	if slices.Contains(secretHeaders, lower) && !strings.Contains(value, "${") {
+	if slices.Contains(secretHeaders, lower) && !strings.Contains(value, "${") && !carried(value) {
 		env := "LOAD_" + strings.ToUpper(strings.ReplaceAll(lower, "-", "_"))
 		value = "${env:" + env + "}"
 		c.Add("header "+lower, path, Approximated, "a secret does not belong into a plan: taken from the environment variable "+env+", which must be set")
@@ -143,6 +184,15 @@ func SetHeader(list []Pair, name, value, path string, c *Coverage) []Pair {
 		}
 	}
 	return append(list, Pair{name, value})
+}
+
+var liveValue = regexp.MustCompile(`\{\{[^{}]+\}\}`)
+
+// carried reports whether a header's value comes from an answer: what stands around it is a word such as Bearer.
+func carried(value string) bool {
+	const word = 16
+	rest := liveValue.ReplaceAllString(value, "")
+	return rest != value && len(rest) <= word && !strings.Contains(rest, "{{")
 }
 
 // HasHeader reports whether a header is in a list.

@@ -78,13 +78,19 @@ const (
 func (d *Draft) tooLarge() error {
 	steps, size := 0, 0
 	for _, sc := range d.Scenarios {
-		for _, st := range sc.Steps {
+		Each(sc.Steps, func(st *Step) {
 			steps++
 			size += 100 + len(st.Path) + len(st.Body)
 			for _, h := range st.Headers {
 				size += len(h.Name) + len(h.Value)
 			}
-		}
+			for _, c := range st.That {
+				size += 50 + len(c.JSON) + len(c.XPath) + len(c.Contains) + len(c.Matches)
+			}
+			for _, e := range st.Extract {
+				size += 50 + len(e.JSON) + len(e.XPath) + len(e.Regex) + len(e.Head)
+			}
+		})
 		if steps > maxPlanSteps || size > maxPlanBytes {
 			return fmt.Errorf("the plan would have more than %d steps or %d MiB; convert a part of it", maxPlanSteps, maxPlanBytes>>20)
 		}
@@ -113,11 +119,23 @@ func (d *Draft) checkValues(c *Coverage) {
 		return filled, err == nil
 	}
 	missing("target", d.Target)
+	anyName := func(string) (int, bool) { return 0, true } // whether there is such a variable has been judged
 	for _, sc := range d.Scenarios {
-		for _, st := range sc.Steps {
+		Each(sc.Steps, func(st *Step) {
+			if st.Block != nil {
+				for _, s := range st.Block.Set {
+					missing(sc.Name, s.Value)
+				}
+				missing(sc.Name, st.Block.If.Value)
+				return
+			}
 			at := sc.Name + "/" + st.Name
+			missing(at, st.Target)
+			for _, p := range st.Parts {
+				missing(at, p.Value)
+			}
 			if path, ok := missing(at, st.Path); ok {
-				if err := http1.CheckPath(path, nil); err != nil {
+				if err := http1.CheckPath(path, anyName); err != nil {
 					c.Add("path", at, NotConverted, err.Error()+", which comes from a variable")
 				}
 			}
@@ -125,6 +143,6 @@ func (d *Draft) checkValues(c *Coverage) {
 			for _, h := range st.Headers {
 				missing(at, h.Value)
 			}
-		}
+		})
 	}
 }

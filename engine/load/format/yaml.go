@@ -68,6 +68,10 @@ func (d *Draft) YAML() []byte {
 		line("duration: %s", d.Duration)
 	}
 	pairs(&b, "", "headers", d.Headers)
+	if d.Cookies != "" {
+		line("cookies: %s", d.Cookies)
+	}
+	feeds(&b, d.Feeds)
 	executor(&b, "", d.Executor)
 	line("scenarios:")
 	for i := range d.Scenarios {
@@ -97,6 +101,9 @@ func executor(b *bytes.Buffer, indent string, e *load.Executor) {
 	if e.Users > 0 {
 		fmt.Fprintf(b, "%s  users: %d\n", indent, e.Users)
 	}
+	if e.Iterations > 0 {
+		fmt.Fprintf(b, "%s  iterations: %d\n", indent, e.Iterations)
+	}
 	if e.Spacing != "" {
 		fmt.Fprintf(b, "%s  spacing: %s\n", indent, e.Spacing)
 	}
@@ -108,50 +115,6 @@ func executor(b *bytes.Buffer, indent string, e *load.Executor) {
 		for _, st := range e.Stages {
 			fmt.Fprintf(b, "%s    - {to: %s, for: %s}\n", indent, number(st.To), st.For)
 		}
-	}
-}
-
-func (sc *Scenario) write(b *bytes.Buffer) {
-	fmt.Fprintf(b, "  - name: %s\n", scalar(sc.Name))
-	if sc.Weight > 0 && sc.Executor == nil {
-		fmt.Fprintf(b, "    weight: %s\n", number(sc.Weight))
-	}
-	executor(b, "    ", sc.Executor)
-	key := "steps"
-	if sc.Mix {
-		key = "mix"
-	}
-	fmt.Fprintf(b, "    %s:\n", key)
-	for i := range sc.Steps {
-		sc.Steps[i].write(b, sc.Mix)
-	}
-}
-
-func (st *Step) write(b *bytes.Buffer, mix bool) {
-	fmt.Fprintf(b, "      - name: %s\n", scalar(st.Name))
-	if st.Method != "" && st.Method != "GET" {
-		fmt.Fprintf(b, "        method: %s\n", st.Method)
-	}
-	fmt.Fprintf(b, "        path: %s\n", scalar(st.Path))
-	if mix && st.Weight > 0 {
-		fmt.Fprintf(b, "        weight: %s\n", number(st.Weight))
-	}
-	pairs(b, "        ", "headers", st.Headers)
-	if st.Body != "" {
-		fmt.Fprintf(b, "        body: %s\n", scalar(st.Body))
-	}
-	if st.Timeout > 0 {
-		fmt.Fprintf(b, "        timeout: %s\n", st.Timeout)
-	}
-	if len(st.Status) > 0 {
-		quoted := make([]string, len(st.Status))
-		for i, s := range st.Status {
-			quoted[i] = strconv.Quote(s)
-		}
-		fmt.Fprintf(b, "        check: {status: [%s]}\n", strings.Join(quoted, ", "))
-	}
-	if text := think(st.Think); text != "" {
-		fmt.Fprintf(b, "        thinkTime: %s\n", text)
 	}
 }
 

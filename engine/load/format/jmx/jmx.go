@@ -1,12 +1,11 @@
 // Package jmx turns a JMeter test plan into a load plan.
 //
 // JMeter's tree is walked with the scope rules it has: defaults, headers, timers and assertions count for the samplers
-// beside and below them. Controllers that choose become weighted scenarios, one for each way through them. What a load
-// plan cannot say is named in the coverage table with its path.
+// beside and below them. Controllers become blocks of steps, and a variable that something sets while the load runs becomes
+// one of the plan's, {{name}}; all others are filled in before the run, ${name}. What a load plan cannot say is named in the coverage table with its path.
 package jmx
 
 import (
-	"fmt"
 	"math"
 	"sort"
 	"strings"
@@ -29,7 +28,14 @@ type converter struct {
 	origins format.Origins
 	origin  string // of the requests that are taken; "" while they are counted
 	group   string
-	pace    *pace // of the thread group in hand
+	several int               // thread groups
+	pace    *pace             // of the thread group in hand
+	endless bool              // the thread group in hand has an endless loop, outside of which this is
+	lead    []format.Step     // what its users begin with
+	setup   []format.Pair     // variables that are made anew in each iteration
+	before  []format.Pair     // variables that the sampler in hand makes
+	live    map[string]string // variables that get values while the load runs, and what they are called in the plan
+	anyLive bool              // a file whose columns are not known gives variables
 
 	refs, unfolded int // of the text in hand
 }
@@ -43,7 +49,7 @@ func Convert(data []byte, o Options) (*format.Result, error) {
 	// The first pass only counts where requests go, because a plan has one target; the second one converts.
 	first := &converter{cov: &format.Coverage{}, draft: &format.Draft{}}
 	first.plan(root)
-	c := &converter{cov: &format.Coverage{}, draft: &format.Draft{}, origin: first.origins.Main()}
+	c := &converter{cov: &format.Coverage{}, draft: &format.Draft{}, origin: first.origins.Main(), live: first.live, anyLive: first.anyLive}
 	c.plan(root)
 	c.draft.Target = c.origin
 	if o.Target != "" {
@@ -102,16 +108,23 @@ func (c *converter) variables(args *node) {
 	}
 }
 
-// users are what a thread group is: how many users when, and a scenario for each way through it.
+// users are what a thread group is: how many users when, and what they do.
 type users struct {
-	name     string
-	executor *load.Executor
-	ways     []way
+	name      string
+	executor  *load.Executor
+	steps     []format.Step
+	onFailure string
 }
 
 func (c *converter) groups(plan element) {
+	c.several = 0
+	for _, e := range plan.below {
+		if e.enabled() && runs(e.kind()) {
+			c.several++
+		}
+	}
 	sc := c.scope(scope{path: plan.title()}, plan.below)
-	var all []users
+	shared := c.setup
 	for _, e := range plan.below {
 		at := sc.path + "/" + e.title()
 		switch {
@@ -119,102 +132,88 @@ func (c *converter) groups(plan element) {
 		case !e.enabled():
 			c.skip(e, at)
 		case strings.HasSuffix(e.kind(), "ThreadGroup"):
+			c.setup = append([]format.Pair(nil), shared...)
 			if u, ok := c.threads(e, sc, at); ok {
-				all = append(all, u)
+				c.draft.Scenarios = append(c.draft.Scenarios, format.Scenario{Name: u.name, Executor: u.executor, OnFailure: u.onFailure, Steps: u.steps})
 			}
 		default:
 			c.unknown(e, sc.path)
 		}
 	}
-	for _, u := range all {
-		c.scenarios(u, len(all) == 1)
-	}
+}
+
+// runs reports whether a kind of element is a thread group that a plan runs.
+func runs(kind string) bool {
+	return strings.HasSuffix(kind, "ThreadGroup") && kind != "SetupThreadGroup" && kind != "PostThreadGroup"
 }
 
 // threads converts one thread group.
 func (c *converter) threads(e element, sc scope, at string) (users, bool) {
-	c.group, c.pace = e.title(), nil
-	executor, ok := c.executor(e, at)
-	if !ok {
+	c.group, c.pace, c.lead, c.before = e.title(), nil, nil, nil
+	endless := endlessLoop(e.below)
+	c.endless = endless >= 0
+	u := users{name: e.title()}
+	var ok bool
+	if u.executor, ok = c.executor(e, at, &u); !ok {
 		c.drop(e.below, at)
-		return users{}, false
+		return u, false
 	}
 	sc.path = at
-	ways := c.block(e.below, sc)
-	u := users{name: e.title(), executor: executor}
-	empty := 0.0
-	for _, w := range ways {
-		if len(w.steps) == 0 {
-			empty += w.share
-			continue
-		}
-		u.ways = append(u.ways, w)
+	var steps []format.Step
+	if c.endless {
+		steps = c.forever(e.below, endless, sc)
+	} else {
+		steps = c.block(e.below, sc)
 	}
-	if len(u.ways) == 0 {
+	if requests(steps) == 0 && !makesAny(steps) {
 		c.cov.Add(e.kind(), at, format.NotConverted, "it makes no request that a plan can make")
 		return u, false
 	}
-	if empty > 0 {
-		c.cov.Add("iterations without a request", at, format.Approximated, fmt.Sprintf("%.0f %% of the iterations asked for nothing and are left out", empty*100))
-	}
 	if c.pace != nil {
-		u.executor = c.pace.apply(u, c.cov, at)
+		u.executor = c.pace.apply(u.executor, requests(steps), c.cov, at)
 	}
+	u.steps = append(append(c.lead, c.setSteps()...), steps...)
 	return u, true
 }
 
-// scenarios adds a thread group to the draft.
-func (c *converter) scenarios(u users, alone bool) {
-	single := true
-	for _, w := range u.ways {
-		single = single && len(w.steps) == 1
-	}
-	switch {
-	case len(u.ways) == 1:
-		c.draft.Scenarios = append(c.draft.Scenarios, format.Scenario{Name: u.name, Executor: u.executor, Steps: u.ways[0].steps})
-	case single:
-		mix := format.Scenario{Name: u.name, Executor: u.executor, Mix: true}
-		for _, w := range u.ways {
-			step := w.steps[0]
-			step.Weight = rounded(w.share * 100)
-			mix.Steps = append(mix.Steps, step)
-		}
-		c.draft.Scenarios = append(c.draft.Scenarios, mix)
-	default:
-		total := 0.0
-		for _, w := range u.ways {
-			total += w.share
-		}
-		for i, w := range u.ways {
-			s := format.Scenario{Name: fmt.Sprintf("%s, way %d", u.name, i+1), Steps: w.steps, Weight: rounded(w.share * 100)}
-			if !alone {
-				s.Executor = scaled(u.executor, w.share/total)
-				c.cov.Add("choices", u.name, format.Approximated, "each way through the controllers has users of its own")
-			}
-			c.draft.Scenarios = append(c.draft.Scenarios, s)
-		}
-		if alone {
-			c.draft.Executor = u.executor
-		}
-	}
+func makesAny(steps []format.Step) (any bool) {
+	format.Each(steps, func(s *format.Step) { any = any || s.Block == nil })
+	return any
 }
 
-func rounded(v float64) float64 { return max(math.Round(v*1000)/1000, 0.001) }
-
-// scaled is a share of an executor's users or rate.
-func scaled(e *load.Executor, share float64) *load.Executor {
-	out := *e
-	out.Users = int(math.Ceil(float64(e.Users) * share))
-	out.Rate = e.Rate * share
-	out.Stages = nil
-	for _, st := range e.Stages {
-		st.To *= share
-		if !e.Kind.Open() {
-			st.To = math.Ceil(st.To)
+// endlessLoop finds a loop without an end among the elements of a thread group; -1 without one.
+func endlessLoop(list []element) int {
+	for i, e := range list {
+		if e.enabled() && e.kind() == "LoopController" && strings.TrimSpace(e.prop("LoopController.loops")) == "-1" {
+			return i
 		}
-		out.Stages = append(out.Stages, st)
 	}
-	return &out
+	return -1
+}
+
+// forever converts a group whose users come to an endless loop: what stands before it is done once, and each of its
+// rounds is an iteration.
+func (c *converter) forever(list []element, loop int, sc scope) []format.Step {
+	sc = c.scope(sc, list)
+	c.endless = false
+	keep := func(part []element) (out []element) {
+		for _, e := range part {
+			if !isScope(e.kind()) {
+				out = append(out, e)
+			}
+		}
+		return out
+	}
+	out := within(format.Block{Kind: "once"}, c.block(keep(list[:loop]), sc))
+	at := sc.path + "/" + list[loop].title()
+	c.cov.Add("LoopController", at, format.Converted, "")
+	inner := sc
+	inner.path = at
+	out = append(out, c.block(list[loop].below, inner)...)
+	for _, e := range keep(list[loop+1:]) {
+		c.cov.Add(e.kind(), sc.path+"/"+e.title(), format.Skipped, "stands behind an endless loop and is never reached")
+	}
+	return out
 }
 
 // skip lists an element that is switched off, with everything below it.
@@ -269,45 +268,33 @@ func (c *converter) unknown(e element, path string) {
 
 // reasons are for the elements that are met most.
 var reasons = map[string]string{
-	"CookieManager":             "cookies are not kept",
-	"CacheManager":              "every request goes out; answers are not cached",
-	"AuthManager":               "give the header under headers",
-	"CSVDataSet":                "a load plan has no data feeders; its variables must be given under vars",
-	"CounterConfig":             "a load plan has no counters but {{n}}",
-	"RandomVariableConfig":      "use {{random LOW HIGH}} where it is needed",
-	"RegexExtractor":            "answers are not looked at",
-	"JSONPostProcessor":         "answers are not looked at",
-	"BoundaryExtractor":         "answers are not looked at",
-	"XPathExtractor":            "answers are not looked at",
-	"XPath2Extractor":           "answers are not looked at",
-	"HtmlExtractor":             "answers are not looked at",
-	"JSONPathAssertion":         "only statuses are checked",
-	"SizeAssertion":             "only statuses are checked",
-	"XPathAssertion":            "only statuses are checked",
-	"IfController":              "conditions need answers or scripts",
-	"WhileController":           "conditions need answers or scripts",
-	"ForeachController":         "conditions need answers or scripts",
-	"SwitchController":          "conditions need answers or scripts",
-	"RunTime":                   "an iteration has no time limit",
-	"CriticalSectionController": "iterations do not wait for each other",
-	"ModuleController":          "does not refer to other parts of a plan",
-	"IncludeController":         "other files are not read",
-	"TestFragmentController":    "only runs where something includes it",
-	"SetupThreadGroup":          "nothing runs before a load plan",
-	"PostThreadGroup":           "nothing runs after a load plan",
-	"JSR223Sampler":             "scripts are not run",
-	"JSR223PreProcessor":        "scripts are not run",
-	"JSR223PostProcessor":       "scripts are not run",
-	"JSR223Assertion":           "scripts are not run",
-	"JSR223Timer":               "scripts are not run",
-	"BeanShellSampler":          "scripts are not run",
-	"BeanShellPreProcessor":     "scripts are not run",
-	"BeanShellPostProcessor":    "scripts are not run",
-	"BeanShellAssertion":        "scripts are not run",
-	"JDBCSampler":               "a load plan speaks HTTP only",
-	"JavaSampler":               "a load plan speaks HTTP only",
-	"TCPSampler":                "a load plan speaks HTTP only",
-	"SyncTimer":                 "iterations do not wait for each other",
+	"AuthManager":            "give the Authorization header under headers",
+	"HtmlExtractor":          "CSS selectors are not understood: use XPath",
+	"JMESPathExtractor":      "JMESPath is not understood: use JSONPath",
+	"JMESPathAssertion":      "JMESPath is not understood: use JSONPath",
+	"HTMLAssertion":          "answers are not checked for being well-formed",
+	"XMLAssertion":           "answers are not checked for being well-formed",
+	"MD5HexAssertion":        "digests of answers are not checked",
+	"CompareAssertion":       "answers are not compared with each other",
+	"ForeachController":      "variables cannot be counted through",
+	"RunTime":                "an iteration has no time limit",
+	"ModuleController":       "does not refer to other parts of a plan",
+	"IncludeController":      "other files are not read",
+	"SetupThreadGroup":       "nothing runs before a load plan: what each user does first is an once only controller",
+	"PostThreadGroup":        "nothing runs after a load plan",
+	"JSR223Sampler":          "scripts are not run",
+	"JSR223PreProcessor":     "scripts are not run",
+	"JSR223PostProcessor":    "scripts are not run",
+	"JSR223Assertion":        "scripts are not run",
+	"JSR223Timer":            "scripts are not run",
+	"BeanShellSampler":       "scripts are not run",
+	"BeanShellPreProcessor":  "scripts are not run",
+	"BeanShellPostProcessor": "scripts are not run",
+	"BeanShellAssertion":     "scripts are not run",
+	"JDBCSampler":            "of JMeter only HTTP requests are converted",
+	"JavaSampler":            "of JMeter only HTTP requests are converted",
+	"TCPSampler":             "of JMeter only HTTP requests are converted",
+	"SyncTimer":              "iterations do not wait for each other",
 }
 
 // stages makes a profile out of straight pieces: each adds what it holds, ramped up and down.

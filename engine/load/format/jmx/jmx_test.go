@@ -48,28 +48,35 @@ func TestShop(t *testing.T) {
 	p := res.Plan
 	require.Equal(t, "https://shop.example.com:8443", p.Target)
 	require.Equal(t, map[string]string{"version": "2", "tier": "gold"}, p.Vars)
-	require.Len(t, p.Scenarios, 4)
-	buys, looks, waves, steps := p.Scenarios[0], p.Scenarios[1], p.Scenarios[2], p.Scenarios[3]
-	require.Len(t, buys.Steps, 4, "search, look, and twice into the cart")
-	require.Len(t, looks.Steps, 2)
-	require.Equal(t, []load.Stage{{To: 0, For: 5 * time.Second}, {To: 10, For: 30 * time.Second}, {To: 10, For: 270 * time.Second}}, buys.Executor.Stages, "a quarter of 40 users")
-	require.Equal(t, 30.0, looks.Executor.Stages[1].To)
-	search := buys.Steps[0]
-	require.Equal(t, "Browse / Search", search.Name)
+	require.Len(t, p.Scenarios, 3)
+	buys, waves, steps := p.Scenarios[0], p.Scenarios[1], p.Scenarios[2]
+	require.Equal(t, []load.Stage{{To: 0, For: 5 * time.Second}, {To: 40, For: 30 * time.Second}, {To: 40, For: 270 * time.Second}}, buys.Executor.Stages)
+	browse := buys.Steps[0].Group
+	require.Equal(t, "Browse", browse.Name)
+	require.Equal(t, load.ThinkTime{Min: 500 * time.Millisecond, Max: 2 * time.Second}, *browse.Steps[0].Pause, "a timer waits before a request")
+	search := browse.Steps[1]
+	require.Equal(t, "Search", search.Name)
 	require.Equal(t, "/v${version}/search?q=red+shoes+%26+socks&tier=${tier}", search.Path)
 	require.Equal(t, 4*time.Second, search.Timeout)
-	require.Equal(t, load.ThinkTime{Min: 500 * time.Millisecond, Max: 2 * time.Second}, *search.ThinkTime)
 	require.True(t, search.Check.Status.Has(200))
 	require.False(t, search.Check.Status.Has(201))
-	require.Equal(t, `{"id":"{{uuid}}","by":"c{{n}}"}`, buys.Steps[2].Body)
-	require.Equal(t, "application/json", buys.Steps[2].Headers["Content-Type"])
+	require.Equal(t, "sku", search.Extract[0].Name)
+	some := buys.Steps[1].Share
+	require.Equal(t, load.Share(0.25), some.Of)
+	require.Equal(t, 2, some.Steps[0].Repeat.Times)
+	cart := some.Steps[0].Repeat.Steps[1]
+	require.Equal(t, `{"id":"{{uuid}}","by":"c{{user}}"}`, cart.Body)
+	require.Equal(t, "application/json", cart.Headers["Content-Type"])
 	require.NotContains(t, search.Headers, "Content-Type", "a header manager below a sampler is that sampler's")
 	require.Equal(t, 30.0, waves.Executor.Stages[2].To, "rows of an ultimate thread group add up")
-	require.Len(t, waves.Steps, 1)
-	require.Len(t, steps.Mix, 2)
-	require.Equal(t, "DELETE", steps.Mix[1].Method)
+	require.Len(t, waves.Steps, 2)
+	require.Equal(t, "https://stats.example.net:8443", waves.Steps[1].Target, "to another host")
+	require.Len(t, steps.Steps, 1)
+	require.Equal(t, "DELETE", steps.Steps[0].Random[1].Method)
+	require.Equal(t, load.CookiesPerUser, p.Cookies)
+	require.Equal(t, []string{"customer"}, p.Feeds[0].Columns)
 	table := res.Coverage.String()
-	for _, want := range []string{"CSVDataSet", "RegexExtractor", "JSR223Sampler", "CookieManager", "HTTPSamplerProxy to another host", "disabled in the plan"} {
+	for _, want := range []string{"CSVDataSet", "RegexExtractor", "JSR223Sampler", "CookieManager", "HTTPSamplerProxy to another host", "disabled in the plan", "each thread group takes all rows"} {
 		require.Contains(t, table, want)
 	}
 	require.NotContains(t, table+string(res.YAML), "s3cr3t")
@@ -110,24 +117,39 @@ func TestGroups(t *testing.T) {
 
 func TestControllers(t *testing.T) {
 	res := convert(t, request("a", "")+controller("RandomController", "", request("b", "")+request("c", ""))+controller("GenericController", "", request("d", "")))
-	require.Len(t, res.Plan.Scenarios, 2, "one for each way")
-	require.NotNil(t, res.Plan.Executor)
-	require.Equal(t, 50.0, res.Plan.Scenarios[0].Weight)
-	require.Equal(t, []string{"a", "b", "d"}, names(res.Plan.Scenarios[0].Steps))
-	require.Equal(t, []string{"a", "c", "d"}, names(res.Plan.Scenarios[1].Steps))
+	steps := res.Plan.Scenarios[0].Steps
+	require.Len(t, steps, 3)
+	require.Equal(t, []string{"b", "c"}, names(steps[1].Random))
+	require.Equal(t, "d", steps[2].Name)
 
-	res = convert(t, controller("IfController", prop("IfController.condition", "${__jexl3(1==2)}"), request("hidden", ""))+request("seen", ""))
+	res = convert(t, controller("IfController", prop("IfController.condition", "${__groovy(new File(1))}"), request("hidden", ""))+request("seen", ""))
 	require.Equal(t, []string{"seen"}, names(res.Plan.Scenarios[0].Steps))
-	require.Contains(t, res.Coverage.String(), "P/G/IfController: conditions need answers")
+	require.Contains(t, res.Coverage.String(), "P/G/IfController: scripts are not run")
 	require.Contains(t, res.Coverage.String(), "P/G/IfController/hidden: belongs to something that is not converted")
 
 	res = convert(t, controller("LoopController", prop("LoopController.loops", "3"), request("a", "")))
-	require.Equal(t, []string{"a", "a #2", "a #3"}, names(res.Plan.Scenarios[0].Steps))
+	require.Equal(t, 3, res.Plan.Scenarios[0].Steps[0].Repeat.Times)
 
-	pause := `<TestAction testname="Wait">` + prop("ActionProcessor.action", "1") + prop("ActionProcessor.duration", "250") + `</TestAction><hashTree/>`
+	pause := `<TestAction testname="Wait">` + prop("ActionProcessor.action", "1") + prop("ActionProcessor.duration", "${__Random(100,250)}") + `</TestAction><hashTree/>`
 	res = convert(t, request("a", "")+pause+request("b", ""))
-	require.Equal(t, 250*time.Millisecond, res.Plan.Scenarios[0].Steps[0].ThinkTime.Constant)
-	require.Nil(t, res.Plan.Scenarios[0].Steps[1].ThinkTime)
+	require.Equal(t, load.ThinkTime{Min: 100 * time.Millisecond, Max: 250 * time.Millisecond}, *res.Plan.Scenarios[0].Steps[1].Pause)
+
+	two := request("x", "") + request("y", "")
+	res = convert(t, controller("RandomOrderController", "", two)+controller("InterleaveControl", "", two)+controller("OnceOnlyController", "", two))
+	steps = res.Plan.Scenarios[0].Steps
+	require.Equal(t, []int{2, 2, 2}, []int{len(steps[0].Shuffle), len(steps[1].Turns), len(steps[2].Once)})
+	require.Zero(t, res.Coverage.Count(format.Approximated))
+
+	res = convert(t, controller("SwitchController", prop("SwitchController.value", "${__Random(0,1,way)}"), two)+controller("WhileController", prop("WhileController.condition", "LAST"), two))
+	steps = res.Plan.Scenarios[0].Steps
+	require.Equal(t, "^(?:1|y)$", steps[len(steps)-2].If.Matches)
+	require.Equal(t, "{{lastok}}", steps[len(steps)-1].While.Value)
+
+	loop := controller("LoopController", prop("LoopController.loops", "-1"), two)
+	res = convert(t, request("login", "")+loop+request("never", ""))
+	steps = res.Plan.Scenarios[0].Steps
+	require.Equal(t, "login", steps[0].Once[0].Name, "what is before an endless loop is done once")
+	require.Equal(t, []string{"x", "y"}, names(steps[1:]))
 
 	pace := `<ConstantThroughputTimer testname="Pace"><intProp name="calcMode">1</intProp><doubleProp><name>throughput</name><value>600.0</value><savedValue>0.0</savedValue></doubleProp></ConstantThroughputTimer><hashTree/>`
 	res = convert(t, pace+request("a", "")+request("b", ""))
@@ -145,27 +167,37 @@ func names(list []load.Step) (out []string) {
 
 func TestValues(t *testing.T) {
 	c := func() *converter {
-		return &converter{cov: &format.Coverage{}, draft: &format.Draft{}, vars: map[string]string{"a": "A B", "b": "${a}!", "loop": "${loop}"}, group: "G"}
+		return &converter{cov: &format.Coverage{}, draft: &format.Draft{}, vars: map[string]string{"a": "A B", "b": "${a}!", "loop": "${loop}"}, group: "G", live: map[string]string{"user": "user_", "sku": "sku"}}
 	}
 	for in, want := range map[string]string{
-		"plain":                        "plain",
-		"x{{y ${a}":                    "x{{pick {{}}y ${a}",
-		"${b}":                         "${a}!",
-		"${__Random(1,6)}":             "{{random 1 6}}",
-		"${__Random(1,${__P(n,9)},v)}": "{{random 1 9}}",
-		"${__chooseRandom(r,g,x)}":     "{{pick r g}}",
-		"${__UUID()}":                  "{{uuid}}",
-		"${__counter(FALSE,)}":         "{{n}}",
-		"${__P(port,80)}":              "${port}",
-		"${__P(none)}":                 "${none}",
-		"${__threadGroupName}":         "G",
-		"${__time(yyyy,)}":             "$${__time(yyyy,)}",
-		"${__groovy(1+1)}":             "$${__groovy(1+1)}",
-		"${unset}":                     "${unset}",
-		"${env:HOME}":                  "$${env:HOME}",
-		"${__env(TOKEN)}":              "${env:TOKEN}",
-		"${broken":                     "$${broken",
-		"${__Random(6,1)}":             "$${__Random(6,1)}",
+		"plain":                          "plain",
+		"x{{y ${a}":                      "x{{pick {{}}y ${a}",
+		"${b}":                           "${a}!",
+		"${__Random(1,6)}":               "{{random 1 6}}",
+		"${__Random(1,${__P(n,9)},v)}":   "{{v}}",
+		"${__chooseRandom(r,g,x)}":       "{{x}}",
+		"${__UUID()}":                    "{{uuid}}",
+		"${__counter(FALSE,)}":           "{{count 1}}",
+		"${__P(port,80)}":                "${port}",
+		"${__P(none)}":                   "${none}",
+		"${__threadGroupName}":           "G",
+		"${__time(yyyy,)}":               "$${__time(yyyy,)}",
+		"${__time(,)}${__time(/1000,)}":  "{{time}}{{time s}}",
+		"${__RandomString(8,,)}":         "{{text 8}}",
+		"${__RandomString(2,ab,)}":       "{{pick a b}}{{pick a b}}",
+		"${__threadNum}":                 "{{user}}",
+		"${user}-${sku}":                 "{{user_}}-{{sku}}",
+		"${__V(sku)}":                    "{{sku}}",
+		"${__eval(x${sku}y)}":            "x{{sku}}y",
+		"${__urlencode(a b${sku})}":      "a+b{{url sku}}",
+		"${__CSVRead(a.csv,1)}":          "{{csv1_1}}",
+		"${JMeterThread.last_sample_ok}": "{{lastok}}",
+		"${__groovy(1+1)}":               "$${__groovy(1+1)}",
+		"${unset}":                       "${unset}",
+		"${env:HOME}":                    "$${env:HOME}",
+		"${__env(TOKEN)}":                "${env:TOKEN}",
+		"${broken":                       "$${broken",
+		"${__Random(6,1)}":               "$${__Random(6,1)}",
 	} {
 		require.Equal(t, want, c().text(in, "x"), in)
 	}
@@ -208,10 +240,12 @@ func TestHostilePlans(t *testing.T) {
 		inside = controller("LoopController", prop("LoopController.loops", "1000000"), inside)
 	}
 	res = convert(t, inside)
-	require.LessOrEqual(t, len(res.Plan.Scenarios[0].Steps), maxSteps)
+	require.LessOrEqual(t, res.Plan.Scenarios[0].Steps[0].Repeat.Times, maxRounds)
+	_, err = Convert(plan(strings.Repeat("<LoopController/><hashTree>", 40)+request("a", "")+strings.Repeat("</hashTree>", 40)), Options{})
+	require.ErrorContains(t, err, "nested", "deeper than a plan can be")
 	choices := strings.Repeat(controller("RandomController", "", request("a", "")+request("b", "")+request("c", "")), 20)
 	res = convert(t, choices)
-	require.LessOrEqual(t, len(res.Plan.Scenarios), maxWays)
+	require.Len(t, res.Plan.Scenarios[0].Steps, 20)
 }
 
 func FuzzJMX(f *testing.F) {

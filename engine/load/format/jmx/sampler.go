@@ -1,6 +1,7 @@
 package jmx
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -10,14 +11,32 @@ import (
 
 type thinkTime = load.ThinkTime
 
-// sampler converts one HTTP request.
-func (c *converter) sampler(e element, sc scope, at string) (step format.Step, ok bool) {
+// request is a sampler with what happens before it.
+func (c *converter) request(e element, sc scope, at string) []format.Step {
 	sc = c.scope(scopeAt(sc, at), e.below)
 	for _, below := range e.below {
 		if !isScope(below.kind()) {
 			c.unknown(below, at)
 		}
 	}
+	step, ok := c.sampler(e, sc, at)
+	if !ok {
+		return nil
+	}
+	return append(append(pauses(sc.pauses), c.made()...), step)
+}
+
+// made sets the variables that the texts translated since have to make.
+func (c *converter) made() (out []format.Step) {
+	if len(c.before) > 0 {
+		out = []format.Step{block(format.Block{Kind: "set", Set: c.before})}
+	}
+	c.before = nil
+	return out
+}
+
+// sampler converts one HTTP request.
+func (c *converter) sampler(e element, sc scope, at string) (step format.Step, ok bool) {
 	get := func(name string) string {
 		if v := strings.TrimSpace(e.prop(name)); v != "" {
 			return v
@@ -34,23 +53,28 @@ func (c *converter) sampler(e element, sc scope, at string) (step format.Step, o
 		return step, false
 	}
 	origin := c.server(get, at)
+	if c.hasLive(origin) {
+		c.cov.Add(e.kind(), at, format.NotConverted, "its server is only known while it runs")
+		return step, false
+	}
 	if c.origin == "" {
 		c.origins.Add(origin)
 	} else if origin != c.origin {
-		c.cov.Add(e.kind()+" to another host", at, format.NotConverted, "a plan has one target; this one goes to "+origin)
-		return step, false
+		step.Target = origin
+		c.cov.Add(e.kind()+" to another host", at, format.Converted, "")
 	}
-	step.Name = format.Label(sc.prefix+c.resolved(e.title()), "request")
+	step.Name = format.Label(c.resolved(e.title()), "request")
 	step.Path = c.path(get("HTTPSampler.path"), at)
 	step.Headers = append([]format.Pair(nil), sc.headers...)
-	step.Status, step.Think = sc.status, sc.think
-	c.timeouts(&step, get, sc, at)
+	step.Status, step.That, step.Extract = sc.status, sc.checks, sc.extracts
+	step.Within, step.MinSize, step.MaxSize = sc.within, sc.minSize, sc.maxSize
+	c.timeouts(&step, get, at)
 	c.arguments(e, sc, &step, at)
 	if e.flag("HTTPSampler.follow_redirects") || e.flag("HTTPSampler.auto_redirects") {
 		c.cov.Add("follow redirects", at, format.Approximated, "redirects are not followed; they count as good answers")
 	}
 	if e.flag("HTTPSampler.image_parser") {
-		c.cov.Add("embedded resources", at, format.NotConverted, "answers are not looked at")
+		c.cov.Add("embedded resources", at, format.NotConverted, "what a page refers to is not asked for")
 	}
 	if e.prop("HTTPSampler.use_keepalive") == "false" {
 		c.cov.Add("use KeepAlive off", at, format.Approximated, "connections are kept")
@@ -134,25 +158,37 @@ func (c *converter) slashed(raw, at string) string {
 	return path
 }
 
-// timeouts takes the response timeout over, or the limit of a duration assertion when that is shorter.
-func (c *converter) timeouts(step *format.Step, get func(string) string, sc scope, at string) {
-	limit := millis(c.number(get("HTTPSampler.response_timeout"), "response timeout", at, 0))
-	if sc.limit > 0 && (limit == 0 || sc.limit < limit) {
-		limit = sc.limit
-	}
-	step.Timeout = min(limit, 24*time.Hour)
+// timeouts takes the response timeout over.
+func (c *converter) timeouts(step *format.Step, get func(string) string, at string) {
+	step.Timeout = min(millis(c.number(get("HTTPSampler.response_timeout"), "response timeout", at, 0)), 24*time.Hour)
 	if get("HTTPSampler.connect_timeout") != "" {
 		c.cov.Add("connect timeout", at, format.Approximated, "a request's timeout includes connecting")
 	}
 }
 
-// arguments puts a sampler's parameters into the query or the body.
-func (c *converter) arguments(e element, sc scope, step *format.Step, at string) {
-	if files := e.find("HTTPsampler.Files"); files != nil {
-		for range files.collection("HTTPFileArgs.files") {
-			c.cov.Add("file upload", at, format.NotConverted, "files are not read")
+// files are what a sampler uploads.
+func (c *converter) files(e element, at string) (parts []load.Part) {
+	all := e.find("HTTPsampler.Files")
+	if all == nil {
+		return nil
+	}
+	for _, f := range all.collection("HTTPFileArgs.files") {
+		p := load.Part{Name: c.resolved(f.prop("File.paramname")), File: c.text(f.prop("File.path"), at), Type: c.resolved(f.prop("File.mimetype"))}
+		switch {
+		case p.File == "":
+		case c.hasLive(p.File):
+			c.cov.Add("file upload", at, format.NotConverted, "its file is only known while it runs")
+		default:
+			c.cov.Add("file upload", at, format.Converted, "")
+			parts = append(parts, p)
 		}
 	}
+	return parts
+}
+
+// arguments puts a sampler's parameters and files into the query or the body.
+func (c *converter) arguments(e element, sc scope, step *format.Step, at string) {
+	files := c.files(e, at)
 	var args []*node
 	for _, d := range sc.defaults {
 		if a := d.find("HTTPsampler.Arguments"); a != nil {
@@ -162,38 +198,50 @@ func (c *converter) arguments(e element, sc scope, step *format.Step, at string)
 	if a := e.find("HTTPsampler.Arguments"); a != nil {
 		args = append(args, a.collection("Arguments.arguments")...)
 	}
-	if e.flag("HTTPSampler.postBodyRaw") {
+	bodied := step.Method == "POST" || step.Method == "PUT" || step.Method == "PATCH"
+	switch {
+	case e.flag("HTTPSampler.postBodyRaw"):
 		var body strings.Builder
 		for _, a := range args {
 			body.WriteString(c.text(a.prop("Argument.value"), at))
 		}
 		step.Body = body.String()
-		return
+	case bodied && len(files) == 1 && files[0].Name == "" && len(args) == 0:
+		step.BodyFile = files[0].File
+		if files[0].Type != "" && !format.HasHeader(step.Headers, "Content-Type") {
+			step.Headers = append(step.Headers, format.Pair{Name: "Content-Type", Value: format.Literal(files[0].Type)})
+		}
+	case bodied && (len(files) > 0 || e.flag("HTTPSampler.DO_MULTIPART_POST") && len(args) > 0):
+		for _, a := range args {
+			step.Parts = append(step.Parts, load.Part{Name: c.resolved(a.prop("Argument.name")), Value: c.text(a.prop("Argument.value"), at)})
+		}
+		step.Parts = append(step.Parts, files...)
+		// The form's own Content-Type names what parts its fields.
+		step.Headers = slices.DeleteFunc(step.Headers, func(p format.Pair) bool { return strings.EqualFold(p.Name, "Content-Type") })
+	case len(args) > 0:
+		c.form(args, bodied, step, at)
 	}
-	if len(args) == 0 {
-		return
-	}
-	if e.flag("HTTPSampler.DO_MULTIPART_POST") {
-		c.cov.Add("multipart body", at, format.Approximated, "sent as application/x-www-form-urlencoded")
-	}
+}
+
+// form puts parameters into the body, or into the query.
+func (c *converter) form(args []*node, bodied bool, step *format.Step, at string) {
 	fields := make([]string, 0, len(args))
 	for _, a := range args {
 		fields = append(fields, c.field(a, at))
 	}
 	all := strings.Join(fields, "&")
-	switch step.Method {
-	case "POST", "PUT", "PATCH":
+	if bodied {
 		step.Body = all
 		if !format.HasHeader(step.Headers, "Content-Type") {
 			step.Headers = append(step.Headers, format.Pair{Name: "Content-Type", Value: "application/x-www-form-urlencoded"})
 		}
-	default:
-		sep := "?"
-		if strings.Contains(step.Path, "?") {
-			sep = "&"
-		}
-		step.Path += sep + all
+		return
 	}
+	sep := "?"
+	if strings.Contains(step.Path, "?") {
+		sep = "&"
+	}
+	step.Path += sep + all
 }
 
 // field is one parameter, encoded unless it says that it is already.

@@ -2,29 +2,55 @@ package jmx
 
 import (
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"gameday/engine/load"
+	"gameday/engine/load/answer"
 	"gameday/engine/load/format"
 )
 
 // scope is what counts for the samplers at a place of the plan's tree.
 type scope struct {
 	path     string
-	prefix   string  // names of the transactions around
+	loops    int     // of the thread group, around this place
 	defaults []*node // HTTP request defaults, the nearest last
 	headers  []format.Pair
-	think    load.ThinkTime
+	pauses   []load.ThinkTime // of the timers
 	status   []string
-	limit    time.Duration // of a duration assertion
+	checks   []answer.Check
+	extracts []load.Extract
+	within   time.Duration // of a duration assertion
+	minSize  int64         // of size assertions
+	maxSize  int64
 }
 
 // isScope reports whether an element counts for what stands beside and below it.
 func isScope(kind string) bool {
 	switch kind {
 	case "Arguments", "ConfigTestElement", "HeaderManager", "ConstantTimer", "UniformRandomTimer", "GaussianRandomTimer",
-		"PoissonRandomTimer", "ConstantThroughputTimer", "PreciseThroughputTimer", "ResponseAssertion", "DurationAssertion":
+		"PoissonRandomTimer", "ConstantThroughputTimer", "PreciseThroughputTimer", "CookieManager", "CacheManager":
+		return true
+	}
+	return isData(kind) || isLook(kind)
+}
+
+// isData reports whether an element gives variables values.
+func isData(kind string) bool {
+	switch kind {
+	case "CSVDataSet", "CounterConfig", "RandomVariableConfig", "UserParameters":
+		return true
+	}
+	return false
+}
+
+// isLook reports whether an element looks at answers and is understood.
+func isLook(kind string) bool {
+	switch kind {
+	case "ResponseAssertion", "DurationAssertion", "SizeAssertion", "JSONPathAssertion", "XPathAssertion", "XPath2Assertion",
+		"RegexExtractor", "BoundaryExtractor", "JSONPostProcessor", "XPathExtractor", "XPath2Extractor":
 		return true
 	}
 	return false
@@ -43,7 +69,19 @@ func (c *converter) scope(sc scope, list []element) scope {
 			c.skip(e, at)
 			continue
 		}
+		switch {
+		case isData(kind):
+			c.data(e, &sc, at)
+			continue
+		case isLook(kind):
+			c.look(e, &sc, at)
+			continue
+		}
 		switch kind {
+		case "CookieManager":
+			c.cookies(e, at)
+		case "CacheManager":
+			c.cov.Add(kind, at, format.Approximated, "every request goes out; answers are not cached")
 		case "Arguments":
 			c.cov.Add("Arguments", at, format.Converted, "")
 		case "ConfigTestElement":
@@ -58,11 +96,6 @@ func (c *converter) scope(sc scope, list []element) scope {
 				sc.headers = format.SetHeader(sc.headers, h.prop("Header.name"), c.text(h.prop("Header.value"), at), at, c.cov)
 			}
 			c.cov.Add("HeaderManager", at, format.Converted, "")
-		case "ResponseAssertion":
-			c.assertion(e, &sc, at)
-		case "DurationAssertion":
-			sc.limit = millis(c.number(e.prop("DurationAssertion.duration"), "DurationAssertion", at, 0))
-			c.cov.Add("DurationAssertion", at, format.Approximated, "as the request's timeout: it is broken off, and fails as a timeout")
 		default:
 			c.timer(e, &sc, at)
 		}
@@ -70,23 +103,20 @@ func (c *converter) scope(sc scope, list []element) scope {
 	return sc
 }
 
-// timer adds a timer's pause. JMeter pauses before each sampler, a load plan after each step.
+// timer adds a timer's pause before each request.
 func (c *converter) timer(e element, sc *scope, at string) {
-	const how = "the pause comes after the request instead of before"
 	kind := e.kind()
-	delay := millis(c.number(e.prop("ConstantTimer.delay"), kind, at, 0))
-	spread := c.number(e.prop("RandomTimer.range"), kind, at, 0)
-	add := load.ThinkTime{}
+	add := c.span(e.prop("ConstantTimer.delay"), kind, at)
+	spread := millis(c.number(e.prop("RandomTimer.range"), kind, at, 0))
+	outcome, how := format.Converted, ""
 	switch kind {
-	case "ConstantTimer":
-		add.Constant = delay
 	case "UniformRandomTimer":
-		add.Min, add.Max = delay, delay+millis(spread)
+		add, _ = plus(add, load.ThinkTime{Max: spread})
 	case "GaussianRandomTimer":
-		add.Mean, add.Deviation = delay, millis(spread)
+		add, _ = plus(load.ThinkTime{Mean: add.Constant, Deviation: spread}, load.ThinkTime{})
 	case "PoissonRandomTimer":
-		add.Min, add.Max = delay, delay+2*millis(spread)
-		c.cov.Add(kind, at, format.Approximated, "evenly spread around the same mean; "+how)
+		add, _ = plus(add, load.ThinkTime{Max: 2 * spread})
+		outcome, how = format.Approximated, "evenly spread around the same mean"
 	case "ConstantThroughputTimer":
 		c.setPace(e, at, c.number(e.prop("throughput"), kind, at, 0), 60)
 		return
@@ -94,16 +124,30 @@ func (c *converter) timer(e element, sc *scope, at string) {
 		c.setPace(e, at, c.number(e.prop("throughput"), kind, at, 0), c.number(e.prop("throughputPeriod"), kind, at, 3600))
 		return
 	}
-	sum, exact := plus(sc.think, add)
-	sc.think = sum
-	switch {
-	case kind == "PoissonRandomTimer":
-	case exact:
-		c.cov.Add(kind, at, format.Approximated, how)
-	default:
-		c.cov.Add(kind, at, format.Approximated, "several random timers as one, evenly spread between their bounds; "+how)
+	c.cov.Add(kind, at, outcome, how)
+	sc.pauses = slices.Clone(sc.pauses)
+	for i := range sc.pauses {
+		if sum, exact := plus(sc.pauses[i], add); exact {
+			sc.pauses[i] = sum
+			return
+		}
 	}
+	sc.pauses = append(sc.pauses, add)
 }
+
+// span is a pause in milliseconds, which may be drawn.
+func (c *converter) span(text, what, at string) load.ThinkTime {
+	if m := drawn.FindStringSubmatch(c.resolved(text)); m != nil {
+		lo, err1 := strconv.ParseUint(m[1], 10, 31)
+		hi, err2 := strconv.ParseUint(m[2], 10, 31)
+		if err1 == nil && err2 == nil && lo <= hi && hi > 0 {
+			return load.ThinkTime{Min: millis(float64(lo)), Max: millis(float64(hi))}
+		}
+	}
+	return load.ThinkTime{Constant: millis(c.number(text, what, at, 0))}
+}
+
+var drawn = regexp.MustCompile(`^\$\{__Random\(\s*(\d{1,9})\s*,\s*(\d{1,9})\s*(?:,[^)]*)?\)\}$`)
 
 // plus adds two pauses up; exact is false when the sum has another shape than both.
 func plus(a, b load.ThinkTime) (sum load.ThinkTime, exact bool) {
@@ -133,45 +177,4 @@ func plus(a, b load.ThinkTime) (sum load.ThinkTime, exact bool) {
 	lo1, hi1 := bounds(a)
 	lo2, hi2 := bounds(b)
 	return load.ThinkTime{Min: lo1 + lo2, Max: hi1 + hi2}, false
-}
-
-var (
-	oneStatus   = regexp.MustCompile(`^\^?([1-5][0-9][0-9])\$?$`)
-	statusClass = regexp.MustCompile(`^\^?([1-5])(?:\\d\\d|\\d\{2\}|\.\.|\.\*|\.\+|\\d\+|\[0-9\]\[0-9\]|\[0-9\]\{2\})?\$?$`)
-)
-
-// assertion takes a response assertion on the status over.
-func (c *converter) assertion(e element, sc *scope, at string) {
-	field := e.prop("Assertion.test_field")
-	if !strings.HasSuffix(field, "response_code") {
-		c.cov.Add("ResponseAssertion", at, format.NotConverted, "only statuses are checked, not "+format.Label(strings.TrimPrefix(field, "Assertion."), "this"))
-		return
-	}
-	const negated = 4
-	if int(c.number(e.prop("Assertion.test_type"), "ResponseAssertion", at, 2))&negated != 0 {
-		c.cov.Add("ResponseAssertion", at, format.NotConverted, "a status that must not be cannot be said")
-		return
-	}
-	texts := e.collection("Asserion.test_strings") // spelt like this in JMeter
-	if len(texts) == 0 {
-		texts = e.collection("Assertion.test_strings")
-	}
-	var set []string
-	for _, t := range texts {
-		for _, word := range strings.Split(strings.Trim(c.resolved(t.text), "()"), "|") {
-			word = strings.TrimSpace(word)
-			if m := oneStatus.FindStringSubmatch(word); m != nil {
-				set = append(set, m[1])
-			} else if m := statusClass.FindStringSubmatch(word); m != nil {
-				set = append(set, m[1]+"xx")
-			} else {
-				c.cov.Add("ResponseAssertion", at, format.NotConverted, "the pattern is no status and no class of statuses")
-				return
-			}
-		}
-	}
-	if len(set) > 0 {
-		sc.status = set
-	}
-	c.cov.Add("ResponseAssertion", at, format.Converted, "")
 }

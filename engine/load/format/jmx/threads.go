@@ -13,11 +13,11 @@ import (
 
 const (
 	maxRows     = 200
-	assumedHold = time.Minute // of a group that ends after a number of rounds
+	assumedHold = time.Minute // ten of them are what an endless group with a ramp is held
 )
 
 // executor turns a thread group of any kind into an executor; false when it is none that a plan can have.
-func (c *converter) executor(e element, at string) (*load.Executor, bool) {
+func (c *converter) executor(e element, at string, u *users) (*load.Executor, bool) {
 	num := func(name string, otherwise float64) float64 {
 		return c.number(e.prop(name), e.kind()+" "+name, at, otherwise)
 	}
@@ -50,8 +50,14 @@ func (c *converter) executor(e element, at string) (*load.Executor, bool) {
 		c.cov.Add(e.kind(), at, format.NotConverted, "it has no user, or no time to run")
 		return nil, false
 	}
-	if on := e.prop("ThreadGroup.on_sample_error"); on != "" && on != "continue" {
-		c.cov.Add("on sample error", at, format.Approximated, "an iteration goes on after a failed request")
+	switch e.prop("ThreadGroup.on_sample_error") {
+	case "", "continue":
+	case "startnextloop":
+		u.onFailure = "end-iteration"
+		c.cov.Add("on sample error", at, format.Converted, "")
+	default:
+		u.onFailure = "end-iteration"
+		c.cov.Add("on sample error", at, format.Approximated, "ends the iteration, and neither the user nor the test")
 	}
 	return out, true
 }
@@ -81,14 +87,18 @@ func (c *converter) standard(e element, num func(string, float64) float64, at st
 	loops, endless := -1.0, true
 	if main := e.find("ThreadGroup.main_controller"); main != nil {
 		loops = c.number(main.prop("LoopController.loops"), "loop count", at, -1)
-		endless = main.flag("LoopController.continue_forever") || loops < 0
+		endless = main.flag("LoopController.continue_forever") && loops < 1 || loops < 0
 	}
+	endless = endless || c.endless
 	switch {
-	case length > 0 && !endless:
+	case !endless && (length == 0 || c.several == 1):
+		if loops < 1 {
+			return nil
+		}
+		c.draft.Duration = max(c.draft.Duration, length)
+		return c.rounds(n, loops, rise, delay, at)
+	case !endless:
 		c.cov.Add("loop count", at, format.Approximated, fmt.Sprintf("not %v rounds for each user, but for the whole duration", loops))
-	case length == 0 && !endless:
-		length = rise + assumedHold
-		c.cov.Add("loop count", at, format.Approximated, fmt.Sprintf("not %v rounds for each user, but %v", loops, length))
 	case length == 0 && rise == 0 && delay == 0:
 		c.cov.Add("ThreadGroup", at, format.Converted, "")
 		return &load.Executor{Kind: load.ConstantUsers, Users: n}
@@ -104,6 +114,20 @@ func (c *converter) standard(e element, num func(string, float64) float64, at st
 		rise = length
 	}
 	return laidOut(load.RampingUsers, []ramp{{height: height, delay: delay, up: rise, hold: length - rise}})
+}
+
+// rounds is a group whose users make so many iterations each. They are all there from the start, and wait for their turn.
+func (c *converter) rounds(n int, loops float64, rise, delay time.Duration, at string) *load.Executor {
+	wait := load.ThinkTime{Constant: delay}
+	c.cov.Add("ThreadGroup", at, format.Converted, "")
+	if rise > 0 && n > 1 {
+		wait = load.ThinkTime{Min: delay, Max: delay + rise}
+		c.cov.Add("ramp of a thread group with a loop count", at, format.Approximated, "users begin at random instants of the ramp, not one after the other")
+	}
+	if wait != (load.ThinkTime{}) {
+		c.lead = within(format.Block{Kind: "once"}, pauses([]thinkTime{wait}))
+	}
+	return &load.Executor{Kind: load.UserIterations, Users: n, Iterations: int(min(loops, 1e9))}
 }
 
 // laidOut lays ramps out as an executor; nil without any.
@@ -265,21 +289,17 @@ func (c *converter) setPace(e element, at string, throughput, period float64) {
 	}
 }
 
-// apply turns the group's users into a rate of iterations.
-func (p *pace) apply(u users, cov *format.Coverage, at string) *load.Executor {
-	steps, total, peak := 0.0, 0.0, float64(u.executor.Users)
-	for _, w := range u.ways {
-		steps += w.share * float64(len(w.steps))
-		total += w.share
-	}
-	for _, st := range u.executor.Stages {
+// apply turns the group's users into a rate of iterations, which make so many requests each.
+func (p *pace) apply(e *load.Executor, requests float64, cov *format.Coverage, at string) *load.Executor {
+	peak := float64(e.Users)
+	for _, st := range e.Stages {
 		peak = max(peak, st.To)
 	}
-	if u.executor.Kind.Open() || steps == 0 || peak == 0 {
-		cov.Add(p.kind, at, format.NotConverted, "the group has a rate of its own")
-		return u.executor
+	if e.Kind.Open() || e.Iterations > 0 || requests == 0 || peak == 0 {
+		cov.Add(p.kind, at, format.NotConverted, "the group has a rate or a number of iterations of its own")
+		return e
 	}
-	rate := p.rate / (steps / total)
+	rate := p.rate / requests
 	if p.perUser {
 		rate *= peak
 	}
@@ -287,9 +307,9 @@ func (p *pace) apply(u users, cov *format.Coverage, at string) *load.Executor {
 	if p.poisson {
 		out.Spacing = "poisson"
 	}
-	if len(u.executor.Stages) > 0 {
+	if len(e.Stages) > 0 {
 		out.Kind, out.Rate = load.RampingRate, 0
-		for _, st := range u.executor.Stages {
+		for _, st := range e.Stages {
 			out.Stages = append(out.Stages, load.Stage{To: tidy(rate * st.To / peak), For: st.For})
 		}
 	}
