@@ -36,6 +36,7 @@ const (
 	Experiments Action = "experiments"
 	LoadPlans   Action = "load"
 	Abort       Action = "abort"
+	Proceed     Action = "proceed" // give the go-ahead that an experiment waits for
 	Note        Action = "note"
 	Copy        Action = "copy"
 	CopyRow     Action = "copy.row"

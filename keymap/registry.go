@@ -60,6 +60,8 @@ func doing() []Binding {
 			Long: "undo every fault and stop all load, at once, without a question"},
 		{Action: Experiments, Scopes: global, Keys: []string{"e"}, Short: "experiments", Group: Doing, Palette: true,
 			Long: "pick an experiment, read what it will hit, start it"},
+		{Action: Proceed, Scopes: global, Keys: []string{"c"}, Short: "GO ON", Group: Doing, Danger: true, Palette: true,
+			Long: "give the go-ahead that an experiment waits for"},
 		{Action: LoadPlans, Scopes: global, Keys: []string{"l"}, Short: "load", Group: Doing, Palette: true,
 			Long: "pick a load plan and start it"},
 		{Action: Switches, Scopes: global, Keys: []string{"p"}, Short: "patterns", Group: Doing, Palette: true,

@@ -36,9 +36,10 @@ type (
 		took time.Duration
 		err  error
 	}
-	stopLoadMsg struct{}
-	stoppedMsg  struct{ err error }
-	switchMsg   struct {
+	proceededMsg struct{ err error }
+	stopLoadMsg  struct{}
+	stoppedMsg   struct{ err error }
+	switchMsg    struct {
 		name string
 		on   bool
 	}
@@ -62,6 +63,9 @@ func (m *Model) done(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 		return m.started(msg), true
 	case abortedMsg:
 		return m.aborted(msg), true
+	case proceededMsg:
+		m.report(msg.err, "go on", "go-ahead given")
+		return m.fetchSoon(), true
 	case stopLoadMsg:
 		s, ctx := m.session, m.ctx
 		return func() tea.Msg { return stoppedMsg{s.StopLoad(ctx)} }, true
@@ -134,6 +138,33 @@ func (m *Model) started(msg startedMsg) tea.Cmd {
 		m.activate("experiment")
 	}
 	return m.fetchSoon()
+}
+
+// readFor is how long a question must have been there before it can be answered: a key that was meant for something else
+// is no go-ahead.
+const readFor = time.Second
+
+// proceed gives the go-ahead that the experiment waits for.
+func (m *Model) proceed() tea.Cmd {
+	q := suspension(m.frame)
+	switch {
+	case q == nil:
+		m.say(themes.Muted, "no experiment waits for a go-ahead")
+		return nil
+	case m.now().Sub(q.Since) < readFor:
+		m.say(themes.Warning, "read first what it waits for: %s", oneLine(q.Message))
+		return nil
+	}
+	s := m.session
+	return func() tea.Msg { return proceededMsg{s.Proceed()} }
+}
+
+// suspension is what the experiment waits for, nil when it goes on.
+func suspension(f *signal.Frame) *signal.Suspension {
+	if f == nil || f.Experiment == nil || f.Experiment.Phase == signal.PhaseDone {
+		return nil
+	}
+	return f.Experiment.Suspended
 }
 
 // abort undoes everything, at once and without a question. Whatever was open is closed, so that the answer is seen.

@@ -113,6 +113,7 @@ func (s *fakeSession) StartLoad(_ context.Context, id string) error {
 	return nil
 }
 func (s *fakeSession) StopLoad(context.Context) error { s.call("stop load"); return nil }
+func (s *fakeSession) Proceed() error                 { s.call("proceed"); return s.refuse }
 func (s *fakeSession) Note(text string)               { s.call("note %s", text) }
 func (s *fakeSession) Done() <-chan error             { return s.ended }
 

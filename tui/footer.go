@@ -19,6 +19,13 @@ type zone struct {
 // footer is the last row: the keys that work here and now.
 func (m *Model) footer(zones *[]zone) string {
 	items := []item{m.keyItem(4, keymap.NextPane, "")}
+	if suspension(m.frame) != nil {
+		goOn := m.keyItem(0, keymap.Proceed, "")
+		for i := range goOn.segs {
+			goOn.segs[i].Role = themes.Warning
+		}
+		items = append([]item{goOn}, items...)
+	}
 	id := m.active()
 	if s := m.slots[id]; s != nil {
 		for i, a := range s.pane.Keys(m.context(id)) {
@@ -131,6 +138,10 @@ func (m *Model) attention() (role themes.Role, glyph, text string) {
 			glyph = m.bolt()
 		}
 		return m.status.role, glyph, m.status.text
+	}
+	if q := suspension(m.frame); q != nil {
+		return themes.Warning, pen.Glyph(widget.Warn), "waiting for you: " + oneLine(q.Message) + "; " + m.keys.Key(keymap.Proceed) + " goes on, " +
+			m.keys.Key(keymap.Abort) + " undoes everything; " + widget.Clock(max(q.Until.Sub(m.frame.Now), 0)) + " left"
 	}
 	if text := m.redProbe(); text != "" {
 		return themes.Failed, pen.Glyph(widget.Failed), text

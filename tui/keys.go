@@ -69,6 +69,8 @@ func (m *Model) actRun(a keymap.Action) (tea.Cmd, bool) {
 		return m.abort(), true
 	case keymap.Quit:
 		return m.quit(), true
+	case keymap.Proceed:
+		return m.proceed(), true
 	case keymap.Experiments:
 		m.pickExperiment()
 	case keymap.LoadPlans:

@@ -31,6 +31,8 @@ type Session interface {
 	StopLoad(ctx context.Context) error
 	// Abort undoes all faults and stops all load, and says what there was to undo. It may be called at any time, again too.
 	Abort(ctx context.Context, reason string) (Aborted, error)
+	// Proceed gives the go-ahead that the experiment waits for; see signal.ExperimentState.Suspended. To say no, abort.
+	Proceed() error
 	// Note puts an operator's remark onto the timeline.
 	Note(text string)
 	// Set turns a switch of the frame.

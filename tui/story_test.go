@@ -420,3 +420,62 @@ func TestConfigValidate(t *testing.T) {
 	require.ErrorContains(t, Config{}.Validate(), "no session")
 	require.ErrorContains(t, Config{Session: newFake()}.Validate(), "no panes")
 }
+
+// waiting is a frame whose experiment asks for a go-ahead since some time.
+func waiting(since time.Duration) *signal.Frame {
+	f := tuitest.SampleFrame()
+	e := *f.Experiment
+	e.Suspended = &signal.Suspension{Message: "look at the queue;\x1b[31m go on?", Since: tuitest.Now.Add(-since), Until: tuitest.Now.Add(9 * time.Minute)}
+	e.Verdict, e.Phase = signal.VerdictNone, signal.PhaseDuring
+	f.Experiment, f.Now = &e, tuitest.Now
+	return f
+}
+
+func TestTheGoAheadIsAskedForAndGiven(t *testing.T) {
+	s := newFake()
+	s.frame = waiting(5 * time.Second)
+	drive(t, s, Config{}, func(b *bench) {
+		require.Contains(t, b.screen(), "waiting for you: look at the queue;")
+		require.Contains(t, b.screen(), "c goes on, ctrl+x undoes everything; 09:00 left")
+		require.Contains(t, b.screen(), "c GO ON")
+		b.press("c")
+		b.wait(50 * time.Millisecond)
+		require.Equal(t, "proceed", s.called())
+		require.Contains(t, b.screen(), "go-ahead given")
+	})
+}
+
+// A key that was on its way when the question came is no answer to it.
+func TestNoGoAheadBeforeItCanHaveBeenRead(t *testing.T) {
+	s := newFake()
+	s.frame = waiting(0)
+	drive(t, s, Config{}, func(b *bench) {
+		b.press("c")
+		b.wait(50 * time.Millisecond)
+		require.Empty(t, s.called())
+		require.Contains(t, b.screen(), "read first what it waits for")
+		b.wait(2 * time.Second)
+		b.press("c")
+		b.wait(50 * time.Millisecond)
+		require.Equal(t, "proceed", s.called())
+	})
+}
+
+func TestWithoutAQuestionThereIsNoGoAhead(t *testing.T) {
+	s := newFake()
+	s.refuse = errors.New("the experiment does not wait for a go-ahead")
+	drive(t, s, Config{}, func(b *bench) {
+		require.NotContains(t, b.screen(), "GO ON")
+		b.press("c")
+		b.wait(50 * time.Millisecond)
+		require.Empty(t, s.called())
+		require.Contains(t, b.screen(), "no experiment waits for a go-ahead")
+		b.s.mu.Lock()
+		b.s.frame = waiting(5 * time.Second)
+		b.s.mu.Unlock()
+		b.wait(2 * time.Second)
+		b.press("c") // another terminal was faster
+		b.wait(50 * time.Millisecond)
+		require.Contains(t, b.screen(), "could not go on: the experiment does not wait")
+	})
+}

@@ -235,6 +235,7 @@ func (o *operator) StartExperiment(_ context.Context, id string) error {
 	if p == nil {
 		return errors.New("nothing was planned: pick the experiment again, and read what it will do")
 	}
+	p.GoAhead = experiments.GoAheadAsk
 	p.Consent = "typed confirmation" // without it the screen asks for nothing to be started in production
 	return o.Session.StartExperiment(p)
 }

@@ -345,7 +345,7 @@ func (p *Pane) enter(ctx pane.Context) tea.Cmd {
 		s := p.probe(ctx)
 		text := fmt.Sprintf("%s has no exemplar: it leads to a trace once it has failed on a traced request", p.at.name)
 		if s != nil && s.Err != "" {
-			text = fmt.Sprintf("%s is unknown: %s", p.at.name, s.Err)
+			text = fmt.Sprintf("%s: %s: %s", p.at.name, wordOf(s), s.Err)
 		}
 		return pane.Wish(pane.StatusMsg{Text: text, Role: themes.Muted})
 	}

@@ -171,3 +171,29 @@ func TestEmptySaysWhatToDo(t *testing.T) {
 	require.Contains(t, text, "press l to start a plan")
 	require.Equal(t, keymap.Experiments, p.Keys(ctx)[0])
 }
+
+func TestGoldenGoAhead(t *testing.T) {
+	panetest.Golden(t, func(ctx pane.Context) pane.Pane {
+		e := ctx.Frame.Experiment
+		e.Suspended = &signal.Suspension{Message: "look at the queue: is it empty again? If it is not, do not go on", Since: ctx.Frame.Now.Add(-time.Minute), Until: ctx.Frame.Now.Add(9 * time.Minute)}
+		e.Skipped = []string{"cart cut (not so: p95 passed)"}
+		return experiment.New()
+	})
+}
+
+// An error is not a lack of data, and what was bad says how long it took to be good again.
+func TestErrorsAndRecoveriesAreTold(t *testing.T) {
+	f := sample.Frame()
+	f.Experiment.Probes[2].Now, f.Experiment.Probes[2].Err = signal.CheckError, "the query is wrong"
+	f.Experiment.Probes[1].Now, f.Experiment.Probes[1].Recovered, f.Experiment.Probes[1].Recovery = signal.CheckPassed, true, 4200*time.Millisecond
+	f.Experiment.Skipped = []string{"cart cut (not so: p95 passed)", "again"}
+	text := panetest.Text(experiment.New(), panetest.Context(t, f, 120, 40))
+	require.Contains(t, text, "! gateway up")
+	require.Contains(t, text, "error: the query is wrong")
+	require.NotContains(t, text, "unknown: the query")
+	require.Contains(t, text, "good again 4.20 s after the undo")
+	require.Contains(t, text, "skipped cart cut (not so: p95 passed)")
+	f.Experiment.Suspended = &signal.Suspension{Message: "go on?", Until: f.Now.Add(-time.Second)}
+	late := *f
+	require.Contains(t, panetest.Text(experiment.New(), panetest.Context(t, &late, 58, 14)), "00:00 left")
+}

@@ -29,6 +29,7 @@ func (p *Pane) lines(pen widget.Pen, ctx pane.Context) []line {
 	var out []line
 	if e := f.Experiment; e != nil {
 		out = append(out, head(pen, e, width))
+		out = append(out, question(pen, f, width)...)
 		out = append(out, verdict(pen, f, width, ctx.Height)...)
 		if e.Hypothesis != "" && ctx.Height >= 12 {
 			for _, text := range widget.Wrap(e.Hypothesis, max(width-2, 1)) {
@@ -37,6 +38,7 @@ func (p *Pane) lines(pen widget.Pen, ctx pane.Context) []line {
 		}
 		out = append(out, probes(pen, ctx, e, width)...)
 		out = append(out, method(pen, e, width)...)
+		out = append(out, skipped(pen, e, width)...)
 	} else {
 		out = append(out, line{segs: []widget.Seg{seg(themes.Text, "no experiment yet: press "), seg(themes.Key, "e"), seg(themes.Text, " to pick one")}},
 			line{segs: []widget.Seg{seg(themes.Muted, "first you read what it will hit; ctrl+x takes it back")}})
@@ -72,8 +74,10 @@ func checkGlyph(c signal.Check) (widget.Glyph, themes.Role) {
 		return widget.Passed, themes.OK
 	case signal.CheckFailed:
 		return widget.Failed, themes.Failed
-	case signal.CheckUnknown, signal.CheckError:
+	case signal.CheckUnknown:
 		return widget.Unknown, themes.Warning
+	case signal.CheckError:
+		return widget.Alarm, themes.Warning
 	}
 	return widget.Pending, themes.Muted
 }
@@ -137,10 +141,21 @@ func probes(pen widget.Pen, ctx pane.Context, e *signal.ExperimentState, width i
 			out = append(out, line{segs: behind(pen, ctx, s)})
 		}
 		if s.Err != "" {
-			out = append(out, line{segs: []widget.Seg{seg(themes.Warning, "  "+pen.Glyph(widget.Branch)+" unknown: "+s.Err)}})
+			out = append(out, line{segs: []widget.Seg{seg(themes.Warning, "  "+pen.Glyph(widget.Branch)+" "+wordOf(s)+": "+s.Err)}})
+		}
+		if s.Recovered && s.Recovery > 0 {
+			out = append(out, line{segs: []widget.Seg{seg(themes.OK, "  "+pen.Glyph(widget.Branch)+" good again "+widget.Duration(s.Recovery)+" after the undo")}})
 		}
 	}
 	return out
+}
+
+// wordOf says what an error text is about: no data, or a measurement that went wrong.
+func wordOf(s *signal.ProbeState) string {
+	if s.Now == signal.CheckError {
+		return "error"
+	}
+	return "unknown"
 }
 
 // behind says in a row of its own what the narrow ladder has no columns for: since when, and the exemplar.
@@ -205,6 +220,22 @@ func phase(pen widget.Pen, name string, c signal.Check, words bool) widget.Seg {
 		name = ""
 	}
 	return seg(role, name+pen.Glyph(g))
+}
+
+// skipped names the steps that were not taken.
+func skipped(pen widget.Pen, e *signal.ExperimentState, width int) []line {
+	var out []line
+	for i, text := range e.Skipped {
+		label := ""
+		if i == 0 {
+			label = "skipped"
+		}
+		for _, part := range widget.Wrap(text, max(width-labelWidth, 12)) {
+			out = append(out, line{segs: []widget.Seg{seg(themes.Muted, pen.Left(label, labelWidth)), seg(themes.Warning, part)}})
+			label = ""
+		}
+	}
+	return out
 }
 
 // method draws the steps across time: in one row when they fit, else a row each.

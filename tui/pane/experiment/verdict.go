@@ -53,6 +53,24 @@ func verdict(pen widget.Pen, f *signal.Frame, width, height int) []line {
 	return out
 }
 
+// question is the banner of a method that waits for a go-ahead: what to look at, how long there is, and the keys.
+func question(pen widget.Pen, f *signal.Frame, width int) []line {
+	e := f.Experiment
+	if e.Suspended == nil || e.Phase == signal.PhaseDone {
+		return nil
+	}
+	loud := func(segs ...widget.Seg) line { return line{segs: segs, bg: themes.Header, loud: true} }
+	head := " " + pen.Glyph(widget.Warn) + " WAITING FOR YOU  "
+	message := widget.Wrap(squeeze(e.Suspended.Message), max(width-widget.Width(head), 12))
+	out := []line{loud(seg(themes.Warning, head), seg(themes.Text, message[0]))}
+	for _, more := range message[1:] {
+		out = append(out, loud(seg(themes.Text, strings.Repeat(" ", widget.Width(head))+more)))
+	}
+	left := widget.Clock(max(e.Suspended.Until.Sub(f.Now), 0))
+	return append(out, loud(seg(themes.Key, "   c"), seg(themes.Text, " goes on, "), seg(themes.Key, "ctrl+x"), seg(themes.Text, " undoes everything; "),
+		seg(themes.Warning, left), seg(themes.Text, " left")))
+}
+
 // next says what the operator may do with the verdict.
 func next(f *signal.Frame) []widget.Seg {
 	say := func(parts ...string) (out []widget.Seg) { // keys and words in turn
