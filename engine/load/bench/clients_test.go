@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,7 +77,25 @@ Requests per second:    91234.56 [#/sec] (mean)
 }
 
 func TestTheTruthAboutTheStall(t *testing.T) {
-	require.Zero(t, stallTruth(0.5))
-	require.InDelta(t, 100*time.Millisecond, stallTruth(0.9), float64(time.Millisecond))
-	require.InDelta(t, 190*time.Millisecond, stallTruth(0.99), float64(time.Millisecond))
+	require.Zero(t, stallTruth(0.5, 0))
+	require.InDelta(t, 100*time.Millisecond, stallTruth(0.9, 0), float64(time.Millisecond))
+	require.InDelta(t, 190*time.Millisecond, stallTruth(0.99, 0), float64(time.Millisecond))
+
+	// The same from every single arrival: the target answers one after the other, when it does not stand still.
+	const rate, each = 2000, 14 * time.Microsecond
+	var free time.Duration
+	var waits []time.Duration
+	for n := range 10 * rate {
+		at := time.Duration(n) * time.Second / rate
+		free = max(free, at)
+		if into := free % stallEvery; into < stallFor {
+			free += stallFor - into
+		}
+		free += each
+		waits = append(waits, free-at)
+	}
+	slices.Sort(waits)
+	for _, q := range []float64{0.5, 0.9, 0.99, 0.999} {
+		require.InDelta(t, waits[int(q*float64(len(waits)))], stallTruth(q, rate*each.Seconds()), float64(time.Millisecond))
+	}
 }

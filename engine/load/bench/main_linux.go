@@ -86,6 +86,7 @@ type bench struct {
 	forTarget, forClient []string // commands that the target and the clients are started with
 	clients              []*client
 	rows                 []string
+	perAnswer            time.Duration // of the target, in the closed loop; 0 when that was not run
 }
 
 func (b *bench) row(cells ...string) { b.rows = append(b.rows, "| "+strings.Join(cells, " | ")+" |") }
@@ -223,6 +224,13 @@ func (b *bench) closed() error {
 	if err != nil {
 		return err
 	}
+	for _, of := range all {
+		for _, o := range of {
+			if per := time.Duration(float64(time.Second) / o.Rate); o.Rate > 0 && (b.perAnswer == 0 || per < b.perAnswer) {
+				b.perAnswer = per
+			}
+		}
+	}
 	b.row(cells("closed loop, 64 connections: requests per CPU second", all, func(of []outcome) string {
 		return fmt.Sprintf("%.0f", medianOf(of, perCPU))
 	})...)
@@ -277,8 +285,10 @@ func (b *bench) stall() error {
 	if err != nil {
 		return err
 	}
+	// One answer takes the target as long as it did when it had nothing else to do, with the client that asked most.
+	busy := rate * b.perAnswer.Seconds()
 	for i, label := range []string{"P50", "P90", "P99", "P99.9"} {
-		truth := stallTruth([]float64{0.5, 0.9, 0.99, 0.999}[i])
+		truth := stallTruth([]float64{0.5, 0.9, 0.99, 0.999}[i], busy)
 		what := fmt.Sprintf("%d/s over 64 connections, target stalls 200 ms each second: %s (truth %s ms)", rate, label, millis(truth))
 		b.row(cells(what, all, func(of []outcome) string {
 			v := medianOf(of, func(o outcome) float64 { return float64(o.Quantiles[i]) })
@@ -291,11 +301,12 @@ func (b *bench) stall() error {
 	return nil
 }
 
-// stallTruth is the least that a quantile can be: a fifth of the arrivals, which are spread evenly, come while the target
-// stands still, and wait for what is left of that. What the target needs to work the backlog off comes on top.
-func stallTruth(q float64) time.Duration {
-	still := float64(stallFor) / float64(stallEvery)
-	return time.Duration(max(0, q-(1-still)) * float64(stallEvery))
+// stallTruth is a quantile as it really is: arrivals are spread evenly, and one that comes t into the stall waits for what
+// is left of that, and until the target has worked off those before it. busy is the share of its time that the target
+// spends on answers at this rate; so the wait is stall - t(1-busy), also for those who come when the stall is over and the
+// backlog is not, and the quantile is that of t = (1-q) of the period.
+func stallTruth(q, busy float64) time.Duration {
+	return time.Duration(max(0, float64(stallFor)-(1-q)*float64(stallEvery)*(1-busy)))
 }
 
 func millis(d time.Duration) string {
