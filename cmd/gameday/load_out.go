@@ -30,8 +30,7 @@ func openOuts(names []string) (outs []loadOut, err error) {
 		switch kind {
 		case ".csv", ".jsonl", ".json":
 		case ".jtl":
-			return nil, closeOuts(outs, fmt.Errorf("write %s: a JTL holds single requests, and the engine keeps figures of them only; "+
-				"use .csv (second by second), .jsonl or .json", name))
+			return nil, closeOuts(outs, fmt.Errorf("write %s: a JTL holds single requests: give it to --requests", name))
 		default:
 			return nil, closeOuts(outs, fmt.Errorf("write %s: the name must end in .csv, .jsonl or .json", name))
 		}
@@ -141,10 +140,12 @@ func (o jsonOut) end(rep *digest.Report) {
 	}
 }
 
-func writeJSON(w io.Writer, rep *digest.Report) error {
+func writeJSON(w io.Writer, rep *digest.Report) error { return indented(w, reportJSON(rep)) }
+
+func indented(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(reportJSON(rep))
+	return enc.Encode(v)
 }
 
 // lineJSON is the figures of some requests; a latency that is not known is null.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,6 +38,8 @@ type loadRunCmd struct {
 	Var    map[string]string `placeholder:"NAME=VALUE" help:"A value for $${NAME} in the plan, before the plan's own."`
 	Seed   uint64            `help:"Instead of the plan's seed."`
 	Out    []string          `placeholder:"FILE" help:"Write figures: .csv and .jsonl second by second, .json the summary. May be given several times."`
+
+	loadScaleFlags `embed:""`
 }
 
 // Run runs the plan to its end or the first signal, prints the summary, and tells the verdict by the exit code.
@@ -45,32 +48,49 @@ func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	if err != nil {
 		return err
 	}
-	outs, err := openOuts(c.Out)
+	scale, err := c.prepare(plan, time.Now())
 	if err != nil {
 		return err
 	}
+	outs, err := openOuts(c.Out)
+	if err != nil {
+		return errors.Join(err, scale.closeFiles(&digest.Report{}))
+	}
 	ctx, stop := withSignals(context.Background(), func(os.Signal) { os.Exit(exitAborted) })
 	defer stop()
-	run, err := load.Start(context.Background(), plan, load.Options{Target: c.Target, Vars: c.Var, Seed: c.Seed})
+	waiting, stopWaiting := context.WithCancel(context.Background())
+	defer stopWaiting()
+	release := context.AfterFunc(ctx, stopWaiting) // a signal ends the waiting for the start; later ones stop the run in order
+	scale.announce(stderr, plan.Metadata.Name, time.Now())
+	run, err := load.Start(waiting, plan, scale.options(load.Options{Target: c.Target, Vars: c.Var, Seed: c.Seed}))
+	release()
 	if err != nil {
-		return closeOuts(outs, err)
+		err = errors.Join(closeOuts(outs, err), scale.closeFiles(&digest.Report{}))
+		if waiting.Err() != nil {
+			return exitError{exitAborted, err}
+		}
+		return err
 	}
-	c.follow(ctx, run, stderr, outs)
+	scale.follow(run, plan.Metadata.Name)
+	c.follow(ctx, run, stderr, append(outs, scale))
 	res := run.Wait()
 	rep := digest.FromResult(&res)
 	sig, aborted := signalled(ctx)
 	if aborted {
 		rep.Notes = append(rep.Notes, fmt.Sprintf("ended by signal %q after %s", sig, res.Elapsed.Round(100*time.Millisecond)))
 	}
+	problem := scale.conclude(rep)
 	for _, o := range outs {
 		o.end(rep)
 	}
-	if err := closeOuts(outs, rep.Write(stdout)); err != nil {
+	if err := errors.Join(problem, closeOuts(outs, rep.Write(stdout))); err != nil {
 		return err
 	}
 	switch {
 	case aborted:
 		return exitError{code: exitAborted}
+	case scale.idle(&res):
+		return nil
 	case rep.Total.Count == 0:
 		return exitError{exitCannotRun, fmt.Errorf("no request was made: nothing can be said about the target")}
 	case len(rep.Thresholds) == 0 && rep.Total.Failed == rep.Total.Count:

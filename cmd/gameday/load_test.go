@@ -87,7 +87,7 @@ func TestLoadRunThatCannot(t *testing.T) {
 		{[]string{"nothere.yaml"}, "nothere.yaml"},
 		{[]string{plan}, "${gateway} is not set"},
 		{[]string{plan, "--target", "http://127.0.0.1:1"}, "every request failed"},
-		{[]string{plan, "--target", "http://127.0.0.1:1", "--out", "x.jtl"}, "single requests"},
+		{[]string{plan, "--target", "http://127.0.0.1:1", "--out", "x.jtl"}, "give it to --requests"},
 		{[]string{plan, "--target", "http://127.0.0.1:1", "--out", "x.pdf"}, "must end in"},
 	} {
 		got := call(append([]string{"load", "run"}, tc.args...)...)

@@ -46,6 +46,11 @@ func Read(in io.Reader) (*digest.Report, error) {
 	out := r.Report()
 	out.Source = "JMeter results (" + form + ")"
 	out.Notes = append(out.Notes, r.notes()...)
+	if r.ours {
+		out.Source = "gameday's requests in JMeter's form (" + form + ")"
+		out.Notes = append(out.Notes, "latencies count from when a request was due, to the millisecond")
+		return out, nil
+	}
 	out.Notes = append(out.Notes, "latencies are as JMeter measured them: from the instant a request was sent, so a target that stalls looks better than it is")
 	return out, nil
 }
@@ -54,6 +59,8 @@ func Read(in io.Reader) (*digest.Report, error) {
 type reader struct {
 	digest.Builder
 	transactions, nested, broken int
+
+	ours bool // gameday wrote them
 }
 
 func (r *reader) notes() (out []string) {
@@ -100,10 +107,23 @@ func failure(s sample) string {
 		}
 		return protocol.CheckFailed.String()
 	}
+	if kind := strings.TrimPrefix(s.code, noCode); kind != s.code && ours(kind) {
+		return kind
+	}
 	if s.code != "" {
 		return digest.Cause(s.code + " " + s.message)
 	}
 	return digest.Cause(s.failure)
+}
+
+// ours reports whether it is gameday's own name for a kind of failure.
+func ours(kind string) bool {
+	for k := range protocol.Kind(protocol.Kinds) {
+		if k.Failed() && k.String() == kind {
+			return true
+		}
+	}
+	return false
 }
 
 // instant reads a time stamp: milliseconds, or one of the forms JMeter can be told to write.
@@ -138,6 +158,7 @@ func (r *reader) csv(in *bufio.Reader) error {
 			return fmt.Errorf("the first row is no header with %s: set jmeter.save.saveservice.print_field_names=true", need)
 		}
 	}
+	_, r.ours = columns[columnService]
 	rows := csv.NewReader(in)
 	rows.Comma, rows.LazyQuotes, rows.FieldsPerRecord, rows.ReuseRecord = comma, true, -1, true
 	for {
@@ -240,6 +261,9 @@ func (r *reader) element(t xml.StartElement, depth int) {
 	get := map[string]string{}
 	for _, a := range t.Attr {
 		get[a.Name.Local] = a.Value
+	}
+	if _, own := get[columnTrace]; own {
+		r.ours = true
 	}
 	r.add(sample{at: get["ts"], elapsed: get["t"], label: get["lb"], code: get["rc"], message: get["rm"], success: get["s"]})
 }
