@@ -2,6 +2,7 @@ package load
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,10 +14,9 @@ import (
 
 	"gameday/engine/load/answer"
 	"gameday/engine/load/feed"
-	"gameday/engine/load/http1"
-	"gameday/engine/load/http2"
 	"gameday/engine/load/protocol"
 	"gameday/engine/load/template"
+	"gameday/engine/load/web"
 )
 
 // step is one request of the plan, ready to be sent, or a group of them. Its index is its place in every table of the
@@ -40,6 +40,8 @@ type step struct {
 	extract       []extraction
 	needs         []int    // slots that must be set
 	cookies       *url.URL // where the request goes, when cookies are kept
+	jar           bool     // its protocol looks after them
+	token         *tokenSlot
 	stopOnFailure bool
 }
 
@@ -105,6 +107,10 @@ type compiled struct {
 	steps     []*step
 	groups    []*group
 
+	tokens  []*web.Tokens
+	full    map[string][]string // what only the full client can do, by target of HTTP
+	remarks []string            // for the result
+
 	feeds    []fedBy
 	kept     int // slots that feeds fill and that users set once; the others begin each iteration unset
 	slots    int
@@ -120,12 +126,19 @@ type compiler struct {
 	options *Options
 	lookup  func(string) (string, bool)
 	target  string
-	web     map[string]int // protocols of HTTP by target
+	web     map[string]int // protocols by target and what tells their connections apart
 	names   map[string]int // slots by variable
+
+	settings map[[2]*web.Config]*settings // by scenario's and step's section
+	secured  map[web.TLS]*tls.Config      // by section
+	given    map[*web.OAuth2]*tokenSlot
 }
 
 func compile(p *Plan, o *Options) (*compiled, error) {
-	c := &compiler{compiled: &compiled{}, plan: p, options: o, lookup: variables(p, o), web: map[string]int{}, names: map[string]int{}}
+	c := &compiler{
+		compiled: &compiled{full: map[string][]string{}}, plan: p, options: o, lookup: variables(p, o), web: map[string]int{}, names: map[string]int{},
+		settings: map[[2]*web.Config]*settings{}, secured: map[web.TLS]*tls.Config{}, given: map[*web.OAuth2]*tokenSlot{},
+	}
 	if c.target = o.Target; c.target == "" {
 		var err error
 		if c.target, err = template.Expand(p.Target, c.lookup); err != nil {
@@ -141,6 +154,9 @@ func compile(p *Plan, o *Options) (*compiled, error) {
 		return nil, err
 	}
 	c.findVariables()
+	if err := c.findFull(); err != nil {
+		return nil, err
+	}
 	var shared *group
 	var weights []float64
 	for i := range p.Scenarios {
@@ -262,16 +278,22 @@ func (c *compiler) step(sc *Scenario, s *Step) (*step, error) {
 		return nil, err
 	}
 	common := protocol.Step{Name: s.Name, Timeout: s.Timeout, Names: c.slot, Headers: headers, Keep: keep}
-	target := c.target
-	if own := cmp.Or(s.Target, sc.Target); own != "" {
-		if target, err = template.Expand(own, c.lookup); err != nil {
-			return nil, fmt.Errorf("target: %w", err)
-		}
+	target, err := c.targetOf(sc, s)
+	if err != nil {
+		return nil, err
 	}
-	if how := s.speech(c.plan, protocol.Options{TLS: c.options.TLS}); len(how) > 0 {
-		err = c.speak(out, how[0], target, common)
+	set, err := c.set(sc, s)
+	if err != nil {
+		return nil, err
+	}
+	if how := s.speech(c.plan, protocol.Options{TLS: set.tls}); len(how) > 0 {
+		if how[0].name == "grpc" || how[0].name == "websocket" {
+			set.authorize(out, &common)
+		}
+		err = c.speak(out, how[0], target, set, common)
 	} else {
-		err = c.request(out, s, target, common)
+		set.authorize(out, &common)
+		err = c.request(out, s, target, set, common)
 	}
 	if err != nil {
 		return nil, err
@@ -312,7 +334,7 @@ func (c *compiler) looks(s *Step, out *step) (keep int, err error) {
 var whichOf = map[string]answer.Which{"": 0, "first": 0, "second": 1, "third": 2, "last": answer.Last}
 
 // request prepares an HTTP request.
-func (c *compiler) request(out *step, s *Step, target string, common protocol.Step) (err error) {
+func (c *compiler) request(out *step, s *Step, target string, set *settings, common protocol.Step) (err error) {
 	req := protocol.Request{Step: common, Method: s.Method, Cookies: c.plan.Cookies != CookiesOff}
 	if req.Path, err = template.Expand(s.Path, c.lookup); err != nil {
 		return fmt.Errorf("path: %w", err)
@@ -320,21 +342,29 @@ func (c *compiler) request(out *step, s *Step, target string, common protocol.St
 	if req.Body, err = c.body(s, &req); err != nil {
 		return err
 	}
-	web, at, err := c.webProtocol(target)
+	made, at, err := c.webProtocol(target, set)
 	if err != nil {
 		return err
 	}
 	out.proto = at
-	if out.handle, err = web.Prepare(req); err != nil {
+	if full, ok := made.(*fullProtocol); ok {
+		out.jar = req.Cookies
+		out.handle, err = full.Protocol.Prepare(req, set.config)
+	} else {
+		out.handle, err = made.Prepare(req)
+	}
+	if err != nil {
 		return err
 	}
-	texts := []string{req.Path, req.Body}
+	texts := append(set.config.Auth.Texts(), req.Path, req.Body)
 	for _, h := range req.Headers {
 		texts = append(texts, h.Value)
 	}
-	if out.needs, err = c.needs(texts...); err != nil {
+	needs, err := c.needs(texts...)
+	if err != nil {
 		return err
 	}
+	out.needs = append(out.needs, needs...)
 	if req.Cookies {
 		fixed, _, _ := strings.Cut(req.Path, "{{")
 		if out.cookies, err = url.Parse(strings.TrimRight(target, "/") + fixed); err != nil {
@@ -354,29 +384,6 @@ func (c *compiler) needs(texts ...string) (slots []int, err error) {
 		slots = t.Needs(slots)
 	}
 	return slots, nil
-}
-
-// webProtocol is the protocol that speaks HTTP to a target: one for all the steps that go there.
-func (c *compiler) webProtocol(target string) (webProtocol, int, error) {
-	if at, ok := c.web[target]; ok {
-		return c.protocols[at].(webProtocol), at, nil
-	}
-	var made webProtocol = c.options.protocol
-	if made == nil {
-		var err error
-		if address, two := c.plan.versioned(target); two {
-			made, err = http2.New(address, protocol.Options{TLS: c.options.TLS}, c.plan.HTTP2)
-		} else {
-			made, err = http1.New(target, c.options.TLS)
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-	}
-	at := len(c.protocols)
-	c.web[target] = at
-	c.protocols = append(c.protocols, made)
-	return made, at, nil
 }
 
 // mergeHeaders lays headers over each other, the later ones over the earlier, without regard to case, sorted by name.

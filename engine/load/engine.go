@@ -20,6 +20,12 @@ const (
 // choose decides how requests are sent: by loops, or when fast is nil by goroutines. note is for the result, empty when
 // there is nothing to choose.
 func choose(e Engine, c *compiled) (fast *fastPath, note string, err error) {
+	if why := c.fullClient(); why != "" {
+		if e == EngineEpoll {
+			return nil, "", fmt.Errorf("the epoll engine cannot serve this plan: %s; leave the engine out", why)
+		}
+		return nil, "requests were sent by the full HTTP client (net/http), a goroutine for each connection, which takes more of the machine: " + why, nil
+	}
 	http, ok := c.protocols[0].(*http1.Protocol)
 	if !ok {
 		return nil, "", nil
@@ -32,7 +38,7 @@ func choose(e Engine, c *compiled) (fast *fastPath, note string, err error) {
 		return nil, "", fmt.Errorf("there is no load engine %q: use %s or %s, or leave it out", e, EngineEpoll, EngineGoroutine)
 	}
 	if len(c.protocols) > 1 {
-		err = errors.New("the plan speaks to more than one target")
+		err = errors.New("the plan speaks to more than one target, or to one in more than one way")
 	} else {
 		fast, err = newFastPath(http)
 	}

@@ -18,6 +18,7 @@ import (
 	"gameday/engine/load/feed"
 	"gameday/engine/load/http2"
 	"gameday/engine/load/protocol"
+	"gameday/engine/load/web"
 	"gameday/sources/spec"
 )
 
@@ -35,6 +36,7 @@ type Plan struct {
 	Feeds      []feed.Config     `yaml:"feeds" doc:"Data: each column is a variable, {{column}}."`
 	Version    string            `yaml:"version" enum:"1.1,2" doc:"Of HTTP. Default 1.1."`
 	HTTP2      http2.Sharing     `yaml:"http2" doc:"With HTTP/2 and gRPC: how users share connections."`
+	HTTP       *web.Config       `yaml:"http" doc:"How HTTP is spoken: redirects, proxy, authentication, certificates, limits."`
 	Cookies    CookiePolicy      `yaml:"cookies" enum:"user,iteration" doc:"Users keep the cookies they are given: from iteration to iteration, or within one. Default: not at all."`
 	KeepBody   int               `yaml:"keepBody" doc:"How much of an answer is looked at by checks and extraction, in bytes. Default 1 MiB."`
 	Timeout    time.Duration     `yaml:"timeout" doc:"For each request, connecting included. Default 10s."`
@@ -60,6 +62,7 @@ type Scenario struct {
 	Executor  *Executor         `yaml:"executor" doc:"An executor of its own, instead of a weight."`
 	Headers   map[string]string `yaml:"headers" doc:"Headers of every request in it."`
 	Target    string            `yaml:"target" doc:"Instead of the plan's: where its requests go."`
+	HTTP      *web.Config       `yaml:"http" doc:"How HTTP is spoken; what it holds goes before the plan's."`
 	ThinkTime ThinkTime         `yaml:"thinkTime" doc:"Pause after each step."`
 	OnFailure string            `yaml:"onFailure" enum:"continue,end-iteration" doc:"After a request that failed: the next step, or the next iteration. Default continue."`
 	Steps     []Step            `yaml:"steps" doc:"Requests, and blocks of them, made one after the other: one iteration."`

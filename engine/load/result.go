@@ -185,6 +185,7 @@ func (r *Run) notes(res *Result) (out []string) {
 	r.adjusting.Lock()
 	out = append(out, r.adjustments...)
 	r.adjusting.Unlock()
+	out = append(out, r.plan.remarks...)
 	if r.sending != "" {
 		out = append(out, r.sending)
 	}

@@ -102,6 +102,9 @@ func Start(ctx context.Context, p *Plan, o Options) (*Run, error) {
 	if r.fast, r.sending, err = choose(o.Engine, c); err != nil {
 		return nil, fmt.Errorf("start load %q: %w", p.Metadata.Name, err)
 	}
+	if err := c.beginTokens(ctx); err != nil {
+		return nil, fmt.Errorf("start load %q: %w", p.Metadata.Name, err)
+	}
 	for _, st := range c.steps {
 		r.longest = max(r.longest, st.timeout)
 	}
@@ -161,6 +164,7 @@ func (r *Run) main() {
 		}
 	})
 	defer release()
+	defer r.plan.keepTokens(r.hard)()
 	if r.total > 0 {
 		// Requests and a backlog that are under way at the end of the plan are seen through; a user's long pauses are not.
 		overdue := time.AfterFunc(r.total+2*r.longest, r.stop)

@@ -7,7 +7,6 @@ import (
 
 	"gameday/engine/load/dns"
 	"gameday/engine/load/grpc"
-	"gameday/engine/load/http2"
 	"gameday/engine/load/kafka"
 	"gameday/engine/load/protocol"
 	"gameday/engine/load/redis"
@@ -85,8 +84,8 @@ func (s *Speaks) speech(p *Plan, o protocol.Options) (found []speech) {
 }
 
 // speak prepares a step of another protocol than HTTP.
-func (c *compiler) speak(out *step, how speech, target string, common protocol.Step) error {
-	key := how.name + " " + target
+func (c *compiler) speak(out *step, how speech, target string, set *settings, common protocol.Step) error {
+	key := how.name + " " + target + " " + set.line
 	at, ok := c.web[key]
 	if !ok {
 		made, err := how.make(target)
@@ -171,18 +170,3 @@ func rewrite(v reflect.Value, replace func(string) string) reflect.Value {
 	}
 	return out
 }
-
-// versioned is an HTTP target in the notation of the version that the plan asks for.
-func (p *Plan) versioned(target string) (address string, two bool) {
-	if p.Version == "2" {
-		if rest, ok := strings.CutPrefix(target, "http://"); ok {
-			return "h2c://" + rest, true
-		}
-		if rest, ok := strings.CutPrefix(target, "https://"); ok {
-			return "h2://" + rest, true
-		}
-	}
-	return target, strings.HasPrefix(target, "h2c://") || strings.HasPrefix(target, "h2://")
-}
-
-var _ webProtocol = (*http2.Protocol)(nil)

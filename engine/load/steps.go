@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gameday/engine/load/answer"
+	"gameday/engine/load/web"
 )
 
 // Step is one request, or a block of steps.
@@ -21,6 +22,7 @@ type Step struct {
 	Extract   []Extract         `yaml:"extract" doc:"Variables that are taken out of the answer."`
 	Timeout   time.Duration     `yaml:"timeout" doc:"Overrides the plan's."`
 	ThinkTime *ThinkTime        `yaml:"thinkTime" doc:"Overrides the scenario's."`
+	HTTP      *web.Config       `yaml:"http" doc:"How HTTP is spoken; what it holds goes before the scenario's and the plan's."`
 
 	Speaks `yaml:",inline"`
 

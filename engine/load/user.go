@@ -90,12 +90,17 @@ func (u *user) prepare(st *step) error {
 	u.made++
 	u.call.Request = st.handle
 	u.run.identify(&u.call, u.fresh)
+	if st.token != nil {
+		u.call.Slots[st.token.slot] = st.token.from.Value()
+	}
 	for _, slot := range st.needs {
 		if u.call.Slots[slot] == nil {
 			return u.run.plan.unset[slot]
 		}
 	}
-	if st.cookies != nil {
+	if st.jar {
+		u.call.Jar = u.cookies.jar
+	} else if st.cookies != nil {
 		u.call.Cookie = u.cookies.header(u.call.Cookie[:0], st.cookies)
 	}
 	return nil
@@ -116,7 +121,7 @@ func (u *user) answered(st *step, due time.Duration, out *protocol.Outcome) {
 		for i := range st.extract {
 			u.extract(&st.extract[i], out)
 		}
-		if st.cookies != nil {
+		if st.cookies != nil && !st.jar {
 			u.cookies.take(st.cookies, out.Head)
 		}
 	}

@@ -41,6 +41,7 @@ func (p *Plan) validate(doc *spec.Document) {
 	c.span("duration", p.Duration)
 	c.span("timeout", p.Timeout)
 	c.headers("headers", p.Headers)
+	c.http("http", p.HTTP)
 	c.test(p)
 	if p.Executor != nil && p.Test == nil {
 		c.executor("executor", p.Executor, p)
@@ -119,6 +120,7 @@ func (c checker) headers(path string, headers map[string]string) {
 
 func (c checker) scenario(path string, sc *Scenario, p *Plan) {
 	c.headers(path+".headers", sc.Headers)
+	c.http(path+".http", sc.HTTP)
 	steps, kind := sc.Steps, "steps"
 	switch {
 	case len(sc.Steps) > 0 && len(sc.Mix) > 0:
@@ -189,10 +191,13 @@ func (c checker) step(path string, s *Step, p *Plan) {
 		c.doc.Reportf(path, "has %s: a step is one of them", strings.Join(given, " and "))
 	}
 	if len(blocks) > 0 {
+		c.misplaced(path+".http", "only counts for a request: blocks take their scenario's")
 		c.block(path, s)
 		return
 	}
 	c.looks(path, s)
+	c.http(path+".http", s.HTTP)
+	c.onlyHTTP(path+".http", s, p)
 	c.headers(path+".headers", s.Headers)
 	c.span(path+".timeout", s.Timeout)
 	if s.Timeout == 0 {

@@ -29,12 +29,13 @@ type Protocol struct {
 	named   bool // by a name that has to be looked up
 	prefix  string
 	tls     *tls.Config
+	life    protocol.Lifetime
 	dialer  net.Dialer
 	reqs    []*prepared
 }
 
-// New prepares for a target such as "http://127.0.0.1:8080/base". config may be nil and is only looked at for https.
-func New(target string, config *tls.Config) (*Protocol, error) {
+// New prepares for a target such as "http://127.0.0.1:8080/base".
+func New(target string, o protocol.Options) (*Protocol, error) {
 	u, err := url.Parse(target)
 	switch {
 	case err != nil:
@@ -52,21 +53,17 @@ func New(target string, config *tls.Config) (*Protocol, error) {
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("target %q must not have a query or a fragment: they belong to a step's path", u.Redacted())
 	}
-	p := &Protocol{host: u.Host, address: u.Host, prefix: u.EscapedPath()}
+	p := &Protocol{host: u.Host, prefix: u.EscapedPath(), life: o.Lifetime}
 	for len(p.prefix) > 0 && p.prefix[len(p.prefix)-1] == '/' {
 		p.prefix = p.prefix[:len(p.prefix)-1]
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	if err := p.where(u, o.Dial); err != nil {
+		return nil, err
 	}
-	p.address = net.JoinHostPort(u.Hostname(), port)
-	_, notLiteral := netip.ParseAddr(u.Hostname())
-	p.named = notLiteral != nil
 	if u.Scheme == "https" {
 		p.tls = &tls.Config{MinVersion: tls.VersionTLS12}
-		if config != nil {
-			p.tls = config.Clone()
+		if o.TLS != nil {
+			p.tls = o.TLS.Clone()
 		}
 		if p.tls.ServerName == "" {
 			p.tls.ServerName = u.Hostname()
@@ -76,10 +73,28 @@ func New(target string, config *tls.Config) (*Protocol, error) {
 	return p, nil
 }
 
+// where decides what is connected to.
+func (p *Protocol) where(u *url.URL, instead string) error {
+	host, port := u.Hostname(), u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	if instead != "" {
+		var err error
+		if host, port, err = net.SplitHostPort(instead); err != nil {
+			return fmt.Errorf("read the address to connect to instead of the target's: %w", err)
+		}
+	}
+	p.address = net.JoinHostPort(host, port)
+	_, notLiteral := netip.ParseAddr(host)
+	p.named = notLiteral != nil
+	return nil
+}
+
 // Prepare checks a request and returns the handle that Call.Request names it by.
 func (p *Protocol) Prepare(req protocol.Request) (int, error) {
 	req.Path = p.prefix + req.Path
-	made, err := prepare(req, p.host)
+	made, err := prepare(req, p.host, p.life == protocol.OneRequest)
 	if err != nil {
 		return 0, fmt.Errorf("prepare request %q: %w", req.Name, err)
 	}
@@ -107,6 +122,7 @@ type Client struct {
 	in      reader
 	res     response
 	lastUse time.Duration
+	current uint64 // iteration
 
 	mu      sync.Mutex // guards what interrupt reaches: the rest belongs to the worker
 	conn    *wire
@@ -165,9 +181,11 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 		out.Kind, out.Err, out.Done = protocol.Unsendable, err, c.now()
 		return
 	}
-	if c.conn != nil && out.Start-c.lastUse > probeAfter && gone(c.conn) {
+	if c.conn != nil && (c.proto.life == protocol.OneIteration && call.N != c.current ||
+		out.Start-c.lastUse > probeAfter && gone(c.conn)) {
 		c.drop()
 	}
+	c.current = call.N
 	sent, dialing, err := c.attempt(wire, p, due, out)
 	if err != nil && out.Reused && c.in.total == 0 && (p.idempotent || sent == 0) && c.ctx.Err() == nil &&
 		classify(err, false) != protocol.Timeout {
@@ -185,7 +203,7 @@ func (c *Client) Do(call *protocol.Call, out *protocol.Outcome) {
 		if p.keep > 0 {
 			out.Head, out.Body = c.in.parser.headKept, c.in.parser.bodyKept
 		}
-		if c.res.close || c.in.buffered() > 0 {
+		if c.res.close || c.in.buffered() > 0 || c.proto.life == protocol.OneRequest {
 			c.drop() // bytes beyond the answer belong to no request: such a connection is not used again
 		}
 		return

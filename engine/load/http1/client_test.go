@@ -59,7 +59,7 @@ func client(t testing.TB, target string, config *tls.Config, reqs ...protocol.Re
 
 func prepareAll(t testing.TB, target string, config *tls.Config, reqs []protocol.Request) *Protocol {
 	t.Helper()
-	p, err := New(target, config)
+	p, err := New(target, protocol.Options{TLS: config})
 	require.NoError(t, err)
 	for _, r := range reqs {
 		if r.Timeout == 0 {

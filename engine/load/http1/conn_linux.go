@@ -34,6 +34,7 @@ type Conn struct {
 
 	parser   parser
 	received int64
+	current  uint64        // iteration
 	mark     time.Duration // when the phase it is in began
 	due      time.Duration // when the request has taken too long, or the pause is over
 	armed    time.Duration // for when its alarm is set, no later than due
@@ -102,6 +103,10 @@ func (l *Loop) Do(c *Conn, call *protocol.Call) {
 		}
 		stamp(c.own[at:], call)
 	}
+	if l.proto.life == protocol.OneIteration && call.N != c.current {
+		l.drop(c)
+	}
+	c.current = call.N
 	l.timers.arm(c)
 	if c.out.Reused = c.fd >= 0; c.out.Reused {
 		l.begin(c, p)
@@ -306,7 +311,7 @@ func (l *Loop) complete(c *Conn, closing bool) {
 	}
 	c.out.Done, c.out.Phases.Read = l.arrived, l.arrived-c.mark
 	c.stage, c.rest = idle, nil
-	if closing || res.close {
+	if closing || res.close || l.proto.life == protocol.OneRequest {
 		l.drop(c)
 	}
 	c.owner.Answered(&c.out)

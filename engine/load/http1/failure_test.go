@@ -226,11 +226,11 @@ func TestTargetsAndRequestsThatCannotBe(t *testing.T) {
 		"http://user:s3cret@h":       "Authorization",
 		"http://user:s3cret@h:port/": "invalid port",
 	} {
-		_, err := New(target, nil)
+		_, err := New(target, protocol.Options{})
 		require.ErrorContains(t, err, want, target)
 		require.NotContains(t, err.Error(), "s3cret")
 	}
-	p, err := New("http://[::1]:80", nil)
+	p, err := New("http://[::1]:80", protocol.Options{})
 	require.NoError(t, err)
 	for want, r := range map[string]protocol.Request{
 		"percent-encoded":            {Method: "GET", Path: "/a b"},

@@ -92,7 +92,8 @@ func CheckPath(path string, names template.Names) error {
 	return err
 }
 
-func prepare(req protocol.Request, host string) (*prepared, error) {
+// prepare makes a request; closing asks the target to close the connection after its answer.
+func prepare(req protocol.Request, host string, closing bool) (*prepared, error) {
 	if err := CheckPath(req.Path, req.Names); err != nil {
 		return nil, err
 	}
@@ -138,6 +139,10 @@ func prepare(req protocol.Request, host string) (*prepared, error) {
 	}
 	if !agent {
 		lines.WriteString("User-Agent: gameday\r\n")
+		p.lines++
+	}
+	if closing {
+		lines.WriteString("Connection: close\r\n")
 		p.lines++
 	}
 	if p.hasBody {

@@ -82,6 +82,11 @@ func New(target string, o protocol.Options, sharing Sharing) (*Protocol, error) 
 		config = address.TLS(o.TLS)
 	}
 	p.pool = session.NewPool(address, config, sharing.Connections, sharing.Streams)
+	if o.Dial != "" {
+		if err := p.pool.DialTo(o.Dial); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
 }
 

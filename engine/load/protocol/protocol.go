@@ -9,6 +9,7 @@ package protocol
 import (
 	"context"
 	"crypto/tls"
+	"net/http"
 	"time"
 
 	"gameday/engine/load/template"
@@ -17,8 +18,20 @@ import (
 
 // Options are what a protocol needs beside its target.
 type Options struct {
-	TLS *tls.Config // for targets that are spoken to over TLS; nil is the system's roots
+	TLS      *tls.Config // for targets that are spoken to over TLS; nil is the system's roots
+	Dial     string      // of HTTP: "host:port" to connect to, while requests and TLS name the target's; "" is the target's own
+	Lifetime Lifetime    // of HTTP/1.1's connections
 }
+
+// Lifetime is for how long a worker keeps a connection.
+type Lifetime uint8
+
+// The lifetimes.
+const (
+	Kept         Lifetime = iota // for as long as the target does
+	OneIteration                 // the next iteration begins with a fresh one
+	OneRequest                   // and so does the next request
+)
 
 // Step is what every protocol has to know of a step beside what is its own.
 type Step struct {
@@ -47,8 +60,9 @@ type Call struct {
 	Request int // the handle that Prepare gave
 	Trace   signal.TraceID
 	Span    signal.SpanID
-	Sampled bool   // the sampled flag of traceparent
-	Cookie  []byte // the value of the Cookie header, for requests prepared with Cookies; empty is none
+	Sampled bool           // the sampled flag of traceparent
+	Cookie  []byte         // the value of the Cookie header, for requests prepared with Cookies; empty is none
+	Jar     http.CookieJar // where they come from, for protocols that follow redirects; nil is none
 }
 
 // Phases are the parts of one request's service time. The first three are zero on a connection that was kept.

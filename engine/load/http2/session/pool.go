@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http/httptrace"
 	"net/netip"
@@ -55,6 +56,17 @@ func NewPool(address dial.Address, config *tls.Config, connections, streams int)
 		p.tls = address.TLS(config, "h2")
 	}
 	return p
+}
+
+// DialTo has the pool connect to another "host:port" than its target's, which requests and TLS name nevertheless.
+func (p *Pool) DialTo(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("read the address to connect to instead of the target's: %w", err)
+	}
+	_, err = netip.ParseAddr(host)
+	p.address, p.literal = address, err == nil
+	return nil
 }
 
 // NewStream gives one worker a place. When ctx ends, what the worker waits for ends at once with Kind Interrupted. The
