@@ -155,15 +155,12 @@ func read(undo []byte) ([]Victim, error) {
 	return vs, nil
 }
 
-// resume sends SIGCONT to those that are stopped, and waits until they run.
+// resume sends SIGCONT to all, and waits until they run. It does so to those that run as well: a SIGSTOP that was sent and has
+// not taken effect yet, because the machine is busy, is only taken away by it, and nothing else is changed.
 func resume(ctx context.Context, vs []Victim) error {
 	var errs []error
 	for _, v := range vs {
-		st, err := v.Status()
-		if err == nil && st.Stopped() {
-			err = v.Signal(syscall.SIGCONT)
-		}
-		if err != nil && !errors.Is(err, proc.ErrGone) {
+		if err := v.Signal(syscall.SIGCONT); err != nil && !errors.Is(err, proc.ErrGone) {
 			errs = append(errs, fmt.Errorf("resume %s: %w", v.Name, err))
 		}
 	}

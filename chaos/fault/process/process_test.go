@@ -3,8 +3,10 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -132,4 +134,30 @@ func TestKillIsOverWhenTheNameIsBackWithAnotherProcess(t *testing.T) {
 	require.EqualValues(t, 1, n)
 	_, err = f.Plan(t.Context(), now, chaos.Args{"signal": "NONSENSE"})
 	require.ErrorContains(t, err, "unknown signal")
+}
+
+// A busy machine stops a process a moment after SIGSTOP was sent. Who undoes in that moment finds a process that runs, and must
+// take the signal away all the same.
+func TestAStopThatHasNotTakenEffectYetIsTakenAway(t *testing.T) {
+	_, a := sleeper(t, "a")
+	group := filepath.Join("/sys/fs/cgroup/freezer", fmt.Sprint("gdpause-", a.PID))
+	if err := os.Mkdir(group, 0o755); err != nil {
+		t.Skip("skipped: it takes a freezer (cgroup version 1) to hold a process in that moment: ", err)
+	}
+	write := func(dir, file, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, file), []byte(text), 0))
+	}
+	t.Cleanup(func() {
+		write(group, "freezer.state", "THAWED")
+		write(filepath.Dir(group), "cgroup.procs", fmt.Sprint(a.PID))
+		require.NoError(t, os.Remove(group))
+	})
+	write(group, "cgroup.procs", fmt.Sprint(a.PID))
+	undo, err := json.Marshal([]Victim{{Name: "a", ID: proc.ID{PID: a.PID, StartTicks: a.StartTicks, Boot: proc.BootID()}}})
+	require.NoError(t, err)
+	write(group, "freezer.state", "FROZEN")
+	require.NoError(t, syscall.Kill(a.PID, syscall.SIGSTOP))
+	require.NoError(t, NewPause().Restore(t.Context(), undo))
+	write(group, "freezer.state", "THAWED")
+	require.Never(t, func() bool { return stopped(a) }, 300*time.Millisecond, 10*time.Millisecond)
 }
