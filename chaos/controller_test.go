@@ -531,3 +531,21 @@ func TestArguments(t *testing.T) {
 		require.Len(t, errs, 1, "%v", bad)
 	}
 }
+
+// Who kills a session together with its keeper leaves the keeper's log; a recovery clears it away with the journal, and also when
+// the session had finished its journal before.
+func TestRecoverClearsAwayTheLogOfAKeeperThatDied(t *testing.T) {
+	d := jdir(t)
+	left, finished, alive := journalIn(t, d, "left"), filepath.Join(d, "finished.journal"), journalIn(t, d, "alive")
+	require.NoError(t, left.Intent(journal.Fault{ID: "f1", Kind: "test.good", Reversible: true}))
+	for _, path := range []string{left.Path(), finished, alive.Path()} {
+		require.NoError(t, os.WriteFile(journal.KeeperLog(path), nil, 0o600))
+	}
+	require.NoError(t, left.Close(false))
+	_, err := Recover(t.Context(), d, []Fault{&fake{kind: "test.good"}})
+	require.NoError(t, err)
+	files, err := filepath.Glob(filepath.Join(d, "*"))
+	require.NoError(t, err)
+	require.Equal(t, []string{alive.Path(), journal.KeeperLog(alive.Path())}, files, "a session that lives keeps what is its own")
+	require.NoError(t, alive.Close(true))
+}

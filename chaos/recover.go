@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -65,11 +66,24 @@ func recoverDir(ctx context.Context, dir string, faults []Fault, force bool) ([]
 		wg.Go(func() { results[i] = recoverOne(ctx, path, faults, force) })
 	}
 	wg.Wait()
+	sweep(dir)
 	var all []Recovered
 	for _, r := range results {
 		all = append(all, r...)
 	}
 	return all, nil
+}
+
+// sweep removes what lies beside journals that are gone: of a session that finished its journal and was killed together with
+// its keeper before that had cleared its log away. A session has its journal before anything beside it.
+func sweep(dir string) {
+	logs, _ := filepath.Glob(filepath.Join(dir, "*"+journal.KeeperLog(journal.Suffix))) // a directory whose name is a pattern is not swept
+	for _, log := range logs {
+		path := strings.TrimSuffix(log, journal.KeeperLog(journal.Suffix)) + journal.Suffix
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			_ = os.Remove(log) // it harms nobody; its keeper may be doing the same
+		}
+	}
 }
 
 func recoverOne(ctx context.Context, path string, faults []Fault, force bool) []Recovered {
@@ -160,6 +174,9 @@ func RestoreJournal(ctx context.Context, path, by string, faults []Fault) ([]Rec
 	}
 	if clean {
 		_ = os.Remove(socketPath(path)) // a dead session's; usually there is none
+		if by != "keeper" {             // which clears its own away
+			_ = os.Remove(journal.KeeperLog(path)) // of one that died as well
+		}
 	}
 	if err := j.Close(clean); err != nil {
 		return res, err

@@ -176,6 +176,9 @@ func (j *Journal) Path() string { return j.path }
 // Dir is the directory it lies in.
 func (j *Journal) Dir() string { return filepath.Dir(j.path) }
 
+// KeeperLog is where the keeper of the journal at path writes what it does.
+func KeeperLog(path string) string { return strings.TrimSuffix(path, Suffix) + ".keeper.log" }
+
 // Owner is whose journal it is.
 func (j *Journal) Owner() Owner { return j.owner }
 

@@ -59,16 +59,12 @@ func Start(cfg Config) (*Keeper, error) {
 		return nil, fmt.Errorf("start keeper: %w", err)
 	}
 	cfg.Journal = abs
-	k := &Keeper{cfg: cfg, log: logPath(abs), stop: make(chan struct{}), over: make(chan struct{})}
+	k := &Keeper{cfg: cfg, log: journal.KeeperLog(abs), stop: make(chan struct{}), over: make(chan struct{})}
 	if err := k.launch(); err != nil {
 		return nil, err
 	}
 	go k.supervise()
 	return k, nil
-}
-
-func logPath(journalPath string) string {
-	return strings.TrimSuffix(journalPath, journal.Suffix) + ".keeper.log"
 }
 
 // PID is the keeper's process now.

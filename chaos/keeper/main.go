@@ -76,7 +76,7 @@ func restore(ctx context.Context, path string, faults []chaos.Fault) error {
 }
 
 func finished(path string) error {
-	if err := os.Remove(logPath(path)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(journal.KeeperLog(path)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove keeper log: %w", err)
 	}
 	return nil
