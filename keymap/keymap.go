@@ -50,6 +50,12 @@ const (
 	PrevError   Action = "prev.error"
 	Order       Action = "traces.order" // recent, slowest, failed
 	Exemplars   Action = "metrics.exemplars"
+	RaiseLoad   Action = "load.raise" // by a tenth
+	LowerLoad   Action = "load.lower"
+	HoldLoad    Action = "load.hold"
+	ResumeLoad  Action = "load.resume"
+	StopLoad    Action = "load.stop"
+	Face        Action = "load.face" // overview, latency, rows
 	Workspace1  Action = "workspace.1"
 	Workspace2  Action = "workspace.2"
 	Workspace3  Action = "workspace.3"

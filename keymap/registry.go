@@ -48,6 +48,7 @@ type Binding struct {
 
 var anyPane = []Scope{Pane}
 var global = []Scope{Global}
+var inLoad = []Scope{PaneScope("load")}
 
 // Registry lists every action with its default keys, in the order of help and footer. The slice is the caller's.
 func Registry() []Binding {
@@ -66,6 +67,16 @@ func doing() []Binding {
 			Long: "pick a load plan and start it"},
 		{Action: Switches, Scopes: global, Keys: []string{"p"}, Short: "patterns", Group: Doing, Palette: true,
 			Long: "turn resilience patterns on and off"},
+		{Action: RaiseLoad, Scopes: inLoad, Keys: []string{"u"}, Short: "raise", Group: Doing, Palette: true,
+			Long: "raise the rate or the users of the load that runs by a tenth"},
+		{Action: LowerLoad, Scopes: inLoad, Keys: []string{"d"}, Short: "lower", Group: Doing, Palette: true,
+			Long: "lower the rate or the users of the load that runs by a tenth"},
+		{Action: HoldLoad, Scopes: inLoad, Keys: []string{"o"}, Short: "hold", Group: Doing, Palette: true,
+			Long: "hold the load that runs: nothing new is sent until it goes on"},
+		{Action: ResumeLoad, Scopes: inLoad, Keys: []string{"r"}, Short: "go on", Group: Doing, Palette: true,
+			Long: "let a load that is held go on as it was"},
+		{Action: StopLoad, Scopes: inLoad, Keys: []string{"s"}, Short: "stop load", Group: Doing, Palette: true,
+			Long: "end the load that runs, and leave faults and experiments alone"},
 		{Action: Note, Scopes: global, Keys: []string{"n"}, Short: "note", Group: Doing, Palette: true,
 			Long: "write a note onto the timeline"},
 		{Action: Palette, Scopes: global, Keys: []string{":", "ctrl+p"}, Short: "palette", Group: Doing,
@@ -101,6 +112,8 @@ func looking() []Binding {
 			Long: "order traces by recent, slowest, failed"},
 		{Action: Exemplars, Scopes: []Scope{PaneScope("metrics")}, Keys: []string{"x"}, Short: "exemplars", Group: Looking,
 			Long: "walk through the requests behind the chart"},
+		{Action: Face, Scopes: inLoad, Keys: []string{"v"}, Short: "view", Group: Looking,
+			Long: "another view of the load: overview, latency, rows"},
 		{Action: Copy, Scopes: anyPane, Keys: []string{"y"}, Short: "copy", Group: Looking,
 			Long: "copy the value under the cursor"},
 		{Action: CopyRow, Scopes: anyPane, Keys: []string{"Y"}, Short: "copy row", Group: Looking,

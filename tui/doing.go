@@ -39,7 +39,11 @@ type (
 	proceededMsg struct{ err error }
 	stopLoadMsg  struct{}
 	stoppedMsg   struct{ err error }
-	switchMsg    struct {
+	adjustedMsg  struct {
+		said string
+		err  error
+	}
+	switchMsg struct {
 		name string
 		on   bool
 	}
@@ -71,6 +75,9 @@ func (m *Model) done(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 		return func() tea.Msg { return stoppedMsg{s.StopLoad(ctx)} }, true
 	case stoppedMsg:
 		m.report(msg.err, "stop the load", "load stopped")
+		return m.fetchSoon(), true
+	case adjustedMsg:
+		m.report(msg.err, "change the load", msg.said)
 		return m.fetchSoon(), true
 	case switchMsg:
 		return m.turn(msg), true

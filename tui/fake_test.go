@@ -114,8 +114,12 @@ func (s *fakeSession) StartLoad(_ context.Context, id string) error {
 }
 func (s *fakeSession) StopLoad(context.Context) error { s.call("stop load"); return nil }
 func (s *fakeSession) Proceed() error                 { s.call("proceed"); return s.refuse }
-func (s *fakeSession) Note(text string)               { s.call("note %s", text) }
-func (s *fakeSession) Done() <-chan error             { return s.ended }
+func (s *fakeSession) AdjustLoad(_ context.Context, how LoadChange) (string, error) {
+	s.call("adjust %+v", how)
+	return "the rate from 120/s to 132/s", s.refuse
+}
+func (s *fakeSession) Note(text string)   { s.call("note %s", text) }
+func (s *fakeSession) Done() <-chan error { return s.ended }
 
 func (s *fakeSession) Abort(context.Context, string) (Aborted, error) {
 	s.call("abort")

@@ -55,7 +55,7 @@ type actMsg struct{ action keymap.Action }
 
 // act carries out an action, or hands it to the pane with the cursor.
 func (m *Model) act(a keymap.Action) tea.Cmd {
-	for _, do := range []func(keymap.Action) (tea.Cmd, bool){m.actRun, m.actTime, m.actScreen, m.actMove} {
+	for _, do := range []func(keymap.Action) (tea.Cmd, bool){m.actRun, m.actLoad, m.actTime, m.actScreen, m.actMove} {
 		if cmd, ok := do(a); ok {
 			return cmd
 		}

@@ -29,6 +29,8 @@ type Session interface {
 	StartLoad(ctx context.Context, id string) error
 	// StopLoad ends the load that runs and leaves everything else alone.
 	StopLoad(ctx context.Context) error
+	// AdjustLoad changes the rate or the users of the load that runs, and says in a sentence what was done.
+	AdjustLoad(ctx context.Context, how LoadChange) (string, error)
 	// Abort undoes all faults and stops all load, and says what there was to undo. It may be called at any time, again too.
 	Abort(ctx context.Context, reason string) (Aborted, error)
 	// Proceed gives the go-ahead that the experiment waits for; see signal.ExperimentState.Suspended. To say no, abort.
@@ -73,6 +75,12 @@ type PlannedFault struct {
 	Undo         string   // how each is undone
 	At, For      time.Duration
 	Irreversible bool
+}
+
+// LoadChange is what an operator does to a load that runs.
+type LoadChange struct {
+	Factor float64 // of its rate or its users; 0 holds it
+	Resume bool    // instead: lets a load that is held go on as it was
 }
 
 // Aborted says what an abort found and undid.

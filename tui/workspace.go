@@ -30,7 +30,7 @@ func workspaces() [8]workspace {
 		layout.Rows(0.5, layout.Leaf("traces"), layout.Leaf("experiment")))
 	trees := [8]*layout.Node{
 		quad,
-		layout.Columns(0.6, layout.Leaf("metrics"), layout.Leaf("experiment")),
+		layout.Leaf("load"),
 		layout.Columns(0.5, layout.Leaf("experiment"), layout.Rows(0.6, layout.Leaf("traces"), layout.Leaf("events"))),
 		layout.Leaf("traces"),
 		layout.Leaf("logs"),

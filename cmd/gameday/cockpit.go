@@ -12,11 +12,13 @@ import (
 
 	experiments "gameday/chaos/experiment"
 	"gameday/engine"
+	"gameday/engine/load"
 	"gameday/sources/signal"
 	"gameday/sources/store"
 	"gameday/tui"
 	"gameday/tui/pane"
 	"gameday/tui/pane/experiment"
+	loadpane "gameday/tui/pane/load"
 	"gameday/tui/pane/logs"
 	"gameday/tui/pane/metrics"
 	"gameday/tui/pane/status"
@@ -125,7 +127,7 @@ func panes() []pane.Pane {
 		}
 		return f.Words()
 	}
-	return append([]pane.Pane{metrics.New(), traces.New(checkTraces), logs.New(checkLogs, words), experiment.New()}, status.All()...)
+	return append([]pane.Pane{metrics.New(), traces.New(checkTraces), logs.New(checkLogs, words), experiment.New(), loadpane.New()}, status.All()...)
 }
 
 // leave ends the session and tells on the normal screen what happened and what is left.
@@ -238,6 +240,11 @@ func (o *operator) StartExperiment(_ context.Context, id string) error {
 	p.GoAhead = experiments.GoAheadAsk
 	p.Consent = "typed confirmation" // without it the screen asks for nothing to be started in production
 	return o.Session.StartExperiment(p)
+}
+
+// AdjustLoad changes the load that runs.
+func (o *operator) AdjustLoad(_ context.Context, how tui.LoadChange) (string, error) {
+	return o.Session.AdjustLoad(load.Adjustment{Factor: how.Factor, Resume: how.Resume})
 }
 
 // StopLoad ends the load that runs.

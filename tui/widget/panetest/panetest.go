@@ -21,7 +21,7 @@ import (
 
 // Actions are those a pane may be told.
 var Actions = []keymap.Action{keymap.Up, keymap.Down, keymap.Left, keymap.Right, keymap.PageUp, keymap.PageDown, keymap.Top, keymap.Bottom,
-	keymap.Open, keymap.Leave, keymap.FocusIt, keymap.Copy, keymap.CopyRow, keymap.Level, keymap.NextError, keymap.PrevError, keymap.Order, keymap.Exemplars}
+	keymap.Open, keymap.Leave, keymap.FocusIt, keymap.Copy, keymap.CopyRow, keymap.Level, keymap.NextError, keymap.PrevError, keymap.Order, keymap.Exemplars, keymap.Face}
 
 // Theme is an embedded theme by name.
 func Theme(tb testing.TB, name string) *themes.Theme {
@@ -182,6 +182,19 @@ func Hostile() *signal.Frame {
 	for i := range f.Load.Steps {
 		f.Load.Steps[i].Name = text()
 	}
+	for i := range f.Load.Thresholds {
+		t := &f.Load.Thresholds[i]
+		t.Name, t.Expect, t.Value, t.Why = text(), text(), text(), text()
+	}
+	for i := range f.Load.Seconds {
+		for j := range f.Load.Seconds[i].Errors {
+			f.Load.Seconds[i].Errors[j].Kind = nasty[j]
+		}
+	}
+	for range 5 {
+		f.Load.Exemplars = append(f.Load.Exemplars, signal.RequestExemplar{At: f.Now, Step: text(), Err: text(), CorrelationID: text()})
+	}
+	f.Load.Steps[0].Extras = []signal.LoadExtra{{Name: text(), Unit: text(), Value: 7}}
 	for i := range f.Processes {
 		f.Processes[i].Name = text()
 	}

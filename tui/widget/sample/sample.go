@@ -218,7 +218,7 @@ func Faults() []signal.FaultState {
 // Load is a steady open-model run.
 func Load() *signal.LoadState {
 	ms := time.Millisecond
-	return &signal.LoadState{
+	out := &signal.LoadState{
 		Name: "steady", Scenario: "browse and buy", Running: true, Started: Now.Add(-60 * time.Second), Elapsed: time.Minute, Total: 5 * time.Minute,
 		Target: 1200, Rate: 1186, Users: 64, InFlight: 212, Sent: 71200, Done: 70988, Failed: 96, Missed: 3, ErrorRate: 0.0014,
 		P50: 38 * ms, P90: 120 * ms, P95: 412 * ms, P99: 1240 * ms, Max: 2010 * ms,
@@ -226,6 +226,8 @@ func Load() *signal.LoadState {
 		Steps: []signal.LoadStep{{Name: "GET /products", Rate: 820, Done: 49000, P50: 12 * ms, P90: 30 * ms, P95: 44 * ms, P99: 90 * ms},
 			{Name: "POST /checkout", Rate: 366, Done: 21900, Failed: 96, P50: 90 * ms, P90: 700 * ms, P95: 1100 * ms, P99: 1900 * ms}},
 	}
+	course(out)
+	return out
 }
 
 // Processes are the shop's.

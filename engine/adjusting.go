@@ -1,0 +1,38 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"gameday/engine/load"
+	"gameday/sources/signal"
+)
+
+// AdjustLoad changes the rate or the users of the load that runs. What was done is told, and is on the timeline; the error
+// says why nothing could be.
+func (s *Session) AdjustLoad(a load.Adjustment) (string, error) {
+	s.mu.Lock()
+	l := s.load
+	s.mu.Unlock()
+	if l == nil {
+		return "", errors.New("no load runs")
+	}
+	select {
+	case <-l.run.Done():
+		return "", errors.New("the load has ended")
+	default:
+	}
+	said, err := l.run.Adjust(a)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", l.run.State().Name, err)
+	}
+	title := "load changed"
+	switch {
+	case a.Resume:
+		title = "load goes on"
+	case a.Factor == 0 && a.Rate == 0:
+		title = "load held"
+	}
+	s.Event(signal.Event{Kind: signal.EventLoad, Title: title, Detail: said})
+	return said, nil
+}
