@@ -346,3 +346,9 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// Other programs write JSON on one line; how deep it is does not depend on how long the line is.
+func TestManyMapsSideBySideOnOneLineAreNotDeep(t *testing.T) {
+	_, err := spec.Parse("", []byte(`{"steps": [`+strings.Repeat(`{"a": {"b": 1}, "c": [1]}, `, 200)+`{}]}`))
+	require.NoError(t, err)
+}

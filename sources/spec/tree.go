@@ -141,6 +141,9 @@ func tooDeep(tokens token.Tokens) *token.Token {
 		case token.SequenceEndType, token.MappingEndType:
 			flow = max(0, flow-1)
 		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType, token.AnchorType, token.TagType:
+			if flow > 0 { // columns mean nothing there: JSON may be all on one line
+				continue
+			}
 			col := tk.Position.Column
 			if tk.Type == token.MappingValueType && i > 0 {
 				col = tokens[i-1].Position.Column
