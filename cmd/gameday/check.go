@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"gameday/chaos/schedule"
 	"gameday/engine"
 	"gameday/engine/load"
 	"gameday/sources/spec"
@@ -12,7 +13,7 @@ import (
 
 // checkCmd reads files and reports what is wrong with them.
 type checkCmd struct {
-	Files []string `arg:"" help:"Experiments and load plans."`
+	Files []string `arg:"" help:"Experiments, load plans and schedules."`
 }
 
 // Run checks every file; each fault is one line with file, line and column.
@@ -42,12 +43,37 @@ func check(file string) (kind string, err error) {
 	if sub, ok := parsed.Sub("kind"); ok {
 		kind, _ = sub.Scalar() // a kind that is no word is reported by whoever reads it as an experiment
 	}
-	if kind == "Load" {
+	switch kind {
+	case "Load":
 		_, err = load.ParsePlan(parsed)
 		return "load plan", err
+	case schedule.Kind:
+		sch, err := schedule.Load(file)
+		if err != nil {
+			return "schedule", err
+		}
+		return "schedule", checkScheduled(sch)
 	}
 	_, err = engine.ParseExperiment(file, doc.Data, engine.Catalog())
 	return "experiment", err
+}
+
+// checkScheduled checks every experiment that a schedule names.
+func checkScheduled(sch *schedule.Schedule) error {
+	var errs []error
+	seen := map[string]bool{}
+	for _, e := range sch.Entries {
+		for _, file := range e.OneOf {
+			if seen[file] {
+				continue
+			}
+			seen[file] = true
+			if _, err := readExperiment(file); err != nil {
+				errs = append(errs, fmt.Errorf("%s: entry %s: %w", sch.File(), e.Name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // schemaCmd prints a JSON Schema.

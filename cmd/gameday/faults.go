@@ -16,11 +16,17 @@ import (
 // askTimeout bounds how long another session may take to answer.
 const askTimeout = 20 * time.Second
 
-// faultsCmd lists the faults in force on this machine.
-type faultsCmd struct{}
+// faultsCmd lists the faults in force on this machine, or the catalog.
+type faultsCmd struct {
+	Catalog bool     `help:"Instead, print every fault there is: what it does, its arguments, what it needs and how it is undone."`
+	Kinds   []string `arg:"" optional:"" name:"kind" help:"With --catalog: only these, such as network.latency or storage."`
+}
 
 // Run asks every live session, and reads the journals of those that died.
-func (faultsCmd) Run(stdout io.Writer) error {
+func (c faultsCmd) Run(stdout io.Writer) error {
+	if c.Catalog || len(c.Kinds) > 0 {
+		return printCatalog(stdout, c.Kinds)
+	}
 	state, err := stateDir()
 	if err != nil {
 		return err

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
+	experiments "gameday/chaos/experiment"
 	"gameday/engine"
 	"gameday/sources/signal"
 )
@@ -15,70 +15,62 @@ import (
 // runCmd runs one experiment without a terminal.
 type runCmd struct {
 	File     string   `arg:"" help:"The experiment."`
-	Demo     bool     `help:"Start the embedded demo shop and run against it."`
-	Patterns string   `help:"With --demo: the shop's resilience patterns." enum:"on,off" default:"off"`
+	DryRun   bool     `help:"Resolve the targets, print every command and its undo, and touch nothing."`
+	Yes      bool     `help:"Give every go-ahead beforehand that the method waits for."`
+	Approve  string   `placeholder:"FILE" help:"The approval by which it may run in production; see gameday approve."`
+	Signers  string   `placeholder:"FILE" help:"Whose approvals count, as ssh-keygen's allowed signers; allowed_signers in gameday's configuration when not given."`
+	Operator string   `placeholder:"NAME" help:"Your name among the signers: your own approval is none."`
 	Report   []string `placeholder:"FILE" help:"Write a report there: .html, .md, .json or .xml (JUnit); may be given several times."`
+	against
 	receiverFlags
 }
 
 // Run checks the file before anything is started, runs the experiment, and tells its verdict by the exit code.
 func (c runCmd) Run(stdout io.Writer) error {
-	doc, err := engine.ReadDocument(c.File)
+	ctx, stop := withSignals(context.Background(), func(os.Signal) { os.Exit(exitAborted) })
+	defer stop()
+	return c.run(ctx, stdout)
+}
+
+// run ends early, with everything undone, when ctx does.
+func (c runCmd) run(ctx context.Context, stdout io.Writer) error {
+	doc, err := readExperiment(c.File)
 	if err != nil {
-		return err
-	}
-	if _, err := engine.ParseExperiment(doc.File, doc.Data, engine.Catalog()); err != nil {
 		return err
 	}
 	if err := checkReports(c.Report); err != nil {
 		return err
 	}
 	return withState(func(state string, cfg engine.Config) error {
-		cfg.Name, cfg.Environment = "local", "local"
-		if c.Demo {
-			if cfg, err = demoConfig(cfg, c.Patterns == "on"); err != nil {
-				return err
-			}
+		cfg, err := c.config(cfg, doc)
+		if err != nil {
+			return err
 		}
 		cfg.OTLPGRPC, cfg.OTLPHTTP = c.OTLPGRPC, c.OTLPHTTP
-		cfg.Experiments, cfg.LoadPlans = []engine.Document{doc}, nil
 		_, closeCrash, err := crashFile(state)
 		if err != nil {
 			return err
 		}
 		defer closeCrash()
-		return c.session(cfg, doc.ID, stdout)
+		out := &progress{w: stdout, started: time.Now()}
+		return inSession(ctx, cfg, func(s *engine.Session) error { return c.experiment(ctx, s, doc.ID, out) })
 	})
-}
-
-func (c runCmd) session(cfg engine.Config, id string, stdout io.Writer) error {
-	ctx, stop := withSignals(context.Background(), func(os.Signal) { os.Exit(exitAborted) })
-	defer stop()
-	s, err := engine.New(cfg)
-	if err != nil {
-		return err
-	}
-	out := &progress{w: stdout, started: time.Now()}
-	verdict := c.experiment(ctx, s, id, out)
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
-	defer cancel()
-	if err := s.Close(end); err != nil {
-		return exitError{exitRollbackFailed, errors.Join(verdict, err)}
-	}
-	return verdict
 }
 
 // experiment starts the system, runs the experiment and prints what happens. Its error carries the exit code.
 func (c runCmd) experiment(ctx context.Context, s *engine.Session, id string, out *progress) error {
-	s.Start()
-	plan, err := s.PlanExperiment(ctx, id)
-	if sig, ok := signalled(ctx); ok {
-		return exitError{exitAborted, fmt.Errorf("ended by signal %q before anything was touched", sig)}
-	}
+	plan, err := c.plan(ctx, s, id)
 	if err != nil {
-		if !c.Demo {
-			err = fmt.Errorf("%w\nwithout --demo nothing is started here that could be hit", err)
-		}
+		return err
+	}
+	if c.DryRun {
+		_, err := io.WriteString(out.w, plan.DryRun())
+		return err
+	}
+	if c.Yes {
+		plan.GoAhead = experiments.GoAheadGiven
+	}
+	if err := c.approve(s, plan); err != nil {
 		return err
 	}
 	if sys := s.System(); sys != nil {
@@ -100,11 +92,23 @@ func (c runCmd) experiment(ctx context.Context, s *engine.Session, id string, ou
 	return out.reported(s, c.Report, out.verdict(ctx, result.State))
 }
 
-func (c runCmd) target() string {
-	if c.Demo {
-		return "the demo shop, patterns " + c.Patterns
+// approve holds the approval against the plan, when one was given.
+func (c runCmd) approve(s *engine.Session, plan *engine.Plan) error {
+	if c.Approve == "" {
+		return nil
 	}
-	return "local"
+	signers, err := signersFile(c.Signers)
+	if err != nil {
+		return err
+	}
+	own, err := sshDir()
+	if err != nil {
+		return err
+	}
+	if _, err := s.Approve(plan, c.Approve, signers, c.Operator, own); err != nil {
+		return fmt.Errorf("not approved, and nothing was touched: %w", err)
+	}
+	return nil
 }
 
 // progress prints a run as it goes: one line for each thing that happened, nothing that has to be drawn over.
@@ -122,6 +126,9 @@ func (p *progress) plan(plan *engine.Plan) {
 	e := plan.Experiment
 	p.line("experiment", "%s (%s)", e.Title(), e.Total().Round(time.Second))
 	p.line("hypothesis", "%s", e.Hypothesis)
+	if plan.Consent != "" {
+		p.line("consent", "%s", plan.Consent)
+	}
 	if plan.Load != "" {
 		p.line("load", "%s", plan.Load)
 	}
