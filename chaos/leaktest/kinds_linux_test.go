@@ -63,6 +63,9 @@ func kinds() map[string]func(w *world) []step {
 	} {
 		add(kind, at(link), fixed(args))
 	}
+	for _, kind := range []string{"zone.pause", "zone.partition"} {
+		add(kind, at(selector{Labels: map[string]string{"zone": "x"}}), fixed(nil))
+	}
 	add("process.kill", it, fixed(nil))
 	add("process.pause", it, fixed(nil))
 	add("compute.cpu", it, fixed(map[string]any{"millicores": 50}))
@@ -105,7 +108,7 @@ func clone(m map[string]any) map[string]any {
 // document is an experiment with these steps, for the real gameday. JSON is YAML.
 func (w *world) document(steps []step) string {
 	type object = map[string]any
-	data, err := json.MarshalIndent(object{"apiVersion": "gameday/v1", "kind": "Experiment", "metadata": object{"name": "leak"},
+	data, err := json.MarshalIndent(object{"apiVersion": "gameday/v1", "kind": "Experiment", "metadata": object{"name": "leak", "description": strconv.Itoa(w.target.Process.Pid)},
 		"hypothesis":  "Nothing of it is left.",
 		"steadyState": object{"probes": []object{{"name": "it answers", "tcp": w.upstream.Addr().String(), "expect": "connects", "interval": "100ms"}}},
 		"method":      steps, "durations": object{"before": "250ms", "after": "110ms"}}, "", " ")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -17,8 +18,10 @@ import (
 	"gameday/chaos/fault/compute"
 	"gameday/chaos/fault/process"
 	"gameday/chaos/fault/storage"
+	"gameday/chaos/fault/zone"
 	"gameday/chaos/journal"
 	"gameday/chaos/keeper"
+	"gameday/chaos/proc"
 	"gameday/chaos/proxy"
 )
 
@@ -70,6 +73,7 @@ func session(file string) error {
 	var doc struct {
 		Method      []step
 		SteadyState struct{ Probes []struct{ TCP string } }
+		Metadata    struct{ Description string } // the PID of the service b
 	}
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return err
@@ -83,7 +87,7 @@ func session(file string) error {
 	if err != nil {
 		return err
 	}
-	inventory := chaos.Inventories{links.Inventory(), compute.Host(), process.NewFinder(), storage.NewFinder()}
+	inventory := chaos.Inventories{zoned(links, doc.Metadata.Description), compute.Host(), process.NewFinder(), storage.NewFinder()}
 	c, err := chaos.NewController(chaos.Config{Journal: j, Faults: catalog(links, inventory), Inventory: inventory})
 	if err != nil {
 		return err
@@ -103,6 +107,22 @@ func session(file string) error {
 		return cerr
 	}
 	return err
+}
+
+// zoned is the link, and the service that it leads to, in zone x.
+func zoned(links *proxy.Set, pid string) chaos.Inventory {
+	return chaos.InventoryFunc(func(ctx context.Context) ([]chaos.Target, error) {
+		n, err := strconv.Atoi(pid)
+		if err != nil {
+			return nil, err
+		}
+		id, err := proc.Of(n)
+		if err != nil {
+			return nil, err
+		}
+		return zone.Label(append(links.Targets(), chaos.Target{Kind: chaos.TargetProcess, Name: "b", PID: id.PID, StartTicks: id.StartTicks,
+			Labels: map[string]string{"service": "b", "zone": "x"}})), nil
+	})
 }
 
 func injectAll(ctx context.Context, c *chaos.Controller, steps []step) error {
