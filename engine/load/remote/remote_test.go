@@ -73,7 +73,7 @@ func TestNativeHistogramsHoldWhatWasMeasured(t *testing.T) {
 		require.Equal(t, uint64(1), got.ZeroCount)
 		require.InEpsilon(t, h.Sum().Seconds(), got.Sum, 1e-9)
 		for _, q := range []float64{0.01, 0.5, 0.9, 0.99, 0.999} {
-			want, rank, n := h.Quantile(q).Seconds(), q*float64(got.Count), float64(got.ZeroCount)
+			want, rank, n := h.Quantile(q).Seconds(), math.Floor(q*float64(got.Count)+0.5), float64(got.ZeroCount)
 			for it := got.PositiveBucketIterator(); it.Next(); {
 				b := it.At()
 				if n += float64(b.Count); n >= rank {
