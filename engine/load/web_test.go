@@ -57,6 +57,8 @@ scenarios:
 		require.NoError(t, err)
 		res := r.Wait()
 		require.Zero(t, res.Total.Failed, "%+v", res.Exemplars)
+		mu.Lock()
+		defer mu.Unlock()
 		require.Equal(t, map[string]string{
 			"/basic": "me " + webSecret, "/own": "mine", "/none": "", "/file": "Bearer from-file", "/variable": "Bearer ann-" + webSecret,
 		}, seen)
