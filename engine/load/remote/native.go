@@ -17,7 +17,7 @@ import (
 const Schema = 7
 
 // Error is the greatest relative error of a percentile that is read from these histograms: a bucket's breadth, and the
-// tenth of a percent to which latencies are kept before.
+// tenth of a percent to which latencies are kept before; below 100 µs, the 100 ns to which they are kept come on top.
 const Error = 0.0055 + 0.001
 
 // native is durations in exponential buckets: bucket i holds what is above 2^((i-1)/128) seconds and up to 2^(i/128).
