@@ -44,7 +44,7 @@ type lab struct {
 
 // do does one kill. A session that ended before its moment came is tried again, now that its length is known.
 func (l *lab) do(p plan) (r result) {
-	for range 4 {
+	for range 6 {
 		r = l.once(p)
 		if r.died || r.err != nil || len(r.left) > 0 || r.absent != "" {
 			return r
@@ -55,6 +55,7 @@ func (l *lab) do(p plan) (r result) {
 		if p.Record != "" {
 			p.Record, p.Edge, p.From, p.Where = "", 0, "intent", 0.5 // it writes no such record
 		}
+		p.Where, p.Leaving = 0.6*p.Where, false
 	}
 	r.err = errors.New("the session always ended before it could be killed")
 	return r

@@ -127,7 +127,9 @@ func (w *world) look(home string, want state) state {
 			return s
 		}
 	}
-	out, err := exec.Command("ip", "netns", "exec", w.netns, "sh", "-c", "nft list ruleset; tc qdisc show; tc filter show dev gd0; ip rule; ip route").CombinedOutput()
+	cmd := exec.Command("ip", "netns", "exec", w.netns, "sh", "-c", "nft list ruleset; tc qdisc show; tc filter show dev gd0; ip rule; ip route")
+	cmd.Dir = "/"
+	out, err := cmd.CombinedOutput()
 	s["network"] = fmt.Sprint(string(out), err)
 	for _, dir := range []string{w.disk, w.data} {
 		w.lookAtFiles(dir, s)
