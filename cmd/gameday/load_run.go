@@ -33,21 +33,27 @@ func (l loadErrors) terminal() bool {
 
 // loadRunCmd runs one load plan.
 type loadRunCmd struct {
-	Plan   string            `arg:"" help:"The load plan."`
-	Target string            `placeholder:"URL" help:"Base URL instead of the plan's."`
-	Var    map[string]string `placeholder:"NAME=VALUE" help:"A value for $${NAME} in the plan, before the plan's own."`
-	Seed   uint64            `help:"Instead of the plan's seed."`
-	Out    []string          `placeholder:"FILE" help:"Write figures: .csv and .jsonl second by second, .json the summary. May be given several times."`
+	Plan    string            `arg:"" help:"The load plan; or a .jmx, .har or OpenAPI file, a curl command line in quotes, or a script for k6."`
+	Target  string            `placeholder:"URL" help:"Base URL instead of the plan's."`
+	Var     map[string]string `placeholder:"NAME=VALUE" help:"A value for $${NAME} in the plan, before the plan's own."`
+	Seed    uint64            `help:"Instead of the plan's seed."`
+	Partial bool              `help:"Of another tool's file: run it without what is not understood."`
+	K6      string            `name:"k6" placeholder:"PATH" help:"The k6 that runs scripts; without it the one in PATH."`
+	Out     []string          `placeholder:"FILE" help:"Write figures: .csv and .jsonl second by second, .json the summary. May be given several times."`
 
 	loadScaleFlags `embed:""`
 }
 
 // Run runs the plan to its end or the first signal, prints the summary, and tells the verdict by the exit code.
 func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
-	plan, err := load.LoadPlan(c.Plan)
+	if script(c.Plan) {
+		return c.runScript(stdout, stderr)
+	}
+	from, err := c.read(stderr)
 	if err != nil {
 		return err
 	}
+	plan := from.plan
 	scale, err := c.prepare(plan, time.Now())
 	if err != nil {
 		return err
@@ -75,6 +81,7 @@ func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	c.follow(ctx, run, stderr, append(outs, scale))
 	res := run.Wait()
 	rep := digest.FromResult(&res)
+	from.note(rep)
 	sig, aborted := signalled(ctx)
 	if aborted {
 		rep.Notes = append(rep.Notes, fmt.Sprintf("ended by signal %q after %s", sig, res.Elapsed.Round(100*time.Millisecond)))
@@ -99,8 +106,15 @@ func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	return verdictError(rep)
 }
 
+// followed is a run that is under way: ours, or that of k6.
+type followed interface {
+	Done() <-chan struct{}
+	Stop()
+	State() signal.LoadState
+}
+
 // follow prints progress and feeds the outputs until the run is over. The first signal stops it within a second.
-func (c loadRunCmd) follow(ctx context.Context, run *load.Run, stderr loadErrors, outs []loadOut) {
+func (c loadRunCmd) follow(ctx context.Context, run followed, stderr loadErrors, outs []loadOut) {
 	live := stderr.terminal()
 	every := progressFile
 	if live {

@@ -28,7 +28,7 @@ type site struct {
 }
 
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body) // what is cut off is not equal
+	body, _ := io.ReadAll(r.Body)           // what is cut off is not equal
 	form, _ := url.ParseQuery(string(body)) // likewise
 	s.mu.Lock()
 	line := strings.TrimSpace(r.Method + " " + r.URL.RequestURI() + " " + string(body))
