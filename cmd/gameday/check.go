@@ -13,14 +13,15 @@ import (
 
 // checkCmd reads files and reports what is wrong with them.
 type checkCmd struct {
-	Files []string `arg:"" help:"Experiments, load plans and schedules."`
+	Files []string `arg:"" help:"Experiments, load plans and schedules; also experiments of other tools."`
+	foreignFlags
 }
 
 // Run checks every file; each fault is one line with file, line and column.
 func (c checkCmd) Run(stdout io.Writer) error {
 	var errs []error
 	for _, file := range c.Files {
-		kind, err := check(file)
+		kind, err := c.check(file, stdout)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -30,8 +31,8 @@ func (c checkCmd) Run(stdout io.Writer) error {
 	return errors.Join(errs...)
 }
 
-func check(file string) (kind string, err error) {
-	doc, err := engine.ReadDocument(file)
+func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) {
+	doc, err := c.foreignFlags.read(file, stdout)
 	if err != nil {
 		return "", err
 	}

@@ -14,7 +14,7 @@ import (
 
 // runCmd runs one experiment without a terminal.
 type runCmd struct {
-	File     string   `arg:"" help:"The experiment."`
+	File     string   `arg:"" help:"The experiment; one of another tool is converted first."`
 	DryRun   bool     `help:"Resolve the targets, print every command and its undo, and touch nothing."`
 	Yes      bool     `help:"Give every go-ahead beforehand that the method waits for."`
 	Approve  string   `placeholder:"FILE" help:"The approval by which it may run in production; see gameday approve."`
@@ -23,6 +23,7 @@ type runCmd struct {
 	Report   []string `placeholder:"FILE" help:"Write a report there: .html, .md, .json or .xml (JUnit); may be given several times."`
 	against
 	receiverFlags
+	foreignFlags
 }
 
 // Run checks the file before anything is started, runs the experiment, and tells its verdict by the exit code.
@@ -34,7 +35,10 @@ func (c runCmd) Run(stdout io.Writer) error {
 
 // run ends early, with everything undone, when ctx does.
 func (c runCmd) run(ctx context.Context, stdout io.Writer) error {
-	doc, err := readExperiment(c.File)
+	doc, err := c.foreignFlags.read(c.File, stdout)
+	if err == nil {
+		_, err = engine.ParseExperiment(doc.File, doc.Data, engine.Catalog())
+	}
 	if err != nil {
 		return err
 	}
