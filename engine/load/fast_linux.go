@@ -343,6 +343,7 @@ func (u *eventUser) Woken() {
 		u.proceed(false)
 	case u.step == nil && u.inside: // there was no iteration to begin
 		u.finish(u.due, 0)
+		u.x.net.Wake() // who waits for the last user to go does not wait for events
 	case u.inside:
 		u.request()
 	default:
