@@ -16,17 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
-	"gameday/chaos/fault/compute"
 	"gameday/chaos/schedule"
 )
-
-// TestMain makes the test binary its own keeper and burner, as gameday is.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && (os.Args[1] == keeperCommand || os.Args[1] == compute.BurnCommand) {
-		os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
-	}
-	os.Exit(m.Run())
-}
 
 func write(t *testing.T, dir, name, text string) string {
 	t.Helper()

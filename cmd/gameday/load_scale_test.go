@@ -22,6 +22,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gameday/chaos/fault/compute"
+
 	"gameday/engine/load"
 	"gameday/engine/load/remote"
 )
@@ -30,7 +32,7 @@ import (
 const asCommand = "GAMEDAY_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
+	if os.Getenv(asCommand) != "" || len(os.Args) > 1 && (os.Args[1] == keeperCommand || os.Args[1] == compute.BurnCommand) { // its own keeper and burner, too
 		os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
