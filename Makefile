@@ -80,6 +80,9 @@ bench-proxy: $(CACHE)/bin/toxiproxy-server ## the proxy of faults beside Toxipro
 $(CACHE)/bin/toxiproxy-server:
 	GOBIN=$(CACHE)/bin $(GO) install github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0 && mv $(CACHE)/bin/server $@
 
+leak-test: ## kill gameday, its keeper and its recovery some 500 times, at every boundary of every fault; needs root for most of them
+	GAMEDAY_KILLS=430 $(GO) test -count=1 -timeout 30m -v -run Kill ./chaos/leaktest
+
 fuzz: ## every fuzz target for FUZZTIME each
 	@set -e; for pkg in $$($(GO) list ./...); do \
 	  for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
