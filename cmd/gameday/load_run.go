@@ -41,7 +41,8 @@ type loadRunCmd struct {
 	K6      string            `name:"k6" placeholder:"PATH" help:"The k6 that runs scripts; without it the one in PATH."`
 	Out     []string          `placeholder:"FILE" help:"Write figures: .csv and .jsonl second by second, .json the summary. May be given several times."`
 
-	loadScaleFlags `embed:""`
+	loadScaleFlags  `embed:""`
+	loadReportFlags `embed:""`
 }
 
 // Run runs the plan to its end or the first signal, prints the summary, and tells the verdict by the exit code.
@@ -54,6 +55,9 @@ func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
 		return err
 	}
 	plan := from.plan
+	if err := c.checkReports(); err != nil {
+		return err
+	}
 	scale, err := c.prepare(plan, time.Now())
 	if err != nil {
 		return err
@@ -90,6 +94,7 @@ func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	for _, o := range outs {
 		o.end(rep)
 	}
+	problem = errors.Join(problem, c.writeReports(&res, rep.Notes))
 	if err := errors.Join(problem, closeOuts(outs, rep.Write(stdout))); err != nil {
 		return err
 	}

@@ -138,8 +138,8 @@ func (p *plot) path(at []float64, v []Number) string {
 
 func coordinate(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
-// frame adds axes and fault bands.
-func (d *Document) frame(c *chart, p *plot, unit string) {
+// axes adds the ticks of both axes.
+func (c *chart) axes(p *plot, unit string) {
 	step := niceStep(p.hi-p.lo, 4)
 	for i := math.Ceil(p.lo / step); i*step <= p.hi && len(c.YTicks) < 10; i++ {
 		v := i * step
@@ -152,6 +152,11 @@ func (d *Document) frame(c *chart, p *plot, unit string) {
 	for s := 0.0; s <= p.length && len(c.XTicks) < 12; s += every {
 		c.XTicks = append(c.XTicks, chartTick{p.x(s), clock(s)})
 	}
+}
+
+// frame adds axes and fault bands.
+func (d *Document) frame(c *chart, p *plot, unit string) {
+	c.axes(p, unit)
 	for _, f := range d.Faults {
 		if f.Injected.IsZero() {
 			continue
