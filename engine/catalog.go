@@ -128,7 +128,7 @@ func resolve(ctx context.Context, address string) []netip.AddrPort {
 	}
 	out := make([]netip.AddrPort, len(addrs))
 	for i, a := range addrs {
-		out[i] = netip.AddrPortFrom(a, uint16(n))
+		out[i] = netip.AddrPortFrom(a.Unmap(), uint16(n))
 	}
 	return out
 }
