@@ -112,6 +112,9 @@ func (c scheduleCmd) runOne(ctx context.Context, r schedule.Run, stdout io.Write
 	if why, stopped := stoppedBy(ctx); stopped {
 		return errors.Join(err, errors.New(why))
 	}
+	if told := (exitError{}); errors.As(err, &told) && told.err == nil { // its verdict stands above
+		return exitError{told.code, fmt.Errorf("ended with exit code %d", told.code)}
+	}
 	return err
 }
 
