@@ -8,7 +8,7 @@ import (
 
 	"gameday/engine"
 	"gameday/engine/load"
-	"gameday/engine/report"
+	reports "gameday/engine/report"
 )
 
 // loadReportFlags are the reports of a load run.
@@ -20,7 +20,7 @@ type loadReportFlags struct {
 func (f loadReportFlags) checkReports() error {
 	var errs []error
 	for _, name := range f.Report {
-		if _, err := report.LoadFormatOf(name); err != nil {
+		if _, err := reports.LoadFormatOf(name); err != nil {
 			errs = append(errs, err)
 		} else if info, err := os.Stat(filepath.Dir(name)); err != nil || !info.IsDir() {
 			errs = append(errs, fmt.Errorf("the report %s cannot be written: there is no directory %s", name, filepath.Dir(name)))
@@ -38,9 +38,9 @@ func (f loadReportFlags) writeReports(res *load.Result, notes []string) error {
 	doc.Notes = notes
 	var errs []error
 	for _, name := range f.Report {
-		format, err := report.LoadFormatOf(name)
+		format, err := reports.LoadFormatOf(name)
 		if err == nil {
-			err = report.WriteLoadFile(name, format, doc)
+			err = reports.WriteLoadFile(name, format, doc)
 		}
 		errs = append(errs, err)
 	}
