@@ -24,9 +24,10 @@ import (
 
 // loadCmd is everything about load without a cockpit.
 type loadCmd struct {
-	Run     loadRunCmd     `cmd:"" help:"Run a load plan without a terminal; the exit code says whether its thresholds were met."`
-	Convert loadConvertCmd `cmd:"" help:"Turn a JMeter plan, a HAR, an OpenAPI document or a curl command line into a load plan."`
-	Read    loadReadCmd    `cmd:"" help:"Summarise results of JMeter (JTL), Gatling (simulation.log) or k6 (summary JSON)."`
+	Run      loadRunCmd      `cmd:"" help:"Run a load plan without a terminal; the exit code says whether its thresholds were met."`
+	Baseline loadBaselineCmd `cmd:"" help:"Runs that were kept for comparing later ones with them."`
+	Convert  loadConvertCmd  `cmd:"" help:"Turn a JMeter plan, a HAR, an OpenAPI document or a curl command line into a load plan."`
+	Read     loadReadCmd     `cmd:"" help:"Summarise results of JMeter (JTL), Gatling (simulation.log) or k6 (summary JSON)."`
 
 	Merged   loadMergedCmd   `cmd:"" help:"Summarise a run whose parts reported to Prometheus."`
 	Manifest loadManifestCmd `cmd:"" help:"Write the Kubernetes objects that run a plan, or a k6 script, in parts."`

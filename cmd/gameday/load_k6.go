@@ -42,7 +42,7 @@ func (c loadRunCmd) runScript(stdout io.Writer, stderr loadErrors) error {
 	if err != nil {
 		return closeOuts(outs, exitError{exitCannotRun, err})
 	}
-	c.follow(ctx, run, stderr, outs)
+	c.follow(ctx, run, stderr, outs, nil)
 	rep, err := run.Wait()
 	if err != nil {
 		return closeOuts(outs, exitError{exitCannotRun, err})

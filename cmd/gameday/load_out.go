@@ -193,9 +193,20 @@ func reportJSON(rep *digest.Report) map[string]any {
 	for _, t := range rep.Thresholds {
 		verdicts = append(verdicts, verdict{t.Name, t.Expect, t.Value, t.Check.String(), t.Why})
 	}
+	type finding struct {
+		Name         string   `json:"name"`
+		Check        string   `json:"verdict"`
+		Inconclusive bool     `json:"inconclusive,omitempty"`
+		Lines        []string `json:"lines"`
+	}
+	findings := []finding{}
+	for _, f := range rep.Findings {
+		findings = append(findings, finding{f.Name, f.Check.String(), f.Open, f.Lines})
+	}
 	out := map[string]any{
 		"title": rep.Title, "elapsed_ms": rep.Elapsed.Milliseconds(), "missed": rep.Missed, "total": lineOf(rep.Total),
 		"steps": steps, "errors": errs, "thresholds": verdicts, "verdict": rep.Check().String(), "notes": rep.Notes,
+		"findings": findings,
 	}
 	if rep.Source != "" {
 		out["source"] = rep.Source

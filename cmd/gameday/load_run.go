@@ -41,6 +41,9 @@ type loadRunCmd struct {
 	K6      string            `name:"k6" placeholder:"PATH" help:"The k6 that runs scripts; without it the one in PATH."`
 	Out     []string          `placeholder:"FILE" help:"Write figures: .csv and .jsonl second by second, .json the summary. May be given several times."`
 
+	SaveBaseline optional `help:"Keep the run for comparing later ones with it: --save-baseline, or --save-baseline=NAME."`
+	Baseline     optional `help:"Compare with a run that was kept, and exit with 1 when this one is worse: --baseline for the latest of this plan, --baseline=NAME or --baseline=FILE."`
+
 	loadScaleFlags  `embed:""`
 	loadReportFlags `embed:""`
 }
@@ -58,6 +61,10 @@ func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	if err := c.checkReports(); err != nil {
 		return err
 	}
+	comparing, err := c.comparison(plan)
+	if err != nil {
+		return err
+	}
 	scale, err := c.prepare(plan, time.Now())
 	if err != nil {
 		return err
@@ -66,7 +73,11 @@ func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	if err != nil {
 		return errors.Join(err, scale.closeFiles(&digest.Report{}))
 	}
-	ctx, stop := withSignals(context.Background(), func(os.Signal) { os.Exit(exitAborted) })
+	var kb keyboard
+	ctx, stop := withSignals(context.Background(), func(os.Signal) {
+		kb.giveBack()
+		os.Exit(exitAborted)
+	})
 	defer stop()
 	waiting, stopWaiting := context.WithCancel(context.Background())
 	defer stopWaiting()
@@ -82,7 +93,12 @@ func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
 		return err
 	}
 	scale.follow(run, plan.Metadata.Name)
-	c.follow(ctx, run, stderr, append(outs, scale))
+	if stderr.terminal() && run.Adjustable() {
+		defer kb.giveBack()
+		kb.take(os.Stdin)
+	}
+	c.follow(ctx, run, stderr, append(outs, scale), kb.keys)
+	kb.giveBack()
 	res := run.Wait()
 	rep := digest.FromResult(&res)
 	from.note(rep)
@@ -90,7 +106,7 @@ func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	if aborted {
 		rep.Notes = append(rep.Notes, fmt.Sprintf("ended by signal %q after %s", sig, res.Elapsed.Round(100*time.Millisecond)))
 	}
-	problem := scale.conclude(rep)
+	problem := errors.Join(scale.conclude(rep), comparing.conclude(rep, res.Baseline, aborted))
 	for _, o := range outs {
 		o.end(rep)
 	}
@@ -118,43 +134,75 @@ type followed interface {
 	State() signal.LoadState
 }
 
-// follow prints progress and feeds the outputs until the run is over. The first signal stops it within a second.
-func (c loadRunCmd) follow(ctx context.Context, run followed, stderr loadErrors, outs []loadOut) {
-	live := stderr.terminal()
-	every := progressFile
-	if live {
-		every = progressTerminal
+// follow prints progress and feeds the outputs until the run is over. The first signal stops it within a second. keys steer
+// it; nil when nobody can press any.
+func (c loadRunCmd) follow(ctx context.Context, run followed, stderr loadErrors, outs []loadOut, keys <-chan byte) {
+	line := loadProgress{out: stderr, live: stderr.terminal(), shown: time.Now()}
+	if keys != nil {
+		line.hint = keysHelp
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	aborted := ctx.Done()
-	shown := time.Now()
 	for {
 		select {
 		case <-run.Done():
-			if live {
-				fmt.Fprint(stderr, "\r\x1b[K")
-			}
+			line.clear()
 			return
 		case <-aborted:
 			aborted = nil // once is enough
 			run.Stop()
+		case key := <-keys:
+			state := run.State()
+			if said := steer(run, key, &state); said != "" {
+				line.said, line.saidAt = said, time.Now()
+				state = run.State()
+				line.print(&state)
+			}
 		case now := <-tick.C:
 			state := run.State()
 			for _, o := range outs {
 				o.second(now, &state)
 			}
-			// Half a second of grace: a ticker is never quite on time.
-			if now.Sub(shown)+time.Second/2 >= every {
-				shown = now
-				progressLine(stderr, live, &state)
-			}
+			line.due(now, &state)
 		}
 	}
 }
 
-// progressLine is one line that a person reads while it runs; on a terminal the next one takes its place.
-func progressLine(w io.Writer, live bool, s *signal.LoadState) {
+// loadProgress is the line that a person reads while it runs; on a terminal the next one takes its place.
+type loadProgress struct {
+	out    io.Writer
+	live   bool // out is a terminal
+	shown  time.Time
+	hint   string // the keys; empty when there are none
+	said   string // what the last key did
+	saidAt time.Time
+}
+
+// saidFor is how long the line says what a key did.
+const saidFor = 5 * time.Second
+
+// due prints the line when it is time for it.
+func (p *loadProgress) due(now time.Time, s *signal.LoadState) {
+	every := progressFile
+	if p.live {
+		every = progressTerminal
+	}
+	// Half a second of grace: a ticker is never quite on time.
+	if now.Sub(p.shown)+time.Second/2 < every {
+		return
+	}
+	p.shown = now
+	p.print(s)
+}
+
+func (p *loadProgress) clear() {
+	if p.live {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}
+
+func (p *loadProgress) print(s *signal.LoadState) {
 	of := ""
 	if s.Total > 0 {
 		of = "/" + s.Total.Round(time.Second).String()
@@ -163,15 +211,36 @@ func progressLine(w io.Writer, live bool, s *signal.LoadState) {
 	if s.Target > 0 {
 		rate += " of " + probe.Format(s.Target, probe.UnitRate)
 	}
+	if s.Paused {
+		rate = "paused"
+	}
 	line := fmt.Sprintf("%s%s  %s  in flight %d  p95 %s  errors %d of %d", s.Elapsed.Round(time.Second), of, rate, s.InFlight,
 		probe.Format(s.P95.Seconds(), probe.UnitSeconds), s.Failed, s.Done)
 	if s.Missed > 0 {
 		line += fmt.Sprintf("  missed %d", s.Missed)
 	}
-	line = sanitize.Line(s.Name+"  "+line, 200)
-	if live {
-		fmt.Fprintf(w, "\r\x1b[K%s", line)
+	if p.said != "" && time.Since(p.saidAt) < saidFor {
+		line += "  " + p.said
+	} else if p.hint != "" {
+		line += "  " + p.hint
+	}
+	if !p.live {
+		fmt.Fprintln(p.out, sanitize.Line(s.Name+"  "+line, 200))
 		return
 	}
-	fmt.Fprintln(w, line)
+	fmt.Fprintf(p.out, "\r\x1b[K%s", sanitize.Line(s.Name+"  "+line, p.width()))
+}
+
+// width is how much fits into one line of the terminal: a longer one could not be taken back.
+func (p *loadProgress) width() int {
+	errors, ok := p.out.(loadErrors)
+	if !ok {
+		return 200
+	}
+	if f, ok := errors.Writer.(*os.File); ok {
+		if columns, _, err := term.GetSize(f.Fd()); err == nil && columns > 1 {
+			return min(columns-1, 200)
+		}
+	}
+	return 200
 }

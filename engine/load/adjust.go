@@ -110,7 +110,7 @@ func (r *Run) Adjust(a Adjustment) (string, error) {
 			continue
 		}
 		level := g.profile.level(now)
-		to := level * a.Factor
+		to := g.executor.times(level, a.Factor)
 		switch {
 		case a.Rate > 0:
 			to = a.Rate
@@ -137,6 +137,22 @@ func (r *Run) Adjust(a Adjustment) (string, error) {
 	}
 	r.adjustments = append(r.adjustments, fmt.Sprintf("at %v an operator changed %s", now.Round(100*time.Millisecond), said))
 	return said, nil
+}
+
+// times is a level changed by a factor: users by one at least, and a rate that is none becomes one.
+func (e *Executor) times(level, factor float64) float64 {
+	to := level * factor
+	switch {
+	case e.Kind.Open() && level == 0 && factor > 1:
+		return 1
+	case e.Kind.Open() || factor == 0:
+		return to
+	case factor > 1:
+		return max(to, level+1)
+	case factor < 1:
+		return max(min(to, level-1), min(level, 1))
+	}
+	return to
 }
 
 // limit keeps an adjusted level within what a plan could ask for.
