@@ -154,7 +154,7 @@ func (c *converter) command(p *format.Node) (format.Map, bool) {
 		c.cov.Add("provider", p.Path, format.NotConverted, "it names no program")
 		return nil, false
 	}
-	m := format.Map{}
+	var m format.Map
 	args := p.Get("arguments")
 	if args.IsText() { // the toolkit hands such a line to a shell
 		line, ok := c.fill(args.Text(), nil, args.Path)
