@@ -73,6 +73,9 @@ func TestAPlanLogsInExtractsLoopsAndAsserts(t *testing.T) {
 		run, err := load.Start(t.Context(), res.Plan, load.Options{Target: srv.URL, Engine: engine})
 		require.NoError(t, err, "%s", res.YAML)
 		out := run.Wait()
+		s.mu.Lock()
+		seen := slices.Clone(s.seen)
+		s.mu.Unlock()
 		once := []string{
 			"POST /login user=ann&pass=p%26w",
 			"GET /page?from=req-77 Bearer t-ann sid=s1",
@@ -88,8 +91,8 @@ func TestAPlanLogsInExtractsLoopsAndAsserts(t *testing.T) {
 				"GET /after-failure Bearer t-ann sid=s1",
 			}
 		}
-		require.Equal(t, slices.Concat(once, round("ann"), round("bob")), s.seen, "%s", res.YAML)
-		require.Equal(t, uint64(len(s.seen)), out.Total.Done)
+		require.Equal(t, slices.Concat(once, round("ann"), round("bob")), seen, "%s", res.YAML)
+		require.Equal(t, uint64(len(seen)), out.Total.Done)
 		require.Equal(t, uint64(4), out.Total.Failed, "in each round the broken page, and the state that is not closed: %+v", out.Errors)
 		groups := 0
 		for _, st := range out.Steps {
