@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -120,10 +121,15 @@ func TestHeadlessAbort(t *testing.T) {
 	require.NoError(t, err)
 	cmd.Stdout, cmd.Stderr = out, out
 	require.NoError(t, cmd.Start())
-	require.Eventually(t, func() bool {
+	if !assert.Eventually(t, func() bool {
 		text, err := os.ReadFile(out.Name())
 		return err == nil && strings.Contains(string(text), "injected")
-	}, slow, 50*time.Millisecond)
+	}, slow, 50*time.Millisecond) {
+		_ = cmd.Process.Signal(syscall.SIGQUIT) // what it is at is worth knowing
+		_ = cmd.Wait()
+		text, _ := os.ReadFile(out.Name()) // it is there: it was read all along
+		require.FailNow(t, "no fault was injected", "%s", text)
+	}
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	_ = cmd.Wait() // the exit code says it
 	text, err := os.ReadFile(out.Name())
