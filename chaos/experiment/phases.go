@@ -60,16 +60,33 @@ func (r *Runner) withinHours() *ending {
 	return nil
 }
 
+const (
+	lateReading    = 10 * time.Second // how much longer the phase before lasts at most for a probe that has not been read in it
+	lookForReading = 50 * time.Millisecond
+)
+
+// unread reports whether a probe that the phase before is judged by has not been read in it, be it with or without success.
+func (r *Runner) unread() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.rungs, func(g *rung) bool {
+		return g.mode.JudgedBefore() && g.before.samples()+g.before.unknown+g.before.errors == 0
+	})
+}
+
 // checkBefore watches the steady state and gives up as soon as it has failed.
 func (r *Runner) checkBefore(ctx context.Context) *ending {
 	timer := time.NewTimer(r.exp.Durations.Before)
 	defer timer.Stop()
+	last := time.Now().Add(r.exp.Durations.Before + lateReading)
 	for waiting := true; waiting; {
 		select {
 		case <-ctx.Done():
 			return r.interrupted(ctx)
 		case <-timer.C:
-			waiting = false
+			// On a busy machine a short phase can be over before a probe has had its turn: that is no reason to give up.
+			waiting = r.unread() && time.Now().Before(last)
+			timer.Reset(lookForReading)
 		case <-r.unsure:
 			waiting = r.mayHold()
 		}
