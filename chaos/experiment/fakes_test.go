@@ -66,10 +66,11 @@ type world struct {
 	loadErr   error
 	lasting   time.Duration // how long it hurts after the undo
 	blind     func(at time.Duration) bool
-	base      func(at time.Duration) float64 // p95 without fault; nil: 50 ms
-	boom      bool                           // the load's stop panics
-	promErr   func(at time.Duration) bool    // PromQL goes wrong; otherwise it is 1 when this is set
-	targets   []string                       // of every planned fault
+	base      func(at time.Duration) float64       // p95 without fault; nil: 50 ms
+	late      func(at time.Duration) time.Duration // how long an answer takes
+	boom      bool                                 // the load's stop panics
+	promErr   func(at time.Duration) bool          // PromQL goes wrong; otherwise it is 1 when this is set
+	targets   []string                             // of every planned fault
 }
 
 func newWorld(t *testing.T) *world {
@@ -198,6 +199,9 @@ var badTrace = signal.TraceID{0xba}
 
 // LoadStat is bad when anything hurt within the look-back window.
 func (w *world) LoadStat(stat, _ string, over time.Duration) (float64, bool, signal.TraceID) {
+	if w.late != nil {
+		time.Sleep(w.late(w.at()))
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.load || w.blind != nil && w.blind(w.at()) {

@@ -215,3 +215,26 @@ func TestBaselineOfARun(t *testing.T) {
 		require.Equal(t, signal.VerdictHeld, res.State.Verdict, "the spread before is what is allowed: %s", res.State.Reason)
 	})
 }
+
+// A phase before the fault that is over before a probe had its turn in it, as happens on a busy machine, lasts until it had;
+// but not for ever.
+func TestAPhaseBeforeWaitsForReadingsThatAreLate(t *testing.T) {
+	late := func(by time.Duration) func(*world) {
+		return func(w *world) {
+			w.harmless = true
+			w.late = func(at time.Duration) time.Duration {
+				if at > 4500*time.Millisecond && at < 5500*time.Millisecond {
+					return by
+				}
+				return 0
+			}
+		}
+	}
+	run(t, slow, late(6*time.Second), func(t *testing.T, w *world, res experiment.Result) {
+		require.Equal(t, signal.VerdictHeld, res.State.Verdict, res.State.Reason)
+	})
+	run(t, slow, late(40*time.Second), func(t *testing.T, w *world, res experiment.Result) {
+		require.Equal(t, signal.VerdictError, res.State.Verdict, res.State.Reason)
+		require.Contains(t, res.State.Reason, "nothing was touched")
+	})
+}

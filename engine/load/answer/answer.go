@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/antchfx/htmlquery"
 	"github.com/antchfx/xmlquery"
@@ -156,15 +157,27 @@ func compileRegex(field, text string) (*Finder, error) {
 }
 
 func compileXPath(text string) (*Finder, error) {
-	expr, err := xpath.Compile(text)
-	if err != nil {
+	if _, err := xpath.Compile(text); err != nil {
 		return nil, fmt.Errorf("xpath: %q: %w", text, err)
 	}
+	// The library's expressions keep notes while they are evaluated: each serves one answer at a time.
+	idle := &sync.Pool{New: func() any {
+		expr, err := xpath.Compile(text)
+		if err != nil {
+			return (*xpath.Expr)(nil) // it could be compiled a moment ago
+		}
+		return expr
+	}}
 	return &Finder{"xpath " + text, func(_, body []byte, which Which) ([]byte, bool) {
 		nav, ok := navigator(body)
 		if !ok {
 			return nil, false
 		}
+		expr, ok := idle.Get().(*xpath.Expr)
+		if !ok || expr == nil {
+			return nil, false
+		}
+		defer idle.Put(expr)
 		switch v := expr.Evaluate(nav).(type) {
 		case *xpath.NodeIterator:
 			var all [][]byte

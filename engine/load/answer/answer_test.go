@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -98,6 +99,22 @@ func TestChecks(t *testing.T) {
 	for want, c := range map[string]Check{"says nothing": {}, "give one of equals": {Contains: "a", Matches: "b"}, "matches:": {Matches: "("}} {
 		_, err := c.Compile()
 		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestAFinderServesManyAtOnce(t *testing.T) {
+	for _, s := range []Source{{XPath: "//item[@id > 1]/@id"}, {JSON: "$..n"}, {Regex: `id="(\d)"`}, {Header: "X-N"}} {
+		f, err := s.Compile()
+		require.NoError(t, err)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 50 {
+					f.Find([]byte(head), []byte(`<r><item id="1"/><item id="2"/></r>`), 0)
+				}
+			})
+		}
+		all.Wait()
 	}
 }
 
