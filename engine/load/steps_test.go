@@ -273,7 +273,13 @@ scenarios: [{name: s, steps: [{path: /}]}]
 		_, err = r.Adjust(Adjustment{Factor: 0})
 		require.NoError(t, err)
 		require.Zero(t, r.State().Target)
-		time.Sleep(50 * time.Millisecond)
+		// What was due before the pause is still made, on a busy machine much later.
+		quiet := func() bool {
+			n := len(s.took())
+			time.Sleep(300 * time.Millisecond)
+			return r.State().InFlight == 0 && len(s.took()) == n
+		}
+		require.Eventually(t, quiet, 20*time.Second, time.Millisecond)
 		before := len(s.took())
 		time.Sleep(200 * time.Millisecond)
 		require.Len(t, s.took(), before, "paused")
