@@ -226,12 +226,10 @@ func (c *Client) stamp(call *protocol.Call, p *prepared) ([]byte, error) {
 		stamp(b[p.staticAt:], call)
 		return b, nil
 	}
-	var at int
 	var err error
-	if c.out, at, c.scratch, err = p.render(c.out[:0], c.scratch[:0], call); err != nil {
+	if c.out, _, c.scratch, err = p.render(c.out[:0], c.scratch[:0], call); err != nil {
 		return nil, err
 	}
-	stamp(c.out[at:], call)
 	return c.out, nil
 }
 

@@ -95,13 +95,11 @@ func (l *Loop) Do(c *Conn, call *protocol.Call) {
 		return
 	}
 	if p.static == nil {
-		var at int
 		var err error
-		if c.own, at, l.scratch, err = p.render(c.own[:0], l.scratch[:0], call); err != nil {
+		if c.own, _, l.scratch, err = p.render(c.own[:0], l.scratch[:0], call); err != nil {
 			l.refuse(c, err)
 			return
 		}
-		stamp(c.own[at:], call)
 	}
 	if l.proto.life == protocol.OneIteration && call.N != c.current {
 		l.drop(c)

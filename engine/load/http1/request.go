@@ -14,16 +14,12 @@ import (
 )
 
 // The stamp is the two lines that tell one request from the next. It stands at one offset in a prepared request, so that
-// stamping is writing 81 hexadecimal digits in place.
+// stamping is writing their values in place.
 const (
-	stampTrace  = "traceparent: 00-"
-	stampCorr   = "-00\r\nX-Correlation-ID: "
-	hexTrace    = 32
-	hexSpan     = 16
-	spanAt      = hexTrace + 1
-	flagAt      = spanAt + hexSpan + 2
-	correlateAt = spanAt + hexSpan + len(stampCorr)
-	stampLength = correlateAt + hexTrace
+	stampTrace  = "traceparent: "
+	stampCorr   = "\r\nX-Correlation-ID: "
+	correlateAt = protocol.TraceparentLength + len(stampCorr)
+	stampLength = correlateAt + protocol.CorrelationLength
 )
 
 // prepared is one request, made before the run.
@@ -33,7 +29,7 @@ type prepared struct {
 	timeout    time.Duration
 	path, body *template.Template
 	first      string             // method and space
-	beforeID   string             // after the path: version, host, up to where the trace ID goes
+	beforeID   string             // after the path: version, host, up to where traceparent's value goes
 	headers    *template.Template // after the stamp: everything else, up to and including "Content-Length: "
 	hasBody    bool
 	variable   bool // the path or a header holds a variable, and that may hold anything
@@ -41,7 +37,7 @@ type prepared struct {
 	cookies    bool
 	keep       int
 	static     []byte // the whole request when nothing but the stamp changes
-	staticAt   int    // where its trace ID goes
+	staticAt   int    // where traceparent's value goes
 }
 
 // reserved are the headers the engine itself decides.
@@ -163,7 +159,7 @@ func prepare(req protocol.Request, host string, closing bool) (*prepared, error)
 }
 
 // render writes the whole request into dst, and the body into scratch on the way, because its length goes first. It
-// returns where the trace ID goes. It fails when a variable would break out of its line.
+// returns where traceparent's value goes, which stamp writes anew. It fails when a variable would break out of its line.
 func (p *prepared) render(dst, scratch []byte, call *protocol.Call) (wire []byte, at int, body []byte, err error) {
 	dst = append(dst, p.first...)
 	pathAt := len(dst)
@@ -177,7 +173,8 @@ func (p *prepared) render(dst, scratch []byte, call *protocol.Call) (wire []byte
 	}
 	dst = append(dst, p.beforeID...)
 	at = len(dst)
-	dst = append(dst, "00000000000000000000000000000000-0000000000000000"+stampCorr+"00000000000000000000000000000000\r\n"...)
+	dst = call.AppendCorrelationID(append(call.AppendTraceparent(dst), stampCorr...))
+	dst = append(dst, "\r\n"...)
 	if p.cookies && len(call.Cookie) > 0 {
 		dst = append(append(append(dst, "Cookie: "...), call.Cookie...), "\r\n"...)
 	}
@@ -201,21 +198,9 @@ var (
 	errHeaderVariable = errors.New("a variable puts a line break into a header")
 )
 
-// stamp writes the call's IDs into a request whose trace ID goes at the start of s.
+// stamp writes the call's IDs into a request whose first value of them goes at the start of s.
 func stamp(s []byte, call *protocol.Call) {
 	s = s[:stampLength]
-	putHex(s, call.Trace[:])
-	putHex(s[spanAt:], call.Span[:])
-	s[flagAt] = '0'
-	if call.Sampled {
-		s[flagAt] = '1'
-	}
-	copy(s[correlateAt:], s[:hexTrace])
-}
-
-func putHex(dst, src []byte) {
-	const digits = "0123456789abcdef"
-	for i, b := range src {
-		dst[2*i], dst[2*i+1] = digits[b>>4], digits[b&15]
-	}
+	call.AppendTraceparent(s[:0])
+	call.AppendCorrelationID(s[correlateAt:correlateAt])
 }

@@ -118,28 +118,13 @@ func (s *step) record(call *protocol.Call, mark string) *kgo.Record {
 	for i := range s.headers {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: s.headers[i].name, Value: s.headers[i].value.Append(nil, &call.Values)})
 	}
-	parent := append(make([]byte, 0, 55), "00-"...)
-	parent = appendHex(parent, call.Trace[:])
-	id := parent[3:]
-	parent = appendHex(append(parent, '-'), call.Span[:])
-	if call.Sampled {
-		parent = append(parent, "-01"...)
-	} else {
-		parent = append(parent, "-00"...)
-	}
+	parent := call.AppendTraceparent(make([]byte, 0, protocol.TraceparentLength))
+	id := call.AppendCorrelationID(make([]byte, 0, protocol.CorrelationLength))
 	r.Headers = append(r.Headers, kgo.RecordHeader{Key: "traceparent", Value: parent}, kgo.RecordHeader{Key: "X-Correlation-ID", Value: id})
 	if mark != "" {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: roundtripHeader, Value: []byte(mark)})
 	}
 	return r
-}
-
-func appendHex(dst, src []byte) []byte {
-	const digits = "0123456789abcdef"
-	for _, b := range src {
-		dst = append(dst, digits[b>>4], digits[b&15])
-	}
-	return dst
 }
 
 // note adds a record that was consumed to the outcome. Of several, the last one's value and headers are kept.

@@ -265,26 +265,11 @@ func (c *Client) annotated(call *protocol.Call, w *work, i int) string {
 	}
 	b := append(c.text[:0], w.statements[i].text...)
 	b = append(b, " /*correlation_id='"...)
-	b = appendHex(b, call.Trace[:])
-	b = append(b, "',traceparent='00-"...)
-	b = appendHex(b, call.Trace[:])
-	b = append(b, '-')
-	b = appendHex(b, call.Span[:])
-	if call.Sampled {
-		b = append(b, "-01'*/"...)
-	} else {
-		b = append(b, "-00'*/"...)
-	}
+	b = call.AppendCorrelationID(b)
+	b = call.AppendTraceparent(append(b, "',traceparent='"...))
+	b = append(b, "'*/"...)
 	c.text = b
 	return string(b)
-}
-
-func appendHex(dst, src []byte) []byte {
-	const digits = "0123456789abcdef"
-	for _, b := range src {
-		dst = append(dst, digits[b>>4], digits[b&15])
-	}
-	return dst
 }
 
 // drop gives the connection up for good.

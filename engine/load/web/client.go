@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net/http"
@@ -139,9 +138,8 @@ func (c *client) request(x *exchange, call *protocol.Call) (*http.Request, error
 		}
 		req.Header["Authorization"] = []string{value}
 	}
-	trace := hex.EncodeToString(call.Trace[:])
-	req.Header["Traceparent"] = []string{"00-" + trace + "-" + hex.EncodeToString(call.Span[:]) + flags[call.Sampled]}
-	req.Header["X-Correlation-Id"] = []string{trace}
+	req.Header["Traceparent"] = []string{string(call.AppendTraceparent(nil))}
+	req.Header["X-Correlation-Id"] = []string{string(call.AppendCorrelationID(nil))}
 	if p.hasBody {
 		// net/http may look at the body after it has answered, so that it is each request's own.
 		if x.body = p.fixedBody; !p.body.Static() {
@@ -156,8 +154,6 @@ func (c *client) request(x *exchange, call *protocol.Call) (*http.Request, error
 	}
 	return req.WithContext(x.context()), nil
 }
-
-var flags = map[bool]string{false: "-00", true: "-01"}
 
 // sendable reports whether a value stays within its header.
 func sendable(value []byte) bool {

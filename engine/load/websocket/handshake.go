@@ -6,7 +6,6 @@ import (
 	"crypto/sha1" //nolint:gosec // RFC 6455 wants it, and nothing is kept secret by it
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -97,12 +96,9 @@ func (p *place) request(dst []byte, key string, call *protocol.Call) ([]byte, er
 	if len(p.subprotocols) > 0 {
 		dst = append(dst, "Sec-WebSocket-Protocol: "+strings.Join(p.subprotocols, ", ")+"\r\n"...)
 	}
-	trace := hex.EncodeToString(call.Trace[:])
-	sampled := "00"
-	if call.Sampled {
-		sampled = "01"
-	}
-	dst = append(dst, "traceparent: 00-"+trace+"-"+hex.EncodeToString(call.Span[:])+"-"+sampled+"\r\nX-Correlation-ID: "+trace+"\r\n"...)
+	dst = call.AppendTraceparent(append(dst, "traceparent: "...))
+	dst = call.AppendCorrelationID(append(dst, "\r\nX-Correlation-ID: "...))
+	dst = append(dst, "\r\n"...)
 	for i, name := range p.names {
 		dst = append(dst, name+": "...)
 		from := len(dst)

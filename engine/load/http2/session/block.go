@@ -24,15 +24,11 @@ type blockPart struct {
 
 // The IDs as they stand in a head: "traceparent: 00-<trace>-<span>-<flags>" and "x-correlation-id: <trace>".
 const (
-	nameTrace   = "\x00\x0btraceparent\x37"
+	nameTrace   = "\x00\x0btraceparent\x37" // a value of TraceparentLength follows
 	nameCorr    = "\x00\x10x-correlation-id\x20"
-	hexTrace    = 32
-	hexSpan     = 16
-	stampAt     = len(nameTrace) + len("00-") // of the trace ID in the two fields
-	spanAt      = hexTrace + 1
-	flagAt      = spanAt + hexSpan + 2
-	correlateAt = flagAt + 1 + len(nameCorr)
-	stampLength = correlateAt + hexTrace
+	stampAt     = len(nameTrace) // of traceparent's value in the two fields
+	correlateAt = protocol.TraceparentLength + len(nameCorr)
+	stampLength = correlateAt + protocol.CorrelationLength
 )
 
 // fieldIndex are the fields of HPACK's static table that a request's head has with a value, and their places in it.
@@ -122,20 +118,8 @@ func AppendField(dst []byte, name string, value []byte) []byte {
 // Stamp writes a call's IDs into a head. at is what Block.Append said.
 func Stamp(head []byte, at int, call *protocol.Call) {
 	s := head[at : at+stampLength]
-	putHex(s, call.Trace[:])
-	putHex(s[spanAt:], call.Span[:])
-	s[flagAt] = '0'
-	if call.Sampled {
-		s[flagAt] = '1'
-	}
-	copy(s[correlateAt:], s[:hexTrace])
-}
-
-func putHex(dst, src []byte) {
-	const digits = "0123456789abcdef"
-	for i, b := range src {
-		dst[2*i], dst[2*i+1] = digits[b>>4], digits[b&15]
-	}
+	call.AppendTraceparent(s[:0])
+	call.AppendCorrelationID(s[correlateAt:correlateAt])
 }
 
 // appendName begins a literal field without indexing (RFC 7541, 6.2.2).
