@@ -2,11 +2,9 @@ package load
 
 import (
 	"math/rand/v2"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
+	"gameday/engine/load/answer"
 	"gameday/engine/load/template"
 )
 
@@ -49,11 +47,10 @@ type op struct {
 // idleOps is how many instructions may be run without a request: a loop that makes none must not spin.
 const idleOps = 100_000
 
-// condition is a Condition, compiled.
+// condition is a Condition, compiled: a check on a text of the plan's instead of an answer.
 type condition struct {
 	value *template.Template
-	holds func(v []byte) bool
-	not   bool
+	check *answer.Checker
 }
 
 func (c *Condition) compile(names template.Names) (*condition, error) {
@@ -61,28 +58,15 @@ func (c *Condition) compile(names template.Names) (*condition, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &condition{value: value, not: c.Not}
-	switch {
-	case c.Equals != nil:
-		want := *c.Equals
-		out.holds = func(v []byte) bool { return string(v) == want }
-	case c.Contains != "":
-		out.holds = func(v []byte) bool { return strings.Contains(string(v), c.Contains) }
-	case c.Matches != "":
-		re, err := regexp.Compile(c.Matches)
-		if err != nil {
-			return nil, err
-		}
-		out.holds = re.Match
-	case c.Above != nil, c.Below != nil:
-		out.holds = func(v []byte) bool {
-			n, err := strconv.ParseFloat(strings.TrimSpace(string(v)), 64)
-			return err == nil && (c.Above == nil || n > *c.Above) && (c.Below == nil || n < *c.Below)
-		}
-	default:
-		out.holds = func(v []byte) bool { return len(v) > 0 }
+	like := answer.Check{Equals: c.Equals, Contains: c.Contains, Matches: c.Matches, Above: c.Above, Below: c.Below, Not: c.Not}
+	if c.Equals == nil && c.Contains == "" && c.Matches == "" && c.Above == nil && c.Below == nil {
+		like.Matches = "(?s)." // without a comparison it has to be there
 	}
-	return out, nil
+	check, err := like.Compile()
+	if err != nil {
+		return nil, err
+	}
+	return &condition{value, check}, nil
 }
 
 // groupClock is when a group that is under way was due.
@@ -113,7 +97,7 @@ func (u *user) next() (st *step, pause time.Duration) {
 			u.pc = o.to
 		case opUnless:
 			u.scratch = o.cond.value.Append(u.scratch[:0], &u.call.Values)
-			if o.cond.holds(u.scratch) == o.cond.not {
+			if o.cond.check.Judge(nil, u.scratch) != nil {
 				u.pc = o.to
 			}
 		case opZero:
