@@ -4,26 +4,33 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // dial is a level that an operator can turn while the load runs: the zero value has not been touched. From the first
-// turn on it stands for the profile it belongs to. It is safe for concurrent use.
+// turn on it stands for the profile it belongs to. It is safe for concurrent use; reading it, which is done for every
+// arrival, takes no lock.
 type dial struct {
-	mu    sync.RWMutex
-	set   bool
+	at atomic.Pointer[position] // nil until it is turned
+
+	mu   sync.Mutex
+	wake map[int]func()
+	next int
+}
+
+// position is where a dial stands.
+type position struct {
 	level float64
 	mass  float64       // the integral of the level up to since
 	since time.Duration // when it was turned last
-	wake  map[int]func()
-	next  int
 }
 
 // turn sets the level at an instant, before which the integral was mass, and wakes who waits for what is due.
 func (d *dial) turn(at time.Duration, level, mass float64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.set, d.level, d.mass, d.since = true, level, mass, at
+	d.at.Store(&position{level, mass, at})
 	for _, f := range d.wake {
 		f()
 	}
@@ -46,37 +53,23 @@ func (d *dial) listen(f func()) (stop func()) {
 	}
 }
 
-// at is when the integral reaches m; never when the level is zero.
-func (d *dial) at(m float64, end time.Duration) (t time.Duration, ok, set bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if !d.set {
-		return 0, false, false
-	}
-	if m <= d.mass {
-		return d.since, true, true
-	}
-	if d.level <= 0 {
-		return end, false, true
+// when is the instant at which the integral reaches m; ok is false when it does not by the end.
+func (p *position) when(m float64, end time.Duration) (t time.Duration, ok bool) {
+	switch {
+	case m <= p.mass:
+		return p.since, true
+	case p.level <= 0:
+		return end, false
 	}
 	// Beyond the horizon of time.Duration is never.
-	if wait := (m - d.mass) / d.level; wait < float64(end-d.since)/float64(time.Second) {
-		return d.since + time.Duration(wait*float64(time.Second)), true, true
+	if wait := (m - p.mass) / p.level; wait < float64(end-p.since)/float64(time.Second) {
+		return p.since + time.Duration(wait*float64(time.Second)), true
 	}
-	return end, false, true
+	return end, false
 }
 
-func (d *dial) now() (level float64, set bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.level, d.set
-}
-
-func (d *dial) massAt(t time.Duration) (mass float64, set bool) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.mass + d.level*(t-d.since).Seconds(), d.set
-}
+// massAt is the integral up to t.
+func (p *position) massAt(t time.Duration) float64 { return p.mass + p.level*(t-p.since).Seconds() }
 
 // adjustable reports whether an operator may change the level while it runs: where the plan has a course of its own it
 // stands by that.

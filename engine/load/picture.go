@@ -214,7 +214,7 @@ func (r *Run) paused() bool {
 		if !g.executor.Kind.adjustable() {
 			continue
 		}
-		if level, set := g.profile.dial.now(); !set || level > 0 || g.paused == 0 {
+		if turned := g.profile.dial.at.Load(); turned == nil || turned.level > 0 || g.paused == 0 {
 			return false
 		}
 		held = true

@@ -77,8 +77,8 @@ func (p *profile) level(t time.Duration) float64 {
 	if i < 0 || t >= p.end() {
 		return 0
 	}
-	if level, set := p.dial.now(); set {
-		return level
+	if turned := p.dial.at.Load(); turned != nil {
+		return turned.level
 	}
 	pc := p.pieces[i]
 	return pc.from + (pc.to-pc.from)*float64(t-pc.start)/float64(pc.length)
@@ -86,8 +86,8 @@ func (p *profile) level(t time.Duration) float64 {
 
 // mass is the integral up to t, in level times seconds: how many arrivals a rate has brought.
 func (p *profile) mass(t time.Duration) float64 {
-	if m, set := p.dial.massAt(t); set {
-		return m
+	if turned := p.dial.at.Load(); turned != nil {
+		return turned.massAt(t)
 	}
 	i := sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].start > t }) - 1
 	if i < 0 {
@@ -106,8 +106,8 @@ func (pc piece) mass(d time.Duration) float64 {
 
 // at is the inverse of mass: the first instant by which the integral has reached m. ok is false when it never does.
 func (p *profile) at(m float64) (t time.Duration, ok bool) {
-	if t, ok, set := p.dial.at(m, p.end()); set {
-		return t, ok
+	if turned := p.dial.at.Load(); turned != nil {
+		return turned.when(m, p.end())
 	}
 	// The last piece that begins with less than m behind it; m itself may be where the first one begins.
 	i := max(sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].before >= m })-1, 0)
