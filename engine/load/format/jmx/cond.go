@@ -24,19 +24,19 @@ func notComparison(text string) string {
 }
 
 var (
-	scripted   = regexp.MustCompile(`^\$\{__(?:jexl[23]?|groovy|javaScript|BeanShell)\((.*?)(?:,\s*\w*)?\)\}$`)
-	comparison = regexp.MustCompile(`^(.+?)\s*(==|!=|>=|<=|=~|>|<|\s(?:eq|ne|gt|lt|ge|le)\s)\s*(.+)$`)
-	called     = regexp.MustCompile(`^(!?)\s*(.+?)\.(equals|equalsIgnoreCase|contains|startsWith|endsWith|matches|isEmpty)\(\s*(.*?)\s*\)$`)
-	varsGet    = regexp.MustCompile(`vars\.get\(\s*["']([A-Za-z0-9_.-]+)["']\s*\)`)
+	scripted   = lazily(`^\$\{__(?:jexl[23]?|groovy|javaScript|BeanShell)\((.*?)(?:,\s*\w*)?\)\}$`)
+	comparison = lazily(`^(.+?)\s*(==|!=|>=|<=|=~|>|<|\s(?:eq|ne|gt|lt|ge|le)\s)\s*(.+)$`)
+	called     = lazily(`^(!?)\s*(.+?)\.(equals|equalsIgnoreCase|contains|startsWith|endsWith|matches|isEmpty)\(\s*(.*?)\s*\)$`)
+	varsGet    = lazily(`vars\.get\(\s*["']([A-Za-z0-9_.-]+)["']\s*\)`)
 )
 
 // conditions understands a condition of JMeter as comparisons that must all hold; false when it is anything else.
 func (c *converter) conditions(text string) (out []load.Condition, ok bool) {
 	text = strings.TrimSpace(text)
-	if m := scripted.FindStringSubmatch(text); m != nil {
+	if m := scripted().FindStringSubmatch(text); m != nil {
 		text = strings.ReplaceAll(m[1], `\,`, ",")
 	}
-	text = varsGet.ReplaceAllString(text, "$${$1}")
+	text = varsGet().ReplaceAllString(text, "$${$1}")
 	if strings.Contains(text, "||") || len(text) > 2000 {
 		return nil, false
 	}
@@ -58,10 +58,10 @@ func (c *converter) comparison(text string) (load.Condition, bool) {
 	for strings.HasPrefix(text, "(") && strings.HasSuffix(text, ")") && strings.Count(text, "(") == 1 {
 		text = strings.TrimSpace(text[1 : len(text)-1])
 	}
-	if m := called.FindStringSubmatch(text); m != nil {
+	if m := called().FindStringSubmatch(text); m != nil {
 		return c.call(m)
 	}
-	if m := comparison.FindStringSubmatch(text); m != nil {
+	if m := comparison().FindStringSubmatch(text); m != nil {
 		left, right, op := operand(m[1]), operand(m[3]), strings.TrimSpace(m[2])
 		if _, isVar := c.looked(left); !isVar && op != "=~" {
 			left, right, op = right, left, mirrored(op)

@@ -14,7 +14,7 @@ import (
 // live notes that a variable of the plan gets its values while the load runs, and returns what it is called in the plan.
 func (c *converter) setsLive(name string) (string, bool) {
 	name = strings.TrimSpace(name)
-	if !plainName.MatchString(name) {
+	if !plainName().MatchString(name) {
 		return "", false
 	}
 	if c.live == nil {
@@ -41,7 +41,7 @@ func (c *converter) data(e element, sc *scope, at string) {
 		low, high := c.resolved(orDefault(e.prop("minimumValue"), "1")), c.resolved(e.prop("maximumValue"))
 		name, ok := c.setsLive(e.prop("variableName"))
 		value := "{{random " + low + " " + high + "}}"
-		if _, err := template.Compile(value, nil); err != nil || !ok || !wholeNum.MatchString(low) || !wholeNum.MatchString(high) {
+		if _, err := template.Compile(value, nil); err != nil || !ok || !wholeNum().MatchString(low) || !wholeNum().MatchString(high) {
 			c.cov.Add(e.kind(), at, format.NotConverted, "its bounds or its name are not known before the run")
 			return
 		}

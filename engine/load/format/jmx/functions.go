@@ -44,7 +44,7 @@ func (c *converter) function(body, at string, depth int) []piece {
 	case "__threadGroupName":
 		return []piece{{literal: c.group}}
 	case "__V", "__evalVar":
-		if v := c.resolved(arg(0)); plainName.MatchString(v) {
+		if v := c.resolved(arg(0)); plainName().MatchString(v) {
 			return c.reference(v, at, depth+1)
 		}
 	case "__eval", "__log", "__logn":
@@ -66,7 +66,7 @@ func (c *converter) function(body, at string, depth int) []piece {
 	case "__Random":
 		low, high := c.resolved(arg(0)), c.resolved(arg(1))
 		value := "{{random " + low + " " + high + "}}"
-		if _, err := template.Compile(value, nil); err == nil && wholeNum.MatchString(low) && wholeNum.MatchString(high) {
+		if _, err := template.Compile(value, nil); err == nil && wholeNum().MatchString(low) && wholeNum().MatchString(high) {
 			return done(c.kept(value, arg(2)), "")
 		}
 	case "__chooseRandom":
@@ -75,7 +75,7 @@ func (c *converter) function(body, at string, depth int) []piece {
 			fit := true
 			for i := range words {
 				words[i] = strings.TrimSpace(words[i])
-				fit = fit && pickWord.MatchString(words[i])
+				fit = fit && pickWord().MatchString(words[i])
 			}
 			if fit {
 				return done(c.kept("{{pick "+strings.Join(words, " ")+"}}", arg(n-1)), "")
@@ -86,7 +86,7 @@ func (c *converter) function(body, at string, depth int) []piece {
 			return done(value, "a row for each iteration; the file must have no more columns than are used")
 		}
 	case "__env":
-		if plainName.MatchString(arg(0)) {
+		if plainName().MatchString(arg(0)) {
 			return done("${env:"+arg(0)+"}", "")
 		}
 	}
@@ -110,7 +110,7 @@ func (c *converter) property(name string, args []string, at string, depth int) [
 		given = strings.TrimSpace(args[1])
 	}
 	c.cov.Add("function "+name, at, format.Approximated, "the property became its default; change it under vars, or with --var")
-	if prop := strings.TrimSpace(args0(args)); plainName.MatchString(prop) && !strings.Contains(given, "${") {
+	if prop := strings.TrimSpace(args0(args)); plainName().MatchString(prop) && !strings.Contains(given, "${") {
 		if _, taken := c.vars[prop]; !taken {
 			c.vars[prop] = given
 		}

@@ -166,8 +166,8 @@ func pattern(kind int, texts []string) string {
 }
 
 var (
-	oneStatus   = regexp.MustCompile(`^\^?([1-5][0-9][0-9])\$?$`)
-	statusClass = regexp.MustCompile(`^\^?([1-5])(?:\\d\\d|\\d\{2\}|\.\.|\.\*|\.\+|\\d\+|\[0-9\]\[0-9\]|\[0-9\]\{2\})?\$?$`)
+	oneStatus   = lazily(`^\^?([1-5][0-9][0-9])\$?$`)
+	statusClass = lazily(`^\^?([1-5])(?:\\d\\d|\\d\{2\}|\.\.|\.\*|\.\+|\\d\+|\[0-9\]\[0-9\]|\[0-9\]\{2\})?\$?$`)
 )
 
 // statuses takes a response assertion on the status over.
@@ -176,9 +176,9 @@ func (c *converter) statuses(texts []string, not bool, sc *scope) (why string) {
 	for _, t := range texts {
 		for _, word := range strings.Split(strings.Trim(t, "()"), "|") {
 			word = strings.TrimSpace(word)
-			if m := oneStatus.FindStringSubmatch(word); m != nil {
+			if m := oneStatus().FindStringSubmatch(word); m != nil {
 				set = append(set, m[1])
-			} else if m := statusClass.FindStringSubmatch(word); m != nil {
+			} else if m := statusClass().FindStringSubmatch(word); m != nil {
 				set = append(set, m[1]+"xx")
 			} else {
 				return "the pattern is no status and no class of statuses"
@@ -311,10 +311,10 @@ func regexSource(field, expr string) (source answer.Source, why string) {
 	return source, ""
 }
 
-var templateGroup = regexp.MustCompile(`^\$([0-9])\$$`)
+var templateGroup = lazily(`^\$([0-9])\$$`)
 
 func (c *converter) regexExtractor(e element, sc *scope, at string) string {
-	m := templateGroup.FindStringSubmatch(strings.TrimSpace(orDefault(e.prop("RegexExtractor.template"), "$1$")))
+	m := templateGroup().FindStringSubmatch(strings.TrimSpace(orDefault(e.prop("RegexExtractor.template"), "$1$")))
 	if m == nil {
 		return "only one group can be taken, not the template " + format.Label(e.prop("RegexExtractor.template"), "none")
 	}

@@ -1,7 +1,6 @@
 package jmx
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -137,7 +136,7 @@ func (c *converter) timer(e element, sc *scope, at string) {
 
 // span is a pause in milliseconds, which may be drawn.
 func (c *converter) span(text, what, at string) load.ThinkTime {
-	if m := drawn.FindStringSubmatch(c.resolved(text)); m != nil {
+	if m := drawn().FindStringSubmatch(c.resolved(text)); m != nil {
 		lo, err1 := strconv.ParseUint(m[1], 10, 31)
 		hi, err2 := strconv.ParseUint(m[2], 10, 31)
 		if err1 == nil && err2 == nil && lo <= hi && hi > 0 {
@@ -147,7 +146,7 @@ func (c *converter) span(text, what, at string) load.ThinkTime {
 	return load.ThinkTime{Constant: millis(c.number(text, what, at, 0))}
 }
 
-var drawn = regexp.MustCompile(`^\$\{__Random\(\s*(\d{1,9})\s*,\s*(\d{1,9})\s*(?:,[^)]*)?\)\}$`)
+var drawn = lazily(`^\$\{__Random\(\s*(\d{1,9})\s*,\s*(\d{1,9})\s*(?:,[^)]*)?\)\}$`)
 
 // plus adds two pauses up; exact is false when the sum has another shape than both.
 func plus(a, b load.ThinkTime) (sum load.ThinkTime, exact bool) {

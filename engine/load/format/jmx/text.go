@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"gameday/engine/load/format"
@@ -20,10 +21,16 @@ const (
 	maxUnfolded = 1 << 20 // bytes of one text, unfolded
 )
 
+// lazily compiles an expression when it is first needed. gameday is started far more often than it reads a JMeter plan, and
+// the demo starts it once for every process of the shop.
+func lazily(expr string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+}
+
 var (
-	plainName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
-	wholeNum  = regexp.MustCompile(`^-?[0-9]{1,18}$`)
-	pickWord  = regexp.MustCompile(`^[^\s{}]{1,200}$`)
+	plainName = lazily(`^[A-Za-z0-9_.-]{1,64}$`)
+	wholeNum  = lazily(`^-?[0-9]{1,18}$`)
+	pickWord  = lazily(`^[^\s{}]{1,200}$`)
 )
 
 // pieces translates ${...} of a text.
@@ -80,10 +87,10 @@ func (c *converter) reference(body, at string, depth int) []piece {
 	}
 	raw, known := c.vars[name]
 	switch {
-	case !known && c.anyLive && plainName.MatchString(name): // a column of a file that names its columns itself
+	case !known && c.anyLive && plainName().MatchString(name): // a column of a file that names its columns itself
 		to, _ := c.setsLive(name)
 		return liveValue(to)
-	case !plainName.MatchString(name):
+	case !plainName().MatchString(name):
 		c.cov.Add("variable", at, format.NotConverted, "${"+name+"} is no plain name; it stands for itself")
 		return []piece{{literal: "${" + body + "}"}}
 	case !known:
