@@ -27,6 +27,9 @@ type Draft struct {
 	After       time.Duration // the least that the phase after lasts
 }
 
+// maxPath is how much of a path is kept: what needs an engine is listed for people.
+const maxPath = 160
+
 // Need notes a step that only another engine could do.
 func (d *Draft) Need(c *Coverage, element, path, engine, what string, at, lasts time.Duration) {
 	when := "at " + short(at)
@@ -36,7 +39,7 @@ func (d *Draft) Need(c *Coverage, element, path, engine, what string, at, lasts 
 	if lasts > 0 {
 		when += " for " + short(lasts)
 	}
-	d.Needs = append(d.Needs, Need{engine, sanitize.Line(path, maxText), Label(what, element), when})
+	d.Needs = append(d.Needs, Need{engine, sanitize.Line(path, maxPath), Label(what, element), when})
 	c.Add(element, path, NeedsEngine, "needs "+engine+": "+what)
 }
 

@@ -2,12 +2,12 @@ package format
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"gameday/sources/spec"
 )
 
 // Map is a map of the experiment in the order in which it is written. Values are text, bool, int, float64,
@@ -86,47 +86,13 @@ func empty(v any) bool {
 	return false
 }
 
-// plainWord needs no quotes in YAML, whatever reads it.
-var plainWord = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./-]*$`)
-
-// scalar writes a text so that it is read back as that text.
-func scalar(s string) string {
-	if plainWord.MatchString(s) {
-		switch strings.ToLower(s) {
-		case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
-		default:
-			return s
-		}
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return `""` // a string always encodes
-	}
-	quoted := strings.TrimSuffix(b.String(), "\n")
-	if strings.Contains(quoted, `\`) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "'" + strings.ReplaceAll(s, "'", "''") + "'" // JSON and patterns stay legible
-	}
-	// C1 controls and DEL are legal in JSON and not in YAML.
-	var out strings.Builder
-	for _, r := range quoted {
-		if r >= 0x7f && r < 0xa0 || r == 0xfeff || r == 0xfffe || r == 0xffff {
-			fmt.Fprintf(&out, `\u%04x`, r)
-			continue
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
-}
-
 const maxLine = 110 // characters of a map or list that is written in one line
 
 // flow writes a value in one line.
 func flow(v any) string {
 	switch v := v.(type) {
 	case string:
-		return scalar(v)
+		return spec.Text(v)
 	case bool:
 		return strconv.FormatBool(v)
 	case int:
@@ -139,7 +105,7 @@ func flow(v any) string {
 		var parts []string
 		for _, f := range v {
 			if !empty(f.Value) {
-				parts = append(parts, scalar(f.Key)+": "+flow(f.Value))
+				parts = append(parts, spec.Text(f.Key)+": "+flow(f.Value))
 			}
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
@@ -187,7 +153,7 @@ func block(b *bytes.Buffer, indent string, m Map) {
 		if empty(f.Value) {
 			continue
 		}
-		fmt.Fprintf(b, "%s%s:", indent, scalar(f.Key))
+		fmt.Fprintf(b, "%s%s:", indent, spec.Text(f.Key))
 		value(b, indent, f.Value)
 	}
 }

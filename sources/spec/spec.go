@@ -7,6 +7,9 @@
 //
 // Documents are read from files that other people wrote, so size, number of tokens, nesting and what aliases unfold to
 // are bounded, and nothing in them makes the parser panic or hang.
+//
+// Importers that make such documents of other tools' files share two things from here: Coverage, the table of what became
+// of every element, and Text, a scalar that is read back as it was.
 package spec
 
 import (

@@ -40,7 +40,7 @@ func Convert(docs []*format.Node, o format.Options) (*format.Result, error) {
 	if t := n.Get("experimentTemplate"); t.IsMap() { // as the command line tool prints it
 		n = t
 	}
-	c := &converter{cov: &format.Coverage{}, draft: &format.Draft{From: "an AWS FIS template", Name: o.Name}, ends: map[string]time.Duration{}, in: map[string]bool{}}
+	c := &converter{cov: &format.Coverage{Engines: true}, draft: &format.Draft{From: "an AWS FIS template", Name: o.Name}, ends: map[string]time.Duration{}, in: map[string]bool{}}
 	c.draft.Title, c.draft.Description = n.Of("description"), n.Of("description")
 	c.draft.Labels = format.MapOf(n.Get("tags").Pairs())
 	n.Skip(c.cov, "belongs to the cloud", "roleArn", "id", "arn", "creationTime", "lastUpdateTime", "logConfiguration", "experimentReportConfiguration", "targetAccountConfigurationsCount")

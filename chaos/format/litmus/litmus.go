@@ -25,7 +25,7 @@ const maxExperiments = 100
 
 // Convert reads the ChaosEngines of a file. The error says why nothing can be made of it.
 func Convert(docs []*format.Node, o format.Options) (*format.Result, error) {
-	c := &converter{Options: o, cov: &format.Coverage{}, draft: &format.Draft{From: "a LitmusChaos ChaosEngine"}}
+	c := &converter{Options: o, cov: &format.Coverage{Engines: true}, draft: &format.Draft{From: "a LitmusChaos ChaosEngine"}}
 	found := false
 	for _, n := range format.Objects(docs) {
 		kind := n.Of("kind")

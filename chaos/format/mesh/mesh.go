@@ -28,7 +28,7 @@ const (
 
 // Convert reads the Chaos Mesh objects of a file. The error says why nothing can be made of it.
 func Convert(docs []*format.Node, o format.Options) (*format.Result, error) {
-	c := &converter{cov: &format.Coverage{}, draft: &format.Draft{From: "Chaos Mesh manifests"}, in: map[string]bool{}}
+	c := &converter{cov: &format.Coverage{Engines: true}, draft: &format.Draft{From: "Chaos Mesh manifests"}, in: map[string]bool{}}
 	found := 0
 	for _, n := range format.Objects(docs) {
 		if !strings.HasPrefix(n.Of("apiVersion"), "chaos-mesh.org/") {

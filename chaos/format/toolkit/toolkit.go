@@ -33,7 +33,7 @@ func Convert(docs []*format.Node, o format.Options) (*format.Result, error) {
 		return nil, errors.New("not a Chaos Toolkit experiment: it is no single map")
 	}
 	n := docs[0]
-	c := &converter{Options: o, cov: &format.Coverage{}, root: n,
+	c := &converter{Options: o, cov: &format.Coverage{Engines: true}, root: n,
 		draft: &format.Draft{From: "a Chaos Toolkit experiment", Name: o.Name, Title: n.Of("title"), Description: n.Of("description")}}
 	c.settings(n)
 	n.Skip(c.cov, "says nothing about the experiment", "version", "contributions", "tags")

@@ -2,49 +2,13 @@ package format
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"gameday/engine/load"
+	"gameday/sources/spec"
 )
-
-// plainWord needs no quotes in YAML, whatever reads it.
-var plainWord = regexp.MustCompile(`^[A-Za-z/][A-Za-z0-9_./-]*$`)
-
-// scalar writes a text so that it is read back as that text.
-func scalar(s string) string {
-	if plainWord.MatchString(s) {
-		switch strings.ToLower(s) {
-		case "true", "false", "yes", "no", "on", "off", "null", "y", "n":
-		default:
-			return s
-		}
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(s); err != nil {
-		return `""` // a string always encodes
-	}
-	quoted := strings.TrimSuffix(b.String(), "\n")
-	if strings.Contains(quoted, `\`) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "'" + strings.ReplaceAll(s, "'", "''") + "'" // JSON inside of YAML stays legible
-	}
-	// C1 controls and DEL are legal in JSON and not in YAML.
-	var out strings.Builder
-	for _, r := range quoted {
-		if r >= 0x7f && r < 0xa0 || r == 0xfeff || r == 0xfffe || r == 0xffff {
-			fmt.Fprintf(&out, `\u%04x`, r)
-			continue
-		}
-		out.WriteRune(r)
-	}
-	return out.String()
-}
 
 func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
@@ -55,11 +19,11 @@ func (d *Draft) YAML() []byte {
 	if d.From != "" {
 		line("# Made by gameday load convert from %s.", Label(d.From, "a file"))
 	}
-	line("apiVersion: gameday/v1\nkind: Load\nmetadata:\n  name: %s", scalar(Label(d.Name, "load")))
+	line("apiVersion: gameday/v1\nkind: Load\nmetadata:\n  name: %s", spec.Text(Label(d.Name, "load")))
 	if d.Title != "" {
-		line("  title: %s", scalar(Label(d.Title, "load")))
+		line("  title: %s", spec.Text(Label(d.Title, "load")))
 	}
-	line("target: %s", scalar(d.Target))
+	line("target: %s", spec.Text(d.Target))
 	pairs(&b, "", "vars", d.Vars)
 	if d.Timeout > 0 {
 		line("timeout: %s", d.Timeout)
@@ -86,7 +50,7 @@ func pairs(b *bytes.Buffer, indent, key string, list []Pair) {
 	}
 	fmt.Fprintf(b, "%s%s:\n", indent, key)
 	for _, p := range list {
-		fmt.Fprintf(b, "%s  %s: %s\n", indent, scalar(p.Name), scalar(p.Value))
+		fmt.Fprintf(b, "%s  %s: %s\n", indent, spec.Text(p.Name), spec.Text(p.Value))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"gameday/engine/load"
 	"gameday/engine/load/answer"
 	"gameday/engine/load/feed"
+	"gameday/sources/spec"
 )
 
 // fields writes the keys of one map, whose first one may stand behind the dash of a list.
@@ -36,7 +37,7 @@ func (f *fields) key(name, value string) {
 // text writes a text that is not empty.
 func (f *fields) text(name, value string) {
 	if value != "" {
-		f.key(name, scalar(value))
+		f.key(name, spec.Text(value))
 	}
 }
 
@@ -48,7 +49,7 @@ func (f *fields) flag(name string, value bool) {
 
 func (f *fields) pointer(name string, value *string) {
 	if value != nil {
-		f.key(name, scalar(*value))
+		f.key(name, spec.Text(*value))
 	}
 }
 
@@ -70,7 +71,7 @@ func (f *fields) pairs(name string, list []Pair) {
 	}
 	in := f.under(name)
 	for _, p := range list {
-		fmt.Fprintf(f.b, "%s%s: %s\n", in, scalar(p.Name), scalar(p.Value))
+		fmt.Fprintf(f.b, "%s%s: %s\n", in, spec.Text(p.Name), spec.Text(p.Value))
 	}
 }
 
@@ -114,7 +115,7 @@ func rows(f *fields, list []feed.Row) {
 	for _, row := range list {
 		one := item(f.b, in)
 		for _, name := range sortedKeys(row) {
-			one.key(scalar(name), scalar(row[name]))
+			one.key(spec.Text(name), spec.Text(row[name]))
 		}
 	}
 }
@@ -130,7 +131,7 @@ func sortedKeys(row feed.Row) []string {
 
 func (sc *Scenario) write(b *bytes.Buffer) {
 	f := item(b, "  ")
-	f.key("name", scalar(sc.Name))
+	f.key("name", spec.Text(sc.Name))
 	if sc.Weight > 0 && sc.Executor == nil {
 		f.key("weight", number(sc.Weight))
 	}
@@ -177,7 +178,7 @@ func (bl *Block) write(f *fields) {
 	in := &fields{b: f.b, indent: f.under(bl.Kind), begun: true}
 	switch bl.Kind {
 	case "group":
-		in.key("name", scalar(bl.Name))
+		in.key("name", spec.Text(bl.Name))
 	case "repeat":
 		in.key("times", strconv.Itoa(bl.Times))
 	case "share":
@@ -193,7 +194,7 @@ func (bl *Block) write(f *fields) {
 }
 
 func (f *fields) condition(c *load.Condition) {
-	f.key("value", scalar(c.Value))
+	f.key("value", spec.Text(c.Value))
 	f.pointer("equals", c.Equals)
 	f.text("contains", c.Contains)
 	f.text("matches", c.Matches)
@@ -204,12 +205,12 @@ func (f *fields) condition(c *load.Condition) {
 
 // write writes a request.
 func (st *Step) write(f *fields) {
-	f.key("name", scalar(st.Name))
+	f.key("name", spec.Text(st.Name))
 	f.text("target", st.Target)
 	if st.Method != "GET" {
 		f.text("method", st.Method)
 	}
-	f.key("path", scalar(st.Path))
+	f.key("path", spec.Text(st.Path))
 	f.pairs("headers", st.Headers)
 	f.text("body", st.Body)
 	f.text("bodyFile", st.BodyFile)
@@ -217,7 +218,7 @@ func (st *Step) write(f *fields) {
 		in := f.under("multipart")
 		for _, p := range st.Parts {
 			one := item(f.b, in)
-			one.key("name", scalar(p.Name))
+			one.key("name", spec.Text(p.Name))
 			one.text("value", p.Value)
 			one.text("file", p.File)
 			one.text("type", p.Type)
@@ -232,7 +233,7 @@ func (st *Step) write(f *fields) {
 		for i := range st.Extract {
 			e := &st.Extract[i]
 			one := item(f.b, in)
-			one.key("name", scalar(e.Name))
+			one.key("name", spec.Text(e.Name))
 			one.source(&e.Source)
 			one.text("which", e.Which)
 			one.pointer("default", e.Default)
