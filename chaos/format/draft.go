@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gameday/chaos/experiment"
-	"gameday/sources/sanitize"
+	"gameday/sources/spec"
 )
 
 // Draft is an experiment on its way to YAML.
@@ -39,13 +39,13 @@ func (d *Draft) Need(c *Coverage, element, path, engine, what string, at, lasts 
 	if lasts > 0 {
 		when += " for " + short(lasts)
 	}
-	d.Needs = append(d.Needs, Need{engine, sanitize.Line(path, maxPath), Label(what, element), when})
+	d.Needs = append(d.Needs, Need{engine, spec.Line(path, maxPath), Label(what, element), when})
 	c.Add(element, path, NeedsEngine, "needs "+engine+": "+what)
 }
 
 // Label makes a name of somebody's text: one harmless line, not too long, never empty.
 func Label(s, otherwise string) string {
-	s = strings.TrimSpace(sanitize.Line(s, 120))
+	s = strings.TrimSpace(spec.Line(s, 120))
 	if s == "" {
 		return otherwise
 	}
@@ -202,10 +202,10 @@ func (d *Draft) yaml(o Options) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Made by gameday import from %s.\n", Label(d.From, "a file"))
 	for _, n := range d.Notes {
-		fmt.Fprintf(&b, "# %s\n", sanitize.Line(n, 300))
+		fmt.Fprintf(&b, "# %s\n", spec.Line(n, 300))
 	}
 	for _, n := range d.Needs {
-		fmt.Fprintf(&b, "# Left out, needs %s: %s, %s (%s)\n", n.Engine, n.What, n.When, sanitize.Line(n.Path, 100))
+		fmt.Fprintf(&b, "# Left out, needs %s: %s, %s (%s)\n", n.Engine, n.What, n.When, spec.Line(n.Path, 100))
 	}
 	title := Label(d.Title, "")
 	called := d.Name
@@ -219,7 +219,7 @@ func (d *Draft) yaml(o Options) []byte {
 	if hypothesis == "" {
 		hypothesis = "The steady state holds while this is done: " + Label(title, name(called)) + "."
 	}
-	description := strings.TrimSpace(sanitize.Line(d.Description, 1000))
+	description := strings.TrimSpace(spec.Line(d.Description, 1000))
 	block(&b, "", Map{
 		{"apiVersion", experiment.APIVersion}, {"kind", experiment.Kind},
 		{"metadata", Map{{"name", name(called)}, {"title", title}, {"description", description}, {"labels", d.Labels}}},

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"gameday/sources/sanitize"
 	"gameday/sources/spec"
 )
 
@@ -165,7 +164,7 @@ func build(path string, v any, deep int, left *int) (*Node, error) {
 }
 
 func keyPath(path, key string) string {
-	key = sanitize.Line(key, 60)
+	key = spec.Line(key, 60)
 	if strings.ContainsAny(key, ". /[]") {
 		key = strconv.Quote(key)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"gameday/sources/sanitize"
 )
 
 // unquoted needs no quotes in YAML, whatever reads it.
@@ -41,3 +43,7 @@ func Text(s string) string {
 	}
 	return out.String()
 }
+
+// Line is one harmless row, of at most so many bytes, of a text that somebody else's document holds: for the tables,
+// comments and descriptions that are made of it.
+func Line(text string, most int) string { return sanitize.Line(text, most) }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"gameday/chaos/probe"
-	"gameday/sources/sanitize"
 	"gameday/sources/signal"
 	"gameday/sources/spec"
 )
@@ -159,9 +158,9 @@ func orNothing(s string) string {
 
 func (a *activity) title() string {
 	if a.Name != "" {
-		return sanitize.Line(a.Name, 80)
+		return spec.Line(a.Name, 80)
 	}
-	return sanitize.Line(a.String(), 80)
+	return spec.Line(a.String(), 80)
 }
 
 // String is the command or the request, without what may be secret.
@@ -172,9 +171,9 @@ func (a *activity) String() string {
 		if method == "" {
 			method = "GET"
 		}
-		return sanitize.Line(method+" "+a.HTTP.URL, 200)
+		return spec.Line(method+" "+a.HTTP.URL, 200)
 	case a.Shell != "":
-		return sanitize.Line("sh -c "+a.Shell, 200)
+		return spec.Line("sh -c "+a.Shell, 200)
 	}
-	return sanitize.Line(strings.Join(a.Run, " "), 200)
+	return spec.Line(strings.Join(a.Run, " "), 200)
 }
