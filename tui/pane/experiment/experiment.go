@@ -17,8 +17,7 @@ import (
 
 // Pane shows the experiment that runs or ran last. Make it with New; it is not safe for concurrent use.
 type Pane struct {
-	at   ref // what the cursor is on
-	top  int // first line on screen
+	widget.Place[ref]
 	open map[ref]bool
 
 	run   time.Time // when the experiment that is shown began
@@ -83,7 +82,7 @@ func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 		return []keymap.Action{keymap.Experiments, keymap.LoadPlans, keymap.Switches}
 	}
 	keys := []keymap.Action{}
-	if p.at.kind != nothing {
+	if p.At.kind != nothing {
 		keys = append(keys, keymap.Open)
 	}
 	if running(ctx.Frame) {
@@ -106,11 +105,11 @@ func (p *Pane) View(ctx pane.Context) []string {
 		p.place(ctx, lines)
 		rows := make([]string, 0, ctx.Height)
 		for y := range ctx.Height {
-			i := p.top + y
+			i := p.Top + y
 			if i >= len(lines) {
 				break
 			}
-			rows = append(rows, p.draw(pen, ctx, lines[i])+pen.Row(1, pen.ScrollMark(y, ctx.Height, p.top, len(lines))))
+			rows = append(rows, p.draw(pen, ctx, lines[i])+pen.Row(1, pen.ScrollMark(y, ctx.Height, p.Top, len(lines))))
 		}
 		return pen.Page(rows, ctx.Width, ctx.Height)
 	})
@@ -121,7 +120,7 @@ func (p *Pane) draw(pen widget.Pen, ctx pane.Context, l line) string {
 	if l.loud {
 		return pen.RowOn(l.bg, width, l.segs...)
 	}
-	at := l.ref.kind != nothing && l.ref == p.at
+	at := l.ref.kind != nothing && l.ref == p.At
 	mark := " "
 	if at {
 		mark = pen.Glyph(widget.Cursor)
@@ -133,16 +132,7 @@ func (p *Pane) draw(pen widget.Pen, ctx pane.Context, l line) string {
 // place puts the cursor onto something that exists, and the top where the cursor can be seen.
 func (p *Pane) place(ctx pane.Context, lines []line) {
 	p.toRed(ctx, lines)
-	if i := find(lines, p.at); i < 0 {
-		p.at = ref{}
-		for _, l := range lines {
-			if l.ref.kind != nothing {
-				p.at = l.ref
-				break
-			}
-		}
-	}
-	p.top = max(min(p.top, len(lines)-ctx.Height), 0)
+	p.Settle(len(lines), standsFor(lines), ctx.Height)
 }
 
 // toRed puts the cursor onto the probe that turned red, so that enter opens the trace behind it; not when the operator
@@ -153,12 +143,12 @@ func (p *Pane) toRed(ctx pane.Context, lines []line) {
 	}
 	e := ctx.Frame.Experiment
 	if !e.Started.Equal(p.run) {
-		p.run, p.moved, p.at, p.top = e.Started, false, ref{}, 0
+		p.run, p.moved, p.At, p.Top = e.Started, false, ref{}, 0
 	}
 	if p.moved {
 		return
 	}
-	if s := p.probe(ctx); p.at.kind == probeRef && s != nil && red(s) && !s.TraceID.IsZero() {
+	if s := p.probe(ctx); p.At.kind == probeRef && s != nil && red(s) && !s.TraceID.IsZero() {
 		return // it stands there already
 	}
 	best := -1
@@ -168,11 +158,11 @@ func (p *Pane) toRed(ctx pane.Context, lines []line) {
 			best = i
 		}
 	}
-	if best < 0 || p.at == (ref{probeRef, e.Probes[best].Name}) {
+	if best < 0 || p.At == (ref{probeRef, e.Probes[best].Name}) {
 		return
 	}
-	p.at = ref{probeRef, e.Probes[best].Name}
-	p.show(find(lines, p.at), ctx.Height)
+	p.At = ref{probeRef, e.Probes[best].Name}
+	p.Show(p.Find(len(lines), standsFor(lines)), ctx.Height)
 }
 
 // red reports whether the probe is or was outside what is expected.
@@ -180,29 +170,10 @@ func red(s *signal.ProbeState) bool {
 	return s.Now == signal.CheckFailed || s.During == signal.CheckFailed || s.After == signal.CheckFailed || s.Before == signal.CheckFailed
 }
 
-// show scrolls as little as it takes to have a line on the screen.
-func (p *Pane) show(i, height int) {
-	switch {
-	case i < 0:
-	case i < p.top:
-		p.top = i
-	case i >= p.top+height:
-		p.top = i - height + 1
-	}
-}
+// standsFor tells what each line stands for.
+func standsFor(lines []line) func(i int) ref { return func(i int) ref { return lines[i].ref } }
 
-// find is the index of the line of a thing, -1 when it has none.
-func find(lines []line, r ref) int {
-	if r.kind == nothing {
-		return -1
-	}
-	for i := range lines {
-		if lines[i].ref == r {
-			return i
-		}
-	}
-	return -1
-}
+func anything(ref) bool { return true }
 
 // Update implements pane.Pane.
 func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
@@ -215,15 +186,15 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 	p.place(ctx, lines)
 	switch m := msg.(type) {
 	case pane.ClickMsg:
-		if i := p.top + m.Y; m.Y >= 0 && i < len(lines) && lines[i].ref.kind != nothing {
-			p.at, p.moved = lines[i].ref, true
+		if i := p.Top + m.Y; m.Y >= 0 && i < len(lines) && lines[i].ref.kind != nothing {
+			p.At, p.moved = lines[i].ref, true
 			if m.Double {
 				return p.enter(ctx)
 			}
 		}
 	case pane.WheelMsg:
 		p.moved = true
-		p.scroll(lines, m.Rows, ctx.Height)
+		p.Scroll(len(lines), m.Rows, ctx.Height)
 	case pane.ActionMsg:
 		return p.act(ctx, lines, m.Action)
 	}
@@ -242,14 +213,14 @@ func (p *Pane) act(ctx pane.Context, lines []line, a keymap.Action) tea.Cmd {
 	case keymap.Down:
 		p.step(lines, 1, h)
 	case keymap.PageUp:
-		p.scroll(lines, -max(h-1, 1), h)
+		p.Scroll(len(lines), -max(h-1, 1), h)
 	case keymap.PageDown:
-		p.scroll(lines, max(h-1, 1), h)
+		p.Scroll(len(lines), max(h-1, 1), h)
 	case keymap.Top:
-		p.at = ref{}
-		p.scroll(lines, -len(lines), h)
+		p.At = ref{}
+		p.Scroll(len(lines), -len(lines), h)
 	case keymap.Bottom:
-		p.scroll(lines, len(lines), h)
+		p.Scroll(len(lines), len(lines), h)
 	case keymap.NextError:
 		p.failed(ctx, lines, 1)
 	case keymap.PrevError:
@@ -269,18 +240,9 @@ func (p *Pane) act(ctx pane.Context, lines []line, a keymap.Action) tea.Cmd {
 
 // step goes to the next thing; past the last one it scrolls what is below into sight.
 func (p *Pane) step(lines []line, by, height int) {
-	for i := find(lines, p.at) + by; i >= 0 && i < len(lines); i += by {
-		if lines[i].ref.kind != nothing {
-			p.at = lines[i].ref
-			p.show(i, height)
-			return
-		}
+	if !p.Step(len(lines), standsFor(lines), by, height, anything) {
+		p.Scroll(len(lines), by, height)
 	}
-	p.scroll(lines, by, height)
-}
-
-func (p *Pane) scroll(lines []line, by, height int) {
-	p.top = max(min(p.top+by, len(lines)-height), 0)
 }
 
 // failed goes to the next probe that has failed.
@@ -292,9 +254,9 @@ func (p *Pane) failed(ctx pane.Context, lines []line, by int) {
 	for _, s := range ctx.Frame.Experiment.Probes {
 		bad[s.Name] = red(&s)
 	}
-	for i := find(lines, p.at) + by; i >= 0 && i < len(lines); i += by {
+	for i := p.Find(len(lines), standsFor(lines)) + by; i >= 0 && i < len(lines); i += by {
 		if r := lines[i].ref; r.kind == probeRef && bad[r.name] {
-			p.at = r
+			p.At = r
 			return
 		}
 	}
@@ -302,7 +264,7 @@ func (p *Pane) failed(ctx pane.Context, lines []line, by int) {
 
 // trace is the exemplar behind what the cursor is on.
 func (p *Pane) trace(ctx pane.Context) signal.TraceID {
-	switch p.at.kind {
+	switch p.At.kind {
 	case probeRef:
 		if s := p.probe(ctx); s != nil {
 			return s.TraceID
@@ -310,7 +272,7 @@ func (p *Pane) trace(ctx pane.Context) signal.TraceID {
 	case requestRef:
 		if l := ctx.Frame.Load; l != nil {
 			for _, e := range l.Exemplars {
-				if e.TraceID.String() == p.at.name {
+				if e.TraceID.String() == p.At.name {
 					return e.TraceID
 				}
 			}
@@ -322,7 +284,7 @@ func (p *Pane) trace(ctx pane.Context) signal.TraceID {
 func (p *Pane) probe(ctx pane.Context) *signal.ProbeState {
 	if e := ctx.Frame.Experiment; e != nil {
 		for i := range e.Probes {
-			if e.Probes[i].Name == p.at.name {
+			if e.Probes[i].Name == p.At.name {
 				return &e.Probes[i]
 			}
 		}
@@ -335,17 +297,17 @@ func (p *Pane) enter(ctx pane.Context) tea.Cmd {
 	if id := p.trace(ctx); !id.IsZero() {
 		return pane.Wish(pane.OpenTraceMsg{ID: id})
 	}
-	switch p.at.kind {
+	switch p.At.kind {
 	case faultRef:
 		if len(p.open) > 256 { // faults long gone
 			clear(p.open)
 		}
-		p.open[p.at] = !p.open[p.at]
+		p.open[p.At] = !p.open[p.At]
 	case probeRef:
 		s := p.probe(ctx)
-		text := fmt.Sprintf("%s has no exemplar: it leads to a trace once it has failed on a traced request", p.at.name)
+		text := fmt.Sprintf("%s has no exemplar: it leads to a trace once it has failed on a traced request", p.At.name)
 		if s != nil && s.Err != "" {
-			text = fmt.Sprintf("%s: %s: %s", p.at.name, wordOf(s), s.Err)
+			text = fmt.Sprintf("%s: %s: %s", p.At.name, wordOf(s), s.Err)
 		}
 		return pane.Wish(pane.StatusMsg{Text: text, Role: themes.Muted})
 	}
@@ -357,14 +319,14 @@ func (p *Pane) copy(ctx pane.Context, lines []line, row bool) tea.Cmd {
 		if id := p.trace(ctx); !id.IsZero() {
 			return pane.Wish(pane.CopyMsg{Text: id.String()})
 		}
-		if s := p.probe(ctx); p.at.kind == probeRef && s != nil {
+		if s := p.probe(ctx); p.At.kind == probeRef && s != nil {
 			return pane.Wish(pane.CopyMsg{Text: s.Value})
 		}
 		if f := p.fault(ctx); f != nil && f.Remedy != "" {
 			return pane.Wish(pane.CopyMsg{Text: f.Remedy})
 		}
 	}
-	i := find(lines, p.at)
+	i := p.Find(len(lines), standsFor(lines))
 	if i < 0 {
 		return nil
 	}
@@ -376,11 +338,11 @@ func (p *Pane) copy(ctx pane.Context, lines []line, row bool) tea.Cmd {
 }
 
 func (p *Pane) fault(ctx pane.Context) *signal.FaultState {
-	if p.at.kind != faultRef {
+	if p.At.kind != faultRef {
 		return nil
 	}
 	for i := range ctx.Frame.Faults {
-		if ctx.Frame.Faults[i].ID == p.at.name {
+		if ctx.Frame.Faults[i].ID == p.At.name {
 			return &ctx.Frame.Faults[i]
 		}
 	}

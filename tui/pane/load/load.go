@@ -30,12 +30,11 @@ var faceNames = [numFaces]string{"overview", "latency", "rows"}
 
 // Pane shows the load that runs or ran last. Make it with New; it is not safe for concurrent use.
 type Pane struct {
-	face   face
-	at     ref // what the cursor is on
-	top    int // first line of the list on screen
-	charts map[string]*widget.Chart
-	places []place // where the last drawing put the charts
-	list   area    // and the list
+	widget.Place[ref] // in the list
+	face              face
+	charts            map[string]*widget.Chart
+	places            []place // where the last drawing put the charts
+	list              area    // and the list
 
 	calm widget.Calm
 	kept *signal.Frame // the frame that is on the screen

@@ -132,58 +132,25 @@ func short(e *signal.RequestExemplar) string {
 func (p *Pane) rows(pen widget.Pen, ctx pane.Context, a area) []string {
 	p.list = a
 	lines := p.lines(pen, ctx, a.w-2)
-	p.settle(lines, a.h)
+	p.Settle(len(lines), standsFor(lines), a.h)
 	out := make([]string, 0, a.h)
 	for y := range a.h {
-		i := p.top + y
+		i := p.Top + y
 		if i >= len(lines) {
 			break
 		}
-		on := lines[i].ref.kind != nothing && lines[i].ref == p.at
+		on := lines[i].ref.kind != nothing && lines[i].ref == p.At
 		mark := " "
 		if on {
 			mark = pen.Glyph(widget.Cursor)
 		}
 		segs := append([]widget.Seg{seg(themes.Accent, mark)}, lines[i].segs...)
-		out = append(out, pen.Line(on && ctx.Active, a.w-1, segs...)+pen.Row(1, pen.ScrollMark(y, a.h, p.top, len(lines))))
+		out = append(out, pen.Line(on && ctx.Active, a.w-1, segs...)+pen.Row(1, pen.ScrollMark(y, a.h, p.Top, len(lines))))
 	}
 	return pen.Page(out, a.w, a.h)
 }
 
-// settle puts the cursor onto something that exists: a threshold that has failed, or the first thing there is.
-func (p *Pane) settle(lines []line, height int) {
-	if find(lines, p.at) < 0 {
-		p.at = ref{}
-		for _, l := range lines {
-			if l.ref.kind != nothing {
-				p.at = l.ref
-				break
-			}
-		}
-	}
-	p.top = max(min(p.top, len(lines)-height), 0)
-}
+// standsFor tells what each line stands for.
+func standsFor(lines []line) func(i int) ref { return func(i int) ref { return lines[i].ref } }
 
-// show scrolls as little as it takes to have a line on the screen.
-func (p *Pane) show(i, height int) {
-	switch {
-	case i < 0:
-	case i < p.top:
-		p.top = i
-	case i >= p.top+height:
-		p.top = i - height + 1
-	}
-}
-
-// find is the index of the line of a thing, -1 when it has none.
-func find(lines []line, r ref) int {
-	if r.kind == nothing {
-		return -1
-	}
-	for i := range lines {
-		if lines[i].ref == r {
-			return i
-		}
-	}
-	return -1
-}
+func anything(ref) bool { return true }

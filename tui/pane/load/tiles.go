@@ -61,7 +61,7 @@ func (p *Pane) chart(ctx pane.Context, panel signal.Panel, exemplars []signal.Ex
 // picked is the exemplar whose request the cursor is on.
 func (p *Pane) picked(list []signal.Exemplar) int {
 	for i := range list {
-		if p.at == (ref{requestRef, list[i].TraceID.String()}) {
+		if p.At == (ref{requestRef, list[i].TraceID.String()}) {
 			return i
 		}
 	}

@@ -28,12 +28,12 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 		width, height = ctx.Width-2, ctx.Height
 	}
 	lines := p.lines(pen, ctx, width)
-	p.settle(lines, height)
+	p.Settle(len(lines), standsFor(lines), height)
 	switch m := msg.(type) {
 	case pane.ClickMsg:
 		return p.click(ctx, lines, m)
 	case pane.WheelMsg:
-		p.scroll(lines, m.Rows, height)
+		p.Scroll(len(lines), m.Rows, height)
 	case pane.ActionMsg:
 		return p.act(ctx, lines, height, m.Action)
 	}
@@ -47,14 +47,14 @@ func (p *Pane) act(ctx pane.Context, lines []line, height int, a keymap.Action) 
 	case keymap.Down:
 		p.step(lines, 1, height)
 	case keymap.PageUp:
-		p.scroll(lines, -max(height-1, 1), height)
+		p.Scroll(len(lines), -max(height-1, 1), height)
 	case keymap.PageDown:
-		p.scroll(lines, max(height-1, 1), height)
+		p.Scroll(len(lines), max(height-1, 1), height)
 	case keymap.Top:
-		p.at = ref{}
-		p.scroll(lines, -len(lines), height)
+		p.At = ref{}
+		p.Scroll(len(lines), -len(lines), height)
 	case keymap.Bottom:
-		p.scroll(lines, len(lines), height)
+		p.Scroll(len(lines), len(lines), height)
 	case keymap.Left:
 		p.turn(-1)
 	case keymap.Right, keymap.Face:
@@ -77,22 +77,13 @@ func (p *Pane) act(ctx pane.Context, lines []line, height int, a keymap.Action) 
 }
 
 // turn goes to another face, from its top.
-func (p *Pane) turn(by int) { p.face, p.top = face((int(p.face)+by+int(numFaces))%int(numFaces)), 0 }
+func (p *Pane) turn(by int) { p.face, p.Top = face((int(p.face)+by+int(numFaces))%int(numFaces)), 0 }
 
 // step goes to the next thing; past the last one it scrolls what is below into sight.
 func (p *Pane) step(lines []line, by, height int) {
-	for i := find(lines, p.at) + by; i >= 0 && i < len(lines); i += by {
-		if lines[i].ref.kind != nothing {
-			p.at = lines[i].ref
-			p.show(i, height)
-			return
-		}
+	if !p.Step(len(lines), standsFor(lines), by, height, anything) {
+		p.Scroll(len(lines), by, height)
 	}
-	p.scroll(lines, by, height)
-}
-
-func (p *Pane) scroll(lines []line, by, height int) {
-	p.top = max(min(p.top+by, len(lines)-height), 0)
 }
 
 // failed goes to the next threshold or request that has failed.
@@ -106,22 +97,16 @@ func (p *Pane) failed(ctx pane.Context, lines []line, by, height int) {
 		e := &ctx.Frame.Load.Exemplars[i]
 		bad[ref{requestRef, requestName(e)}] = e.Err != ""
 	}
-	for i := find(lines, p.at) + by; i >= 0 && i < len(lines); i += by {
-		if bad[lines[i].ref] {
-			p.at = lines[i].ref
-			p.show(i, height)
-			return
-		}
-	}
+	p.Step(len(lines), standsFor(lines), by, height, func(r ref) bool { return bad[r] })
 }
 
 // request is the one that the cursor is on.
 func (p *Pane) request(ctx pane.Context) *signal.RequestExemplar {
-	if p.at.kind != requestRef {
+	if p.At.kind != requestRef {
 		return nil
 	}
 	for i := range ctx.Frame.Load.Exemplars {
-		if e := &ctx.Frame.Load.Exemplars[i]; requestName(e) == p.at.name {
+		if e := &ctx.Frame.Load.Exemplars[i]; requestName(e) == p.At.name {
 			return e
 		}
 	}
@@ -129,11 +114,11 @@ func (p *Pane) request(ctx pane.Context) *signal.RequestExemplar {
 }
 
 func (p *Pane) threshold(ctx pane.Context) *signal.LoadThreshold {
-	if p.at.kind != thresholdRef {
+	if p.At.kind != thresholdRef {
 		return nil
 	}
 	for i := range ctx.Frame.Load.Thresholds {
-		if t := &ctx.Frame.Load.Thresholds[i]; t.Name+t.Expect == p.at.name {
+		if t := &ctx.Frame.Load.Thresholds[i]; t.Name+t.Expect == p.At.name {
 			return t
 		}
 	}
@@ -170,7 +155,7 @@ func (p *Pane) copy(ctx pane.Context, lines []line, row bool) tea.Cmd {
 			return pane.Wish(pane.CopyMsg{Text: t.Value})
 		}
 	}
-	i := find(lines, p.at)
+	i := p.Find(len(lines), standsFor(lines))
 	if i < 0 {
 		return nil
 	}
@@ -184,8 +169,8 @@ func (p *Pane) copy(ctx pane.Context, lines []line, row bool) tea.Cmd {
 // click selects a row or the request drawn at that cell; the second click opens it.
 func (p *Pane) click(ctx pane.Context, lines []line, m pane.ClickMsg) tea.Cmd {
 	hit := false
-	if i := p.top + m.Y - p.list.y; p.list.has(m.X, m.Y) && i >= 0 && i < len(lines) && lines[i].ref.kind != nothing {
-		p.at, hit = lines[i].ref, true
+	if i := p.Top + m.Y - p.list.y; p.list.has(m.X, m.Y) && i >= 0 && i < len(lines) && lines[i].ref.kind != nothing {
+		p.At, hit = lines[i].ref, true
 	}
 	for _, pl := range p.places {
 		c := p.charts[pl.title]
@@ -194,8 +179,8 @@ func (p *Pane) click(ctx pane.Context, lines []line, m pane.ClickMsg) tea.Cmd {
 		}
 		all := requests(ctx.Frame.Load)
 		if i, ok := c.At(m.X-pl.x, m.Y-pl.y); ok && i < len(all) {
-			p.at, hit = ref{requestRef, all[i].TraceID.String()}, true
-			p.show(find(lines, p.at), max(p.list.h, 1))
+			p.At, hit = ref{requestRef, all[i].TraceID.String()}, true
+			p.Show(p.Find(len(lines), standsFor(lines)), max(p.list.h, 1))
 		}
 	}
 	if hit && m.Double {
