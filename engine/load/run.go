@@ -118,6 +118,7 @@ func Start(ctx context.Context, p *Plan, o Options) (*Run, error) {
 	r.hard, r.cancel = context.WithCancel(ctx)
 	r.soft, r.stop = context.WithCancel(r.hard)
 	if r.epoch, err = begin(ctx, o.At); err != nil {
+		r.cancel()
 		return nil, fmt.Errorf("start load %q: %w", p.Metadata.Name, err)
 	}
 	r.picture = newPicture(r)
