@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -66,13 +65,12 @@ func (l *lab) once(p plan) (r result) {
 	l.cases++
 	home := filepath.Join(l.root, fmt.Sprint("h", l.cases))
 	require.NoError(l.t, os.Mkdir(home, 0o700))
-	if l.target.ProcessState != nil || syscall.Kill(l.target.Process.Pid, 0) != nil || p.Kind == "process.kill" {
+	if l.dead() || p.Kind == "process.kill" {
 		l.stop()
 		l.start()
 	}
 	before := l.look(home, nil)
 	if p.Kind == "process.kill" { // it is not given back
-		go func(c *exec.Cmd) { _ = c.Wait() }(l.target)
 		before["may be dead"] = ""
 	}
 	file := l.document(kinds()[p.Kind](l.world))

@@ -89,8 +89,13 @@ func (w *world) removeGroup(dir string) {
 
 // start starts the process that is hit, in its groups.
 func (w *world) start() {
-	w.target = exec.Command("sleep", "100000")
-	require.NoError(w.t, w.target.Start())
+	target, gone := exec.Command("sleep", "100000"), make(chan struct{})
+	require.NoError(w.t, target.Start())
+	go func() { // one waits, so that a fault's kill leaves no zombie and nobody looks at it while it is reaped
+		_ = target.Wait()
+		close(gone)
+	}()
+	w.target, w.gone = target, gone
 	for _, dir := range w.groups {
 		_ = os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(w.target.Process.Pid)), 0) // where it cannot be, no fault of it can be tried
 	}
@@ -98,7 +103,7 @@ func (w *world) start() {
 
 func (w *world) stop() {
 	_ = w.target.Process.Kill() // a fault may have
-	_ = w.target.Wait()
+	<-w.gone
 }
 
 // state is all that faults can change in the world, one line each, as the kernel tells it: nothing of gameday's is asked.
