@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"slices"
 
-	"gameday/chaos/reference"
+	"gameday/sources/reference"
 	"gameday/sources/spec"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gameday/chaos/format"
-	"gameday/chaos/reference"
+	"gameday/sources/reference"
 )
 
 const defaultTimeout = 30 * time.Second // the toolkit waits for ever; gameday does not

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"gameday/chaos/format"
-	"gameday/chaos/reference"
+	"gameday/sources/reference"
 )
 
 var variable = regexp.MustCompile(`\$\{([^}]*)\}`)

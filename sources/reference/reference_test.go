@@ -1,6 +1,8 @@
 package reference_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"gameday/chaos/reference"
+	"gameday/sources/reference"
 )
 
 func TestReferences(t *testing.T) {
@@ -38,4 +40,21 @@ func TestReferences(t *testing.T) {
 		_, err := reference.Expand(text)
 		require.ErrorContains(t, err, want, text)
 	}
+}
+
+func TestASecretIsNeverPrinted(t *testing.T) {
+	t.Setenv("REFERENCE_TEST", "s3cret")
+	var s reference.Secret
+	require.True(t, s.IsZero())
+	require.NoError(t, s.UnmarshalScalar("open-${env:REFERENCE_TEST}"))
+	got, err := s.Reveal()
+	require.NoError(t, err)
+	require.Equal(t, "open-s3cret", got)
+	data, err := json.Marshal(map[string]any{"s": s, "list": []reference.Secret{s}})
+	require.NoError(t, err)
+	for _, text := range []string{string(data), fmt.Sprint(s), fmt.Sprintf("%+v %#v %q", struct{ S reference.Secret }{s}, s, s)} {
+		require.Contains(t, text, "secret")
+		require.NotContains(t, text, "open-")
+	}
+	require.Error(t, s.UnmarshalScalar("${env:a b}"))
 }

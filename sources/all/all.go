@@ -1,0 +1,21 @@
+// Package all is the list of every kind of source there is. A new driver is one package and one line here.
+package all
+
+import (
+	"gameday/sources/driver"
+)
+
+// Kinds are the kinds of source that a configuration can name, in the order in which they are listed for a person.
+func Kinds() []driver.Kind {
+	return []driver.Kind{}
+}
+
+// Find is the kind of that name.
+func Find(name string) (driver.Kind, bool) {
+	for _, k := range Kinds() {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return driver.Kind{}, false
+}
