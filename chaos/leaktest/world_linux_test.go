@@ -31,6 +31,7 @@ type world struct {
 	upstream net.Listener
 	groups   []string // control groups that only the target is in
 	target   *exec.Cmd
+	gone     chan struct{} // closed when the target has ended and was waited for
 	cases    int
 }
 
@@ -104,6 +105,16 @@ func (w *world) start() {
 func (w *world) stop() {
 	_ = w.target.Process.Kill() // a fault may have
 	<-w.gone
+}
+
+// dead reports whether the target has ended.
+func (w *world) dead() bool {
+	select {
+	case <-w.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // state is all that faults can change in the world, one line each, as the kernel tells it: nothing of gameday's is asked.
