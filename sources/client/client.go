@@ -205,7 +205,9 @@ func (c *Client) request(ctx context.Context, method string, r Request) (*http.R
 
 // Authorise puts the credentials and the configured headers on a request that somebody else sends, such as a WebSocket's
 // handshake.
-func (c *Client) Authorise(h http.Header) error { return c.authorise(&http.Request{Header: h}) }
+func (c *Client) Authorise(ctx context.Context, h http.Header) error {
+	return c.authorise((&http.Request{Header: h}).WithContext(ctx))
+}
 
 func (c *Client) authorise(req *http.Request) error {
 	for name, value := range c.cfg.Headers {

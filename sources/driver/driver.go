@@ -49,7 +49,8 @@ type Querier interface {
 }
 
 // Metrics answers PromQL. Errors are whole sentences that quote the query. A gap in a series is one sample with the value
-// NaN; a step of zero lets the driver choose.
+// NaN; a step of zero lets the driver choose. Range and Instant return what they have beside an error that is
+// client.ErrTruncated when the system has more than is read.
 type Metrics interface {
 	Range(ctx context.Context, query string, w signal.Window, step time.Duration) ([]signal.Series, error)
 	Instant(ctx context.Context, query string, at time.Time) ([]signal.Series, error)
@@ -135,6 +136,9 @@ type Settings struct {
 	Name    string // unique; what the operator calls it
 	Address string
 	Client  client.Config // how it is reached: authorisation, TLS, headers, limits
+	// Every is how often a driver asks what its system does not push: alerts, whether it still answers. Zero lets the driver
+	// choose; 5 s is usual.
+	Every time.Duration
 	// Fields are the attributes whose values join signals besides the trace ID.
 	Fields []string
 	// Rename maps the system's own label or field names to those that gameday knows: service, severity, trace_id, span_id,
