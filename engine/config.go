@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gameday/chaos"
+	"gameday/sources"
 	"gameday/sources/scrape"
 	"gameday/sources/signal"
 	"gameday/sources/store"
@@ -49,6 +50,8 @@ type PanelSpec struct {
 	Bound float64
 	// Legend is the label whose value names each line; "" lets the metric memory choose.
 	Legend string
+	// Source is the name of the source that is asked; "" is Config.Metrics.
+	Source string
 }
 
 // HeadlineSpec has the PromQL of the header's figures; each must give one value. An empty query is an unknown figure.
@@ -76,6 +79,10 @@ type Config struct {
 	OTLPGRPC    string // listen address; "" is a free port on loopback
 	OTLPHTTP    string
 	ScrapeEvery time.Duration // default 1 s
+	// Sources are the systems that signals are read from, besides the receiver and what is scraped. The session runs them.
+	Sources []sources.Source
+	// Metrics names the source that charts and probes ask, which must answer PromQL; "" is the embedded memory.
+	Metrics     string
 	Store       store.Config
 	Retention   time.Duration // of metrics; default 1 h
 	Panels      []PanelSpec
@@ -106,6 +113,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Ambient != "" && find(c.LoadPlans, c.Ambient) == nil {
 		errs = append(errs, fmt.Errorf("engine: the ambient load plan %q is not among the load plans", c.Ambient))
+	}
+	if _, err := metricsOf(c.Sources, c.Metrics, nil); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -20,7 +20,11 @@ const exemplarWindow = 15 * time.Second
 // PromQL evaluates an expression that must give at most one value. The exemplar is the latest one above the value's
 // half: a request that was slow, not just any request.
 func (o observer) PromQL(ctx context.Context, query string, at time.Time) (float64, bool, signal.TraceID, error) {
-	series, err := o.s.db.Instant(ctx, query, at)
+	db, err := o.s.metrics("")
+	if err != nil {
+		return 0, false, signal.TraceID{}, err
+	}
+	series, err := db.Instant(ctx, query, at)
 	if err != nil {
 		return 0, false, signal.TraceID{}, err
 	}
@@ -38,7 +42,11 @@ func (o observer) PromQL(ctx context.Context, query string, at time.Time) (float
 }
 
 func (o observer) exemplar(ctx context.Context, query string, at time.Time, v float64) signal.TraceID {
-	all, err := o.s.db.Exemplars(ctx, query, signal.Window{From: at.Add(-exemplarWindow), To: at.Add(time.Second)})
+	db, err := o.s.metrics("")
+	if err != nil {
+		return signal.TraceID{}
+	}
+	all, err := db.Exemplars(ctx, query, signal.Window{From: at.Add(-exemplarWindow), To: at.Add(time.Second)})
 	if err != nil {
 		return signal.TraceID{} // the value stands without one
 	}

@@ -6,14 +6,12 @@ import (
 	"sync"
 	"time"
 
+	"gameday/sources/driver"
 	"gameday/sources/signal"
 )
 
-// querier is what the panels need of the metric memory.
-type querier interface {
-	Range(ctx context.Context, query string, w signal.Window, step time.Duration) ([]signal.Series, error)
-	Instant(ctx context.Context, query string, at time.Time) ([]signal.Series, error)
-}
+// asked finds whom a panel asks, by the name of the source; "" is the session's own choice.
+type asked func(source string) (driver.Metrics, error)
 
 // panelTimeout bounds one evaluation of all panels: a cockpit that waits for a chart is worse than one without it.
 const panelTimeout = 3 * time.Second
@@ -22,7 +20,7 @@ const panelTimeout = 3 * time.Second
 // picture is evaluated in the background once a second and handed out until the next is ready. A paused one is
 // evaluated where it is asked for, and remembered.
 type panels struct {
-	db    querier
+	ask   asked
 	specs []PanelSpec
 	head  HeadlineSpec
 
@@ -42,8 +40,8 @@ type picture struct {
 	head   signal.Headline
 }
 
-func newPanels(db querier, specs []PanelSpec, head HeadlineSpec) *panels {
-	return &panels{db: db, specs: specs, head: head}
+func newPanels(ask asked, specs []PanelSpec, head HeadlineSpec) *panels {
+	return &panels{ask: ask, specs: specs, head: head}
 }
 
 // stepFor is the distance of two points: about 120 of them across the window, on whole seconds, so that the points of
@@ -127,7 +125,11 @@ func (p *panels) evaluate(ctx context.Context, w signal.Window, step time.Durati
 	pic := picture{window: w, step: step, panels: make([]signal.Panel, len(p.specs))}
 	for i, s := range p.specs {
 		panel := signal.Panel{Title: s.Title, Query: s.Query, Unit: s.Unit, Bound: s.Bound}
-		series, err := p.db.Range(ctx, s.Query, w, step)
+		var series []signal.Series
+		db, err := p.ask(s.Source)
+		if err == nil {
+			series, err = db.Range(ctx, s.Query, w, step)
+		}
 		switch {
 		case err != nil:
 			panel.Err = err.Error()
@@ -157,7 +159,11 @@ func (p *panels) value(ctx context.Context, query string, at time.Time) float64 
 	if query == "" {
 		return -1
 	}
-	series, err := p.db.Instant(ctx, query, at)
+	db, err := p.ask("")
+	if err != nil {
+		return -1
+	}
+	series, err := db.Instant(ctx, query, at)
 	if err != nil || len(series) != 1 || len(series[0].Samples) == 0 {
 		return -1
 	}

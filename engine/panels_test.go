@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"gameday/sources/driver"
 	"gameday/sources/signal"
 )
 
@@ -33,6 +34,14 @@ func (f *fakeDB) Instant(_ context.Context, _ string, at time.Time) ([]signal.Se
 	return []signal.Series{{Samples: []signal.Sample{{T: at, V: f.value}}}}, nil
 }
 
+func (f *fakeDB) Exemplars(context.Context, string, signal.Window) ([]signal.Exemplar, error) {
+	return nil, f.err
+}
+
+func only(db driver.Metrics) asked {
+	return func(string) (driver.Metrics, error) { return db, nil }
+}
+
 func view(to time.Time, live bool) signal.View {
 	return signal.View{Window: signal.Window{From: to.Add(-5 * time.Minute), To: to}, Live: live}
 }
@@ -40,7 +49,7 @@ func view(to time.Time, live bool) signal.View {
 func TestLivePanelsAreEvaluatedOnceAStepHoweverOftenTheyAreAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &fakeDB{value: 3}
-		p := newPanels(db, []PanelSpec{{Title: "one", Query: "up", Legend: "service"}}, HeadlineSpec{Rate: "x"})
+		p := newPanels(only(db), []PanelSpec{{Title: "one", Query: "up", Legend: "service"}}, HeadlineSpec{Rate: "x"})
 		first, head := p.get(t.Context(), view(time.Now(), true))
 		require.Equal(t, "being evaluated", first[0].Err, "the screen does not wait")
 		require.EqualValues(t, -1, head.Rate, "unknown is not zero")
@@ -60,7 +69,7 @@ func TestLivePanelsAreEvaluatedOnceAStepHoweverOftenTheyAreAskedFor(t *testing.T
 func TestPausedPanelsShowTheirOwnWindowAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &fakeDB{value: 7}
-		p := newPanels(db, []PanelSpec{{Title: "one", Query: "up"}}, HeadlineSpec{})
+		p := newPanels(only(db), []PanelSpec{{Title: "one", Query: "up"}}, HeadlineSpec{})
 		past := time.Now().Add(-time.Hour)
 		got, _ := p.get(t.Context(), view(past, false))
 		require.Equal(t, past.Truncate(2*time.Second), got[0].Series[0].Samples[0].T)
@@ -70,11 +79,11 @@ func TestPausedPanelsShowTheirOwnWindowAtOnce(t *testing.T) {
 }
 
 func TestPanelErrorsAndMissingFiguresAreShownAsSuch(t *testing.T) {
-	p := newPanels(&fakeDB{err: errors.New("parse error")}, []PanelSpec{{Query: "("}}, HeadlineSpec{})
+	p := newPanels(only(&fakeDB{err: errors.New("parse error")}), []PanelSpec{{Query: "("}}, HeadlineSpec{})
 	got, head := p.get(t.Context(), view(time.Now(), false))
 	require.Equal(t, "parse error", got[0].Err)
 	require.Equal(t, unknownHeadline, head)
-	p = newPanels(&fakeDB{value: math.NaN()}, nil, HeadlineSpec{P95: "x"})
+	p = newPanels(only(&fakeDB{value: math.NaN()}), nil, HeadlineSpec{P95: "x"})
 	_, head = p.get(t.Context(), view(time.Now(), false))
 	require.EqualValues(t, -1, head.P95)
 }

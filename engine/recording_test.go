@@ -128,7 +128,7 @@ func newSessionForReports(t *testing.T) *Session {
 	require.NoError(t, err)
 	specs := []PanelSpec{{Title: "p95", Query: "x", Unit: "s", Bound: 0.2, Legend: "service"}}
 	return &Session{cfg: Config{Name: "shop", Environment: "demo", Version: "v1", StateDir: t.TempDir(), Panels: specs, Log: t.Logf},
-		id: "session", store: st, panels: newPanels(&fakeDB{value: 0.5}, specs, HeadlineSpec{}), ctx: t.Context()}
+		id: "session", store: st, panels: newPanels(only(&fakeDB{value: 0.5}), specs, HeadlineSpec{}), ctx: t.Context()}
 }
 
 func TestReportIsKept(t *testing.T) {

@@ -90,7 +90,7 @@ func New(cfg Config) (_ *Session, err error) {
 	if s.db, err = metrics.Open(metrics.Config{Retention: cfg.Retention}); err != nil {
 		return s, err
 	}
-	s.panels = newPanels(s.db, cfg.Panels, cfg.Headline)
+	s.panels = newPanels(s.metrics, cfg.Panels, cfg.Headline)
 	if s.receiver, err = otlp.New(otlp.Config{GRPC: orLoopback(cfg.OTLPGRPC), HTTP: orLoopback(cfg.OTLPHTTP)}); err != nil {
 		return s, err
 	}
@@ -162,7 +162,10 @@ func (s *Session) Start() {
 	s.mu.Lock()
 	s.begun = true
 	s.mu.Unlock()
-	s.supervise("otlp", "otlp", s.receiver.GRPCAddr(), s.receiver)
+	s.supervise(sources.Source{Name: "otlp", Kind: "otlp", Address: s.receiver.GRPCAddr(), Driver: s.receiver})
+	for _, src := range s.cfg.Sources {
+		s.supervise(src)
+	}
 	s.work.Go(func() {
 		sys, err := s.startSystem()
 		s.mu.Lock()
@@ -175,7 +178,8 @@ func (s *Session) Start() {
 			return
 		}
 		if sys != nil {
-			s.supervise("scrape", "scrape", fmt.Sprintf("%d targets", len(sys.ScrapeTargets())), scrape.New(s.db.Appendable(), sys.ScrapeTargets, s.scrapeEvery()))
+			s.supervise(sources.Source{Name: "scrape", Kind: "scrape", Address: fmt.Sprintf("%d targets", len(sys.ScrapeTargets())),
+				Driver: scrape.New(s.db.Appendable(), sys.ScrapeTargets, s.scrapeEvery())})
 		}
 		close(s.ready)
 		s.startAmbient()
@@ -212,16 +216,34 @@ func (s *Session) link(from, to, proto, upstream string) (string, error) {
 }
 
 // supervise runs a driver until the session ends. What it emits goes through the sanitiser into the memory.
-func (s *Session) supervise(name, kind, address string, d sources.Driver) {
-	sup := sources.NewSupervisor(sources.Config{Name: name, Kind: kind, Address: address, Driver: d, Sink: s.sink})
+func (s *Session) supervise(src sources.Source) {
+	sup := sources.NewSupervisor(sources.Config{Name: src.Name, Kind: src.Kind, Address: src.Address, Driver: src.Driver,
+		Secrets: src.Secrets, Sink: s.sink, OnChange: s.sourceChanged()})
 	s.mu.Lock()
 	s.supervisors = append(s.supervisors, sup)
 	s.mu.Unlock()
 	s.work.Go(func() {
 		if err := sup.Run(s.ctx); err != nil {
-			s.cfg.Log("source %s: %v", name, err)
+			s.cfg.Log("source %s: %v", src.Name, err)
 		}
 	})
+}
+
+// sourceChanged returns what puts the loss of one source, and its return, onto the timeline.
+func (s *Session) sourceChanged() func(signal.SourceHealth) {
+	lost := time.Time{}
+	return func(h signal.SourceHealth) {
+		switch {
+		case h.State == signal.SourceRetrying && lost.IsZero():
+			lost = time.Now()
+			s.cfg.Log("source %s: %s", h.Name, h.Err)
+			s.Event(signal.Event{Kind: signal.EventSource, Outcome: signal.Bad, Title: h.Name + " lost", Detail: h.Err, Target: h.Address})
+		case h.State == signal.SourceLive && !lost.IsZero():
+			s.Event(signal.Event{Kind: signal.EventSource, Outcome: signal.Good, Title: h.Name + " back",
+				Detail: "after " + time.Since(lost).Round(time.Second).String(), Target: h.Address})
+			lost = time.Time{}
+		}
+	}
 }
 
 // sink is the one door into the memory.

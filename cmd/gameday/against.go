@@ -14,7 +14,8 @@ import (
 type against struct {
 	Demo        bool    `help:"Start the embedded demo shop and run against it."`
 	Patterns    string  `help:"With --demo: the shop's resilience patterns." enum:"on,off" default:"off"`
-	Name        string  `help:"What the system is called." default:"local"`
+	configFlag
+	Name        string  `help:"What the system is called; as the configuration says, or local."`
 	Environment string  `help:"Which environment it is: local, staging or production, which takes an approval. Not with --demo." enum:",local,staging,production" default:""`
 	Seed        *uint64 `placeholder:"N" help:"The seed of all random choices, instead of the experiment's own."`
 }
@@ -24,11 +25,35 @@ func (a against) config(cfg engine.Config, doc engine.Document) (engine.Config, 
 	if a.Demo && a.Environment != "" {
 		return cfg, errors.New("--demo is an environment of its own: leave --environment out")
 	}
-	cfg.Name, cfg.Environment = a.Name, orElse(a.Environment, "local")
 	if a.Demo {
 		var err error
 		if cfg, err = demoConfig(cfg, a.Patterns == "on"); err != nil {
 			return cfg, err
+		}
+	} else {
+		set, err := a.settings()
+		if err != nil {
+			return cfg, err
+		}
+		named := ""
+		if set.File() == "" {
+			named = "local"
+		}
+		if cfg, err = configure(cfg, set); err != nil {
+			return cfg, err
+		}
+		if named != "" {
+			cfg.OTLPGRPC, cfg.OTLPHTTP = "", "" // runs stand side by side, on free ports
+		}
+		cfg.Name, cfg.Environment = orElse(a.Name, orElse(named, cfg.Name)), orElse(a.Environment, cfg.Environment)
+		if targets := set.Scrape.Targets; cfg.Metrics == "" && len(targets) == 0 {
+			cfg.Metrics = onlyMetrics(cfg.Sources)
+		} else if len(targets) > 0 {
+			scraped, err := scrapeTargets(targets)
+			if err != nil {
+				return cfg, err
+			}
+			cfg.StartSystem = func(context.Context, engine.Wiring) (engine.System, error) { return watched{scraped}, nil }
 		}
 	}
 	if a.Seed != nil {
@@ -42,7 +67,7 @@ func (a against) target() string {
 	if a.Demo {
 		return "the demo shop, patterns " + a.Patterns
 	}
-	return a.Name
+	return orElse(a.Name, "local")
 }
 
 // plan brings the system up and works out what the experiment would do. It touches nothing.

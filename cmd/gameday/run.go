@@ -50,7 +50,7 @@ func (c runCmd) run(ctx context.Context, stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
-		cfg.OTLPGRPC, cfg.OTLPHTTP = c.OTLPGRPC, c.OTLPHTTP
+		cfg.OTLPGRPC, cfg.OTLPHTTP = orElse(c.OTLPGRPC, cfg.OTLPGRPC), orElse(c.OTLPHTTP, cfg.OTLPHTTP)
 		_, closeCrash, err := crashFile(state)
 		if err != nil {
 			return err

@@ -17,6 +17,7 @@ import (
 
 	"gameday/chaos"
 	"gameday/engine"
+	"gameday/engine/settings"
 	"gameday/sources/store"
 	"gameday/testdata"
 )
@@ -26,9 +27,6 @@ const closeTimeout = 30 * time.Second
 
 // maxLog is the size in bytes at which the log begins anew.
 const maxLog = 4 << 20
-
-// correlationFields are the attributes whose values join signals besides the trace ID.
-var correlationFields = []string{"request_id", "x-correlation-id", "correlation_id", "order_id"}
 
 // receiverFlags are the ports where signals may be sent.
 type receiverFlags struct {
@@ -55,7 +53,7 @@ func baseConfig(state string) (cfg engine.Config, closeLog func() error, err err
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, f)) // by default it writes its errors across the screen
 	return engine.Config{
 		StateDir: state, Exe: exe, KeeperArgs: []string{keeperCommand}, Log: logger.Printf,
-		Store: store.Config{CorrelationFields: correlationFields}, Seed: 1, SSH: os.Getenv("SSH_CONNECTION"),
+		Store: store.Config{CorrelationFields: settings.DefaultFields()}, Seed: 1, SSH: os.Getenv("SSH_CONNECTION"),
 	}, f.Close, nil
 }
 

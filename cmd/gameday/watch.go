@@ -5,49 +5,112 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"gameday/chaos"
 	"gameday/engine"
+	"gameday/engine/settings"
+	"gameday/sources"
+	"gameday/sources/driver"
 	"gameday/sources/scrape"
 	"gameday/sources/signal"
 )
 
-// watchCmd opens the cockpit on what sends signals by itself.
-type watchCmd struct {
-	Name        string   `help:"What the system is called in the header." default:"system"`
-	Environment string   `help:"Which environment it is; production asks twice before anything harmful." enum:"local,staging,production" default:"local"`
-	Scrape      []string `placeholder:"HOST:PORT" help:"Scrape Prometheus metrics there; may be given several times."`
+// systemFlags say what is watched: a configuration, and what differs from it this once.
+type systemFlags struct {
+	configFlag
+	Name        string   `help:"What the system is called in the header."`
+	Environment string   `help:"Which environment it is: local, staging, production or a name of yours; production asks twice before anything harmful."`
+	Scrape      []string `placeholder:"HOST:PORT" help:"Scrape Prometheus metrics there too; may be given several times."`
+	Source      []string `placeholder:"KIND=ADDRESS" help:"Read from this system too, such as loki=http://127.0.0.1:3100; may be given several times."`
 	Experiment  []string `placeholder:"FILE" type:"existingfile" help:"Offer this experiment; may be given several times."`
 	Load        []string `placeholder:"FILE" type:"existingfile" help:"Offer this load plan; may be given several times."`
-	screenFlags
 	receiverFlags
 }
 
-// Run opens the cockpit. The usual OTLP ports are taken unless others are given.
+// watchCmd opens the cockpit on what sends signals by itself.
+type watchCmd struct {
+	systemFlags
+	screenFlags
+}
+
+// Run opens the cockpit.
 func (c watchCmd) Run() error {
 	return withState(func(state string, cfg engine.Config) error {
-		cfg.Name, cfg.Environment = c.Name, c.Environment
-		cfg.OTLPGRPC, cfg.OTLPHTTP = orElse(c.OTLPGRPC, "127.0.0.1:4317"), orElse(c.OTLPHTTP, "127.0.0.1:4318")
-		cfg.Panels, cfg.Headline = watchPanels(), watchHeadline()
-		for _, list := range []struct {
-			files []string
-			into  *[]engine.Document
-		}{{c.Experiment, &cfg.Experiments}, {c.Load, &cfg.LoadPlans}} {
-			for _, file := range list.files {
-				doc, err := engine.ReadDocument(file)
-				if err != nil {
-					return err
-				}
-				*list.into = append(*list.into, doc)
-			}
-		}
-		targets, err := scrapeTargets(c.Scrape)
+		set, err := c.settings()
 		if err != nil {
 			return err
 		}
-		cfg.StartSystem = func(context.Context, engine.Wiring) (engine.System, error) { return watched{targets}, nil }
+		if cfg, err = c.config(cfg, set); err != nil {
+			return err
+		}
 		return cockpit(state, cfg, c.screenFlags, false)
 	})
+}
+
+// config is a session on the system that the settings and the flags describe. The usual OTLP ports are taken unless
+// others are given.
+func (c systemFlags) config(cfg engine.Config, set *settings.Settings) (engine.Config, error) {
+	cfg, err := configure(cfg, set)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Name, cfg.Environment = orElse(c.Name, cfg.Name), orElse(c.Environment, cfg.Environment)
+	cfg.OTLPGRPC, cfg.OTLPHTTP = orElse(c.OTLPGRPC, cfg.OTLPGRPC), orElse(c.OTLPHTTP, cfg.OTLPHTTP)
+	cfg.Panels, cfg.Headline = watchPanels(), watchHeadline()
+	if err := addDocuments(&cfg, c.Experiment, c.Load); err != nil {
+		return cfg, err
+	}
+	more, err := c.sources()
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Sources = append(cfg.Sources, more...)
+	targets, err := scrapeTargets(append(set.Scrape.Targets, c.Scrape...))
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.Metrics == "" && len(targets) == 0 {
+		cfg.Metrics = onlyMetrics(cfg.Sources)
+	}
+	cfg.StartSystem = func(context.Context, engine.Wiring) (engine.System, error) { return watched{targets}, nil }
+	return cfg, nil
+}
+
+// sources are those that the flags name.
+func (c systemFlags) sources() ([]sources.Source, error) {
+	if len(c.Source) == 0 {
+		return nil, nil
+	}
+	set := settings.Default()
+	var errs []error
+	for _, text := range c.Source {
+		kind, address, ok := strings.Cut(text, "=")
+		if !ok {
+			errs = append(errs, fmt.Errorf("--source %s: write it as KIND=ADDRESS, such as loki=http://127.0.0.1:3100", text))
+			continue
+		}
+		if err := set.Add(kind, address); err != nil {
+			errs = append(errs, fmt.Errorf("--source %s: %w", text, err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return set.Open()
+}
+
+// onlyMetrics is the one source that answers PromQL, "" when there are none or several.
+func onlyMetrics(all []sources.Source) (name string) {
+	for _, src := range all {
+		if _, ok := src.Driver.(driver.Metrics); ok {
+			if name != "" {
+				return ""
+			}
+			name = src.Name
+		}
+	}
+	return name
 }
 
 func orElse(s, other string) string {

@@ -1,0 +1,87 @@
+package settings_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gameday/engine/settings"
+)
+
+func TestEveryFaultIsReportedAtOnceWithItsLine(t *testing.T) {
+	_, err := settings.Parse("gameday.yaml", []byte(`apiVersion: gameday/v1
+kind: Config
+system: {nam: shop}
+scrape: {targets: [no-port]}
+sources:
+  - {kind: lokki, address: "http://127.0.0.1:3100"}
+  - {name: lokki, kind: lokki, address: x}
+metrics: prometeus
+experiments: [missing/*.yaml]
+memory: {logs: 12 parsecs}
+keys: {preset: nano}
+`))
+	require.Error(t, err)
+	for _, want := range []string{"gameday.yaml:3:", "system.nam", "scrape.targets[0]", "host:port", "sources[0].kind", "sources[1].name", "metrics",
+		"experiments[0]", "missing/*.yaml", "memory.logs", "keys.preset"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestDefaultsAreSafe(t *testing.T) {
+	s, err := settings.Parse("gameday.yaml", []byte("apiVersion: gameday/v1\nkind: Config\nmemory: {logs: 64MiB, metrics: 10m}\nreceive: {otlpHttp: off}\n"))
+	require.NoError(t, err)
+	require.Equal(t, "production", s.System.Environment, "who does not say gets asked twice")
+	require.Equal(t, "127.0.0.1:4317", s.Receive.OTLPGRPC)
+	require.Equal(t, "127.0.0.1:0", s.Receive.OTLPHTTP)
+	require.Equal(t, settings.Size(64<<20), s.Memory.Logs)
+	require.Equal(t, 10*time.Minute, s.Memory.Metrics)
+	require.Equal(t, settings.DefaultFields(), s.Correlation.Fields)
+}
+
+func TestTheConfigurationIsFoundInItsPlaces(t *testing.T) {
+	here, home := t.TempDir(), t.TempDir()
+	t.Chdir(here)
+	t.Setenv("GAMEDAY_CONFIG", "")
+	t.Setenv("XDG_CONFIG_HOME", home)
+	t.Setenv("XDG_CONFIG_DIRS", t.TempDir())
+	s, err := settings.Read("")
+	require.NoError(t, err)
+	if s.File() == "" { // unless this machine has one for everybody
+		require.Equal(t, "local", s.System.Environment)
+	}
+	write := func(file, name string) {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o700))
+		require.NoError(t, os.WriteFile(file, []byte("apiVersion: gameday/v1\nkind: Config\nsystem: {name: "+name+"}\nexperiments: [e*.yaml]\n"), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(file), "e1.yaml"), nil, 0o600))
+	}
+	for _, c := range []struct{ file, name string }{
+		{filepath.Join(home, "gameday", "gameday.yaml"), "of-the-user"}, {filepath.Join(here, "gameday.yaml"), "here"},
+	} {
+		write(c.file, c.name)
+		s, err = settings.Read("")
+		require.NoError(t, err)
+		require.Equal(t, c.name, s.System.Name)
+		files, err := s.Files(s.Experiments)
+		require.NoError(t, err)
+		require.Len(t, files, 1)
+	}
+	named := filepath.Join(t.TempDir(), "other.yaml")
+	write(named, "named")
+	t.Setenv("GAMEDAY_CONFIG", named)
+	s, err = settings.Read("")
+	require.NoError(t, err)
+	require.Equal(t, "named", s.System.Name)
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("apiVersion: gameday/v1\nkind: Config\nsources: [{kind: loki, address: x, auth: {basic: {user: a, password: '${env:X}'}}}]\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if s, err := settings.Parse("f.yaml", data); err == nil {
+			require.NotNil(t, s)
+		}
+	})
+}
