@@ -180,7 +180,7 @@ func (c *converter) record(lr plog.LogRecord, service string, kept signal.Attrs)
 	}
 	// A record that went through a log library without OpenTelemetry carries its IDs as text.
 	if r.TraceID.IsZero() {
-		if id, ok := signal.ParseTraceID(r.Attrs.Get("trace_id")); ok {
+		if id, ok := signal.ParseAnyTraceID(r.Attrs.Get("trace_id")); ok {
 			r.TraceID = id
 			r.SpanID, _ = signal.ParseSpanID(r.Attrs.Get("span_id"))
 		}

@@ -75,8 +75,8 @@ func ParseSpanID(s string) (id SpanID, ok bool) {
 // configured field such as request_id. "" means none.
 type CorrelationID string
 
-// TraceID returns the trace ID when the correlation ID is one.
-func (c CorrelationID) TraceID() (TraceID, bool) { return ParseTraceID(string(c)) }
+// TraceID returns the trace ID when the correlation ID is one, in any form.
+func (c CorrelationID) TraceID() (TraceID, bool) { return ParseAnyTraceID(string(c)) }
 
 // Short is what fits in a header: the first eight characters, marked when something was cut.
 func (c CorrelationID) Short() string {
