@@ -21,7 +21,7 @@ const (
 	connecting
 	sending
 	waiting // for the answer, or the rest of it
-	ended   // failed, and its owner does not know yet
+	ended   // answered or failed, and its owner does not know yet
 )
 
 // Conn is one connection of a Loop, or the place of one: it connects with its first request, and again when it has to.
@@ -300,7 +300,8 @@ func (l *Loop) take(c *Conn, b []byte, n int, what uint32) bool {
 	return done || err != nil
 }
 
-// complete ends a request that was answered.
+// complete ends a request that was answered. Its owner is told by the loop when all that has come is read: requests that
+// follow one another out, after answers that follow one another in, find the kernel's code and data in the cache.
 func (l *Loop) complete(c *Conn, closing bool) {
 	res := &c.parser.res
 	c.out.Status, c.out.Received = res.status, res.body
@@ -308,11 +309,11 @@ func (l *Loop) complete(c *Conn, closing bool) {
 		c.out.Head, c.out.Body = c.parser.headKept, c.parser.bodyKept
 	}
 	c.out.Done, c.out.Phases.Read = l.arrived, l.arrived-c.mark
-	c.stage, c.rest = idle, nil
+	c.rest = nil
 	if closing || res.close || l.proto.life == protocol.OneRequest {
 		l.drop(c)
 	}
-	c.owner.Answered(&c.out)
+	l.conclude(c)
 }
 
 // fail ends a request whose connection failed, unless it was a kept one that the target had closed before it saw the
@@ -337,15 +338,19 @@ func (l *Loop) end(c *Conn, kind protocol.Kind, err error) {
 		kind = protocol.Interrupted // whatever else it looks like
 	}
 	c.out.Kind, c.out.Err, c.out.Done = kind, err, l.now
-	c.stage = ended
-	l.failed = append(l.failed, c)
+	l.conclude(c)
 }
 
 // refuse ends a request that cannot be made. The connection is none the worse for it.
 func (l *Loop) refuse(c *Conn, err error) {
 	c.out.Kind, c.out.Err, c.out.Done = protocol.Unsendable, err, l.now
+	l.conclude(c)
+}
+
+// conclude has the owner told.
+func (l *Loop) conclude(c *Conn) {
 	c.stage = ended
-	l.failed = append(l.failed, c)
+	l.over = append(l.over, c)
 }
 
 // drop closes the connection, if there is one.

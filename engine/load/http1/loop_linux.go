@@ -49,7 +49,7 @@ type Loop struct {
 	slots   []*Conn
 	free    []int32
 	timers  timers
-	failed  []*Conn // whose owners are still to be told
+	over    []*Conn // whose owners are still to be told
 	again   []*Conn // that may have more to read than was read
 	spare   []*Conn
 	stamped [][]byte
@@ -143,7 +143,7 @@ func (l *Loop) Poll(until time.Duration) error {
 	if len(l.timers) > 0 {
 		until = min(until, l.timers[0].armed)
 	}
-	if len(l.failed) > 0 || len(l.again) > 0 {
+	if len(l.over) > 0 || len(l.again) > 0 {
 		until = 0
 	}
 	n, errno := await(l.epoll, l.events, until-l.now)
@@ -207,15 +207,15 @@ func (l *Loop) fire() {
 	}
 }
 
-// tell tells the owners of requests that have failed. What fails meanwhile is told the next time.
+// tell tells the owners of requests that are over. What fails meanwhile is told the next time.
 func (l *Loop) tell() {
-	n := len(l.failed)
+	n := len(l.over)
 	for i := range n {
-		c := l.failed[i]
+		c := l.over[i]
 		c.stage = idle
 		c.owner.Answered(&c.out)
 	}
-	l.failed = append(l.failed[:0], l.failed[n:]...)
+	l.over = append(l.over[:0], l.over[n:]...)
 }
 
 func (l *Loop) interruptAll() {
