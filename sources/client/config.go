@@ -1,5 +1,6 @@
 // Package client is how drivers speak HTTP: one Config for all of them, authorisation that is looked up anew for every
-// request, answers that are read within a bound however they are compressed, and errors that say with which address and why.
+// request, answers that are read within a bound however they are compressed, and errors that say with which address, why,
+// and what to change.
 package client
 
 import (
@@ -7,8 +8,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"gameday/sources/reference"
 )
@@ -30,18 +36,6 @@ type Config struct {
 	MaxBytes  int64                       `yaml:"maxBytes" doc:"How much of one answer is read, after decompression. Default 16 MiB."`
 }
 
-// Auth is how requests say who they are from. At most one way is given.
-type Auth struct {
-	Basic  *Basic           `yaml:"basic" doc:"User and password."`
-	Bearer reference.Secret `yaml:"bearer" doc:"A token in an Authorization header."`
-}
-
-// Basic is RFC 7617's user and password.
-type Basic struct {
-	User     string           `yaml:"user,required"`
-	Password reference.Secret `yaml:"password,required"`
-}
-
 // TLS is how the system is verified, and what gameday shows it.
 type TLS struct {
 	CA         string `yaml:"ca" doc:"File with the certificates that the system is verified by, in PEM, instead of the machine's."`
@@ -51,20 +45,38 @@ type TLS struct {
 	Insecure   bool   `yaml:"insecure" doc:"The system is not verified: anybody could answer in its place."`
 }
 
+// ownHeaders are set by the client itself, or decide how a message is read.
+var ownHeaders = []string{"Accept-Encoding", "Connection", "Content-Length", "Host", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
+
 // Validate reports every fault of the configuration, with its path.
 func (c Config) Validate() error {
-	var errs []error
-	if c.Auth.Basic != nil && !c.Auth.Bearer.IsZero() {
-		errs = append(errs, errors.New("auth: has basic and bearer: give one"))
+	errs := []error{c.Auth.validate(), c.TLS.validate("tls")}
+	for name := range c.Headers {
+		switch key := http.CanonicalHeaderKey(name); {
+		case !httpguts.ValidHeaderFieldName(name):
+			errs = append(errs, fmt.Errorf("headers: %q is no name of a header", name))
+		case slices.Contains(ownHeaders, key):
+			errs = append(errs, fmt.Errorf("headers.%s: it is set by gameday itself", name))
+		case key == "Authorization" && c.Auth.given() != "":
+			errs = append(errs, fmt.Errorf("headers.%s: contradicts auth.%s: give one", name, c.Auth.given()))
+		}
 	}
-	if (c.TLS.Cert == "") != (c.TLS.Key == "") {
-		errs = append(errs, errors.New("tls: needs cert and key, or neither"))
-	}
-	if c.TLS.Insecure && c.TLS.CA != "" {
-		errs = append(errs, errors.New("tls.insecure: contradicts ca: nothing is verified by it"))
+	if !httpguts.ValidHeaderFieldValue(c.Tenant) {
+		errs = append(errs, errors.New("tenant: it has characters that no header may have"))
 	}
 	if c.Timeout < 0 || c.RateLimit < 0 || c.MaxBytes < 0 {
 		errs = append(errs, errors.New("timeout, rateLimit and maxBytes must not be negative"))
+	}
+	return errors.Join(errs...)
+}
+
+func (t TLS) validate(path string) error {
+	var errs []error
+	if (t.Cert == "") != (t.Key == "") {
+		errs = append(errs, fmt.Errorf("%s: needs cert and key, or neither", path))
+	}
+	if t.Insecure && t.CA != "" {
+		errs = append(errs, fmt.Errorf("%s.insecure: contradicts ca: nothing is verified by it", path))
 	}
 	return errors.Join(errs...)
 }
@@ -94,4 +106,23 @@ func (t TLS) Build() (*tls.Config, error) {
 		out.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
 	}
 	return out, nil
+}
+
+// secrets are all texts of the configuration that nobody may see, as far as they can be found now. Very short ones would
+// shred a text and give themselves away.
+func (c Config) secrets() []string {
+	all := c.Auth.secrets()
+	for _, s := range c.Headers {
+		all = append(all, s)
+	}
+	var out []string
+	for _, s := range all {
+		if text, err := s.Reveal(); err == nil && len(text) >= 3 {
+			out = append(out, text)
+			if _, token, ok := strings.Cut(text, " "); ok && len(token) >= 3 { // "Bearer abc"
+				out = append(out, token)
+			}
+		}
+	}
+	return out
 }
