@@ -94,6 +94,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 golden: ## write the golden screens anew; look at the diff before committing
 	$(GO) test ./tui/... -update
+	$(GO) run ./cmd/gameday keys --markdown >docs/keys.md
 
 picture: ## draw README's picture from a real run
 	GAMEDAY_PICTURE=docs/cockpit.svg $(GO) test -count=1 -run '^TestStory$$' ./cmd/gameday/e2e

@@ -174,7 +174,7 @@ func meet(a, b Binding, key string) (Scope, bool) {
 // With returns a map with other keys: action name → keys; an empty list unbinds. It fails, naming every fault at once,
 // for unknown actions (with the nearest known one), for keys that are no keys, for conflicts, and for leaving Abort
 // without a key that works while something is being typed.
-func (m *Map) With(overrides map[string][]string) (*Map, error) {
+func (m *Map) With(overrides Bindings) (*Map, error) {
 	var errs []error
 	next := make([]Binding, len(m.bindings))
 	copy(next, m.bindings)
@@ -190,8 +190,8 @@ func (m *Map) With(overrides map[string][]string) (*Map, error) {
 			continue
 		}
 		for _, k := range overrides[name] {
-			if k == "" || strings.ContainsAny(k, " \t\n\x1b") {
-				errs = append(errs, fmt.Errorf("keys.%s: %q is no key: write it like ctrl+x, alt+left, space, G", name, k))
+			if err := checkKey(k); err != nil {
+				errs = append(errs, fmt.Errorf("keys.bind.%s: %w", name, err))
 			}
 		}
 		next[i].Keys = slices.Clone(overrides[name])
@@ -200,8 +200,14 @@ func (m *Map) With(overrides map[string][]string) (*Map, error) {
 	for _, c := range out.Conflicts() {
 		errs = append(errs, errors.New("keys: "+c.String()))
 	}
+	if !slices.ContainsFunc(next[m.byAction[Open]].Keys, func(k string) bool { return !types(k) }) {
+		errs = append(errs, fmt.Errorf("keys.bind.%s: needs a key that types no character, such as enter: no prompt could be answered", Open))
+	}
+	if !slices.ContainsFunc(next[m.byAction[Leave]].Keys, func(k string) bool { return !types(k) }) {
+		errs = append(errs, fmt.Errorf("keys.bind.%s: needs a key that types no character, such as esc: no prompt could be left", Leave))
+	}
 	if a := next[m.byAction[Abort]]; !slices.ContainsFunc(a.Keys, func(k string) bool { return !types(k) }) {
-		errs = append(errs, fmt.Errorf("keys.%s: needs a key that types no character, such as ctrl+x, so that it works in dialogs too", Abort))
+		errs = append(errs, fmt.Errorf("keys.bind.%s: needs a key that types no character, such as ctrl+x, so that it works in dialogs too", Abort))
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -217,9 +223,9 @@ func unknown(name string, known []Binding) error {
 		}
 	}
 	if best == "" {
-		return fmt.Errorf("keys.%s: there is no such action", name)
+		return fmt.Errorf("keys.bind.%s: there is no such action", name)
 	}
-	return fmt.Errorf("keys.%s: there is no such action, did you mean %s", name, best)
+	return fmt.Errorf("keys.bind.%s: there is no such action, did you mean %s", name, best)
 }
 
 // distance is the number of letters to change, add or drop.

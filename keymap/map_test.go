@@ -94,7 +94,7 @@ func TestWithSaysEveryFaultAtOnce(t *testing.T) {
 	require.ErrorContains(t, err, "did you mean experiments")
 	require.ErrorContains(t, err, `key "e" is bound to both experiments and load`)
 	require.ErrorContains(t, err, `"not a key" is no key`)
-	require.ErrorContains(t, err, "keys.abort: needs a key that types no character")
+	require.ErrorContains(t, err, "keys.bind.abort: needs a key that types no character")
 }
 
 func TestAPanesKeyMayNotCoverAVerb(t *testing.T) {
@@ -109,4 +109,58 @@ func TestInListsWhatWorks(t *testing.T) {
 	require.True(t, has(Abort))
 	require.False(t, has(Order))
 	require.False(t, has(Toggle))
+}
+
+func TestPresets(t *testing.T) {
+	for _, name := range Presets() {
+		m, err := New(name, nil)
+		require.NoError(t, err, name)
+		require.Empty(t, m.Conflicts(), name)
+		require.Empty(t, m.Shadowed(), name)
+		require.Equal(t, "ctrl+x", m.Key(Abort), name)
+		for _, b := range m.All() {
+			require.NotEmpty(t, b.Keys, "%s leaves %s without a key", name, b.Action)
+			for _, k := range b.Keys {
+				require.NoError(t, checkKey(k), "%s %s", name, b.Action)
+			}
+		}
+	}
+	vim, err := New(PresetVim, nil)
+	require.NoError(t, err)
+	for key, want := range map[string]Action{"h": Left, "j": Down, "k": Up, "l": Right} {
+		a, _ := vim.Action(PaneScope("logs"), key)
+		require.Equal(t, want, a, key)
+	}
+	_, err = New("nano", nil)
+	require.ErrorContains(t, err, "choose one of default, vim, emacs")
+}
+
+func TestAnOperatorsKeysLieOverThePreset(t *testing.T) {
+	m, err := New(PresetVim, Bindings{"load": {"f5"}, "mouse": {}})
+	require.NoError(t, err)
+	require.Equal(t, "f5", m.Key(LoadPlans))
+	require.Equal(t, "", m.Key(Mouse))
+	_, err = New(PresetVim, Bindings{"note": {"l"}})
+	require.ErrorContains(t, err, `key "l" is bound to both`)
+}
+
+func TestKeysThatAreNone(t *testing.T) {
+	for _, k := range []string{"x", "G", "+", "ctrl++", "space", "f12", "ctrl+alt+x", "shift+tab", "ü", "alt+<"} {
+		require.NoError(t, checkKey(k), k)
+	}
+	for _, k := range []string{"", " ", "C-x", "ctrl-x", "Ctrl+x", "ctrl+", "alt+ctrl+x", "ctrl+ctrl+x", "return", "gg", "\x1b", "\x7f", "f99"} {
+		require.Error(t, checkKey(k), "%q", k)
+	}
+}
+
+func TestAPromptCanAlwaysBeAnsweredAndLeft(t *testing.T) {
+	_, err := Default().With(Bindings{"open": {"o"}, "leave": {"b"}, "traces.order": {}, "load.hold": {}})
+	require.ErrorContains(t, err, "no prompt could be answered")
+	require.ErrorContains(t, err, "no prompt could be left")
+}
+
+func TestShadowedByAMultiplexer(t *testing.T) {
+	m, err := New("", Bindings{"note": {"ctrl+b"}})
+	require.NoError(t, err, "who has moved the prefix may want it")
+	require.Equal(t, []string{"ctrl+b is bound to note, but within tmux it is the prefix"}, m.Shadowed())
 }

@@ -41,9 +41,10 @@ type Binding struct {
 	Short      string   // one word or two, for the footer
 	Long       string   // one sentence without a full stop, for the help and the palette
 	Group      Group
-	Danger     bool // harms a system or takes harm back: shown in the colour of faults
-	Everywhere bool // works in prompts and dialogs too, with those of its keys that type no character
-	Palette    bool // can be chosen from the palette
+	Danger     bool   // harms a system or takes harm back: shown in the colour of faults
+	Everywhere bool   // works in prompts and dialogs too, with those of its keys that type no character
+	Palette    bool   // can be chosen from the palette
+	Off        string // why it does nothing where it does nothing; "" when it always works or only moves
 }
 
 var anyPane = []Scope{Pane}
@@ -61,21 +62,21 @@ func doing() []Binding {
 			Long: "undo every fault and stop all load, at once, without a question"},
 		{Action: Experiments, Scopes: global, Keys: []string{"e"}, Short: "experiments", Group: Doing, Palette: true,
 			Long: "pick an experiment, read what it will hit, start it"},
-		{Action: Proceed, Scopes: global, Keys: []string{"c"}, Short: "GO ON", Group: Doing, Danger: true, Palette: true,
+		{Action: Proceed, Scopes: global, Keys: []string{"c"}, Short: "GO ON", Group: Doing, Off: "no experiment waits for a go-ahead", Danger: true, Palette: true,
 			Long: "give the go-ahead that an experiment waits for"},
 		{Action: LoadPlans, Scopes: global, Keys: []string{"l"}, Short: "load", Group: Doing, Palette: true,
 			Long: "pick a load plan and start it"},
-		{Action: Switches, Scopes: global, Keys: []string{"p"}, Short: "patterns", Group: Doing, Palette: true,
+		{Action: Switches, Scopes: global, Keys: []string{"p"}, Short: "patterns", Group: Doing, Off: "this system has no switches", Palette: true,
 			Long: "turn resilience patterns on and off"},
-		{Action: RaiseLoad, Scopes: inLoad, Keys: []string{"u"}, Short: "raise", Group: Doing, Palette: true,
+		{Action: RaiseLoad, Scopes: inLoad, Keys: []string{"u"}, Short: "raise", Group: Doing, Off: "no load runs", Palette: true,
 			Long: "raise the rate or the users of the load that runs by a tenth"},
-		{Action: LowerLoad, Scopes: inLoad, Keys: []string{"d"}, Short: "lower", Group: Doing, Palette: true,
+		{Action: LowerLoad, Scopes: inLoad, Keys: []string{"d"}, Short: "lower", Group: Doing, Off: "no load runs", Palette: true,
 			Long: "lower the rate or the users of the load that runs by a tenth"},
-		{Action: HoldLoad, Scopes: inLoad, Keys: []string{"o"}, Short: "hold", Group: Doing, Palette: true,
+		{Action: HoldLoad, Scopes: inLoad, Keys: []string{"o"}, Short: "hold", Group: Doing, Off: "no load runs", Palette: true,
 			Long: "hold the load that runs: nothing new is sent until it goes on"},
-		{Action: ResumeLoad, Scopes: inLoad, Keys: []string{"r"}, Short: "go on", Group: Doing, Palette: true,
+		{Action: ResumeLoad, Scopes: inLoad, Keys: []string{"r"}, Short: "go on", Group: Doing, Off: "no load is held", Palette: true,
 			Long: "let a load that is held go on as it was"},
-		{Action: StopLoad, Scopes: inLoad, Keys: []string{"s"}, Short: "stop load", Group: Doing, Palette: true,
+		{Action: StopLoad, Scopes: inLoad, Keys: []string{"s"}, Short: "stop load", Group: Doing, Off: "no load runs", Palette: true,
 			Long: "end the load that runs, and leave faults and experiments alone"},
 		{Action: Note, Scopes: global, Keys: []string{"n"}, Short: "note", Group: Doing, Palette: true,
 			Long: "write a note onto the timeline"},
@@ -94,29 +95,29 @@ func looking() []Binding {
 			Long: "go into what is under the cursor"},
 		{Action: Leave, Scopes: []Scope{Global, List, Dialog, Prompt, HelpView}, Keys: []string{"esc"}, Short: "back", Group: Looking,
 			Long: "one step back: detail, filter, focus, zoom"},
-		{Action: Filter, Scopes: []Scope{Global, List}, Keys: []string{"/"}, Short: "filter", Group: Looking, Palette: true,
+		{Action: Filter, Scopes: []Scope{Global, List}, Keys: []string{"/"}, Short: "filter", Group: Looking, Off: "there is nothing to filter in this pane", Palette: true,
 			Long: "filter what the pane shows"},
-		{Action: FocusIt, Scopes: anyPane, Keys: []string{"f"}, Short: "focus", Group: Looking,
+		{Action: FocusIt, Scopes: anyPane, Keys: []string{"f"}, Short: "focus", Group: Looking, Off: "the cursor stands on no request",
 			Long: "narrow the whole cockpit to the request under the cursor"},
-		{Action: FocusBack, Scopes: global, Keys: []string{"alt+left"}, Short: "focus back", Group: Looking, Palette: true,
+		{Action: FocusBack, Scopes: global, Keys: []string{"alt+left"}, Short: "focus back", Group: Looking, Off: "no focus before this one", Palette: true,
 			Long: "back to the focus before"},
-		{Action: FocusFwd, Scopes: global, Keys: []string{"alt+right"}, Short: "focus on", Group: Looking, Palette: true,
+		{Action: FocusFwd, Scopes: global, Keys: []string{"alt+right"}, Short: "focus on", Group: Looking, Off: "no focus was left by going back", Palette: true,
 			Long: "forward to the focus that was left"},
-		{Action: NextError, Scopes: anyPane, Keys: []string{"}"}, Short: "next error", Group: Looking,
+		{Action: NextError, Scopes: anyPane, Keys: []string{"}"}, Short: "next error", Group: Looking, Off: "no error after this one",
 			Long: "to the next error"},
-		{Action: PrevError, Scopes: anyPane, Keys: []string{"{"}, Short: "previous error", Group: Looking,
+		{Action: PrevError, Scopes: anyPane, Keys: []string{"{"}, Short: "previous error", Group: Looking, Off: "no error before this one",
 			Long: "to the error before"},
 		{Action: Level, Scopes: []Scope{PaneScope("logs")}, Keys: []string{"v", "L"}, Short: "level", Group: Looking,
 			Long: "show fewer levels of log lines: all, info, warn, error"},
 		{Action: Order, Scopes: []Scope{PaneScope("traces")}, Keys: []string{"o"}, Short: "order", Group: Looking,
 			Long: "order traces by recent, slowest, failed"},
-		{Action: Exemplars, Scopes: []Scope{PaneScope("metrics")}, Keys: []string{"x"}, Short: "exemplars", Group: Looking,
+		{Action: Exemplars, Scopes: []Scope{PaneScope("metrics")}, Keys: []string{"x"}, Short: "exemplars", Group: Looking, Off: "this chart has no requests behind it",
 			Long: "walk through the requests behind the chart"},
 		{Action: Face, Scopes: inLoad, Keys: []string{"v"}, Short: "view", Group: Looking,
 			Long: "another view of the load: overview, latency, rows"},
-		{Action: Copy, Scopes: anyPane, Keys: []string{"y"}, Short: "copy", Group: Looking,
+		{Action: Copy, Scopes: anyPane, Keys: []string{"y"}, Short: "copy", Group: Looking, Off: "the cursor stands on nothing that can be copied",
 			Long: "copy the value under the cursor"},
-		{Action: CopyRow, Scopes: anyPane, Keys: []string{"Y"}, Short: "copy row", Group: Looking,
+		{Action: CopyRow, Scopes: anyPane, Keys: []string{"Y"}, Short: "copy row", Group: Looking, Off: "the cursor stands on no row",
 			Long: "copy the whole row"},
 	}
 }
@@ -152,9 +153,9 @@ func moving() []Binding {
 		{Action: Up, Scopes: inPane, Keys: []string{"up", "k"}, Short: "up", Group: Moving, Long: "up"},
 		{Action: Down, Scopes: inPane, Keys: []string{"down", "j"}, Short: "down", Group: Moving, Long: "down"},
 		{Action: Left, Scopes: anyPane, Keys: []string{"left", "h", "shift+left"}, Short: "left", Group: Moving,
-			Long: "left (while paused the arrow moves the time: use h or shift)"},
+			Long: "left (while paused the bare arrow moves the time)"},
 		{Action: Right, Scopes: anyPane, Keys: []string{"right", "shift+right"}, Short: "right", Group: Moving,
-			Long: "right (l is load; while paused the arrow moves the time: use shift)"},
+			Long: "right (while paused the bare arrow moves the time)"},
 		{Action: PageUp, Scopes: inPane, Keys: []string{"pgup", "ctrl+u"}, Short: "page up", Group: Moving, Long: "a page up"},
 		{Action: PageDown, Scopes: inPane, Keys: []string{"pgdown", "ctrl+d"}, Short: "page down", Group: Moving, Long: "a page down"},
 		{Action: Top, Scopes: inPane, Keys: []string{"g", "home"}, Short: "top", Group: Moving, Long: "to the first row"},

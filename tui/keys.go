@@ -60,7 +60,16 @@ func (m *Model) act(a keymap.Action) tea.Cmd {
 			return cmd
 		}
 	}
+	if why := m.whyNot(a); why != "" {
+		m.say(themes.Muted, "%s: %s", m.short(a), why)
+	}
 	return m.tell(m.active(), pane.ActionMsg{Action: a})
+}
+
+// short is an action's name in the footer.
+func (m *Model) short(a keymap.Action) string {
+	b, _ := m.keys.Lookup(a)
+	return b.Short
 }
 
 func (m *Model) actRun(a keymap.Action) (tea.Cmd, bool) {
@@ -82,7 +91,7 @@ func (m *Model) actRun(a keymap.Action) (tea.Cmd, bool) {
 	case keymap.Palette:
 		m.openPalette()
 	case keymap.Help:
-		m.over = overlay.NewHelp("in the pane "+m.active(), keymap.PaneScope(m.active()))
+		m.over = overlay.NewHelp("in the pane "+m.active(), keymap.PaneScope(m.active()), m.disabled())
 	case keymap.Filter:
 		m.askFilter()
 	default:

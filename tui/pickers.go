@@ -104,8 +104,11 @@ func (m *Model) openPalette() {
 	var items []overlay.Item
 	for _, b := range m.keys.All() {
 		if b.Palette {
-			role := themes.Key
-			items = append(items, overlay.Item{ID: "do:" + string(b.Action), Kind: "command", Title: b.Short, Note: b.Long, Hint: m.keys.Key(b.Action), Role: role, Msg: actMsg{b.Action}})
+			role, note := themes.Key, b.Long
+			if why := m.whyNot(b.Action); why != "" {
+				role, note = themes.Muted, "not now: "+why
+			}
+			items = append(items, overlay.Item{ID: "do:" + string(b.Action), Kind: "command", Title: b.Short, Note: note, Hint: m.keys.Key(b.Action), Role: role, Msg: actMsg{b.Action}})
 		}
 	}
 	items = append(items, choices(m.session.Experiments(), "experiment", false)...)

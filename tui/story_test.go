@@ -2,6 +2,7 @@ package tui
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"gameday/tui/tuitest"
 )
 
-func TestPickEnterEnterStarts(t *testing.T) {
+func TestPickReadStart(t *testing.T) {
 	s := newFake()
 	s.frame = tuitest.Calm()
 	drive(t, s, Config{}, func(b *bench) {
@@ -23,8 +24,16 @@ func TestPickEnterEnterStarts(t *testing.T) {
 		b.press("enter")
 		b.wait(300 * time.Millisecond)
 		require.Contains(t, b.screen(), "checkout→payment (1 of 12 links, 8 %)")
-		require.Contains(t, b.screen(), "enter START")
+		require.Contains(t, b.screen(), "[ back ]    START")
+		require.Contains(t, b.screen(), "tab to START")
 		require.Equal(t, "plan payment-slow", s.called())
+		b.press("tab")
+		require.Contains(t, b.screen(), "a moment of quiet")
+		b.press("enter") // too soon: it was typed ahead
+		require.Equal(t, "plan payment-slow", s.called())
+		b.wait(300 * time.Millisecond)
+		require.Contains(t, b.screen(), "  back    [ START ]")
+		require.Contains(t, b.screen(), "enter START")
 		b.press("enter")
 		b.wait(50 * time.Millisecond)
 		require.Equal(t, "plan payment-slow; start payment-slow", s.called())
@@ -43,7 +52,9 @@ func TestKeysTypedAheadStartNothing(t *testing.T) {
 			b.wait(33 * time.Millisecond)
 		}
 		require.Equal(t, "plan payment-slow", s.called())
-		require.Contains(t, b.screen(), "a moment of quiet")
+		require.Contains(t, b.screen(), "[ back ]")
+		b.press("tab", "enter", "enter")
+		require.Equal(t, "plan payment-slow", s.called(), "the quiet time begins anew with each key")
 		b.wait(300 * time.Millisecond)
 		k := keyPress("enter")
 		k.IsRepeat = true
@@ -53,6 +64,59 @@ func TestKeysTypedAheadStartNothing(t *testing.T) {
 		b.press("enter")
 		b.wait(20 * time.Millisecond)
 		require.Contains(t, s.called(), "start payment-slow")
+	})
+}
+
+func TestTheDefaultAnswerStartsNothing(t *testing.T) {
+	s := newFake()
+	drive(t, s, Config{}, func(b *bench) {
+		b.press("e", "enter")
+		b.wait(300 * time.Millisecond)
+		b.press("enter")
+		b.wait(50 * time.Millisecond)
+		require.Equal(t, "plan payment-slow", s.called())
+		require.Nil(t, b.m.over, "enter on back leaves")
+
+		b.press("e", "enter")
+		b.wait(300 * time.Millisecond)
+		b.press("right", "left")
+		b.wait(300 * time.Millisecond)
+		b.press("enter")
+		b.wait(50 * time.Millisecond)
+		require.NotContains(t, s.called(), "start")
+	})
+}
+
+func TestTheMouseAnswersWithTwoClicks(t *testing.T) {
+	s := newFake()
+	drive(t, s, Config{}, func(b *bench) {
+		b.press("e", "enter")
+		b.wait(300 * time.Millisecond)
+		at := func(word string) tea.Msg {
+			for y, row := range strings.Split(b.screen(), "\n") {
+				if x := strings.Index(row, word); x >= 0 {
+					return tea.MouseClickMsg{X: len([]rune(row[:x])) + 1, Y: y, Button: tea.MouseLeft}
+				}
+			}
+			t.Fatal("no " + word)
+			return nil
+		}
+		click := at("  START  ")
+		b.send(click)
+		b.wait(20 * time.Millisecond)
+		b.send(click)
+		require.NotContains(t, s.called(), "start", "a double click starts nothing")
+		b.wait(300 * time.Millisecond)
+		b.send(click)
+		b.wait(20 * time.Millisecond)
+		require.Contains(t, s.called(), "start payment-slow")
+
+		b.press("ctrl+x")
+		b.wait(50 * time.Millisecond)
+		b.press("e", "enter")
+		b.wait(300 * time.Millisecond)
+		b.send(at("[ back ]"))
+		require.Nil(t, b.m.over)
 	})
 }
 
@@ -477,5 +541,19 @@ func TestWithoutAQuestionThereIsNoGoAhead(t *testing.T) {
 		b.press("c") // another terminal was faster
 		b.wait(50 * time.Millisecond)
 		require.Contains(t, b.screen(), "could not go on: the experiment does not wait")
+	})
+}
+
+func TestAKeyThatDoesNothingSaysWhy(t *testing.T) {
+	s := newFake()
+	s.frame = tuitest.Calm()
+	drive(t, s, Config{}, func(b *bench) {
+		b.press("f") // the fake panes cannot be focused
+		require.Contains(t, b.screen(), "focus: the cursor stands on no request")
+		b.press("?")
+		require.Contains(t, b.screen(), "not now: no experiment waits")
+		b.press("esc", ":")
+		b.text("GO ON")
+		require.Contains(t, b.screen(), "not now: no experiment waits for a go-ahead")
 	})
 }

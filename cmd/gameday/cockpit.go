@@ -13,6 +13,7 @@ import (
 	experiments "gameday/chaos/experiment"
 	"gameday/engine"
 	"gameday/engine/load"
+	"gameday/keymap"
 	"gameday/sources/signal"
 	"gameday/sources/store"
 	"gameday/tui"
@@ -34,6 +35,7 @@ type screenFlags struct {
 	Window  time.Duration `help:"How much of the past is shown at first: 2m in the demo, else 5m."`
 	ASCII   bool          `help:"For terminals without braille and box drawing."`
 	NoMouse bool          `help:"Leave the mouse to the terminal."`
+	Keys    string        `name:"keys-preset" help:"The set of keys: default, vim or emacs (gameday keys lists them)." placeholder:"NAME"`
 }
 
 // demoCmd opens the cockpit on the embedded shop.
@@ -81,6 +83,10 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	if !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())) {
 		return errors.New("the cockpit needs a terminal; without one use: gameday run EXPERIMENT --demo")
 	}
+	keys, err := keymap.New(look.Keys, nil)
+	if err != nil {
+		return err
+	}
 	crash, closeCrash, err := crashFile(state)
 	if err != nil {
 		return err
@@ -107,7 +113,7 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	armCrash()
 	s.Start()
 	shown := tui.Run(ctx, tui.Config{
-		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Theme: look.Theme, Window: look.Window, ASCII: look.ASCII, NoMouse: look.NoMouse, Welcome: welcome,
+		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Theme: look.Theme, Window: look.Window, ASCII: look.ASCII, NoMouse: look.NoMouse, Keys: keys, Welcome: welcome,
 	})
 	restore()
 	if err := returned(); err != nil {

@@ -1,31 +1,25 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 
 	"gameday/keymap"
 )
 
 // keysCmd prints every key, generated from the registry that the cockpit itself works by.
-type keysCmd struct{}
+type keysCmd struct {
+	Preset   string `help:"The set of keys: default, vim or emacs." enum:"default,vim,emacs" default:"default"`
+	Markdown bool   `help:"As the page docs/keys.md, with all sets side by side."`
+}
 
 // Run prints the keys by group.
-func (keysCmd) Run(stdout io.Writer) error {
-	w := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	keys := keymap.Default()
-	for i, group := range keymap.Groups() {
-		if i > 0 {
-			fmt.Fprintln(w)
-		}
-		fmt.Fprintln(w, strings.ToUpper(string(group)))
-		for _, b := range keys.All() {
-			if b.Group == group && len(b.Keys) > 0 {
-				fmt.Fprintf(w, "  %s\t%s\t%s\n", strings.Join(b.Keys, "  "), b.Long, b.Action)
-			}
-		}
+func (c keysCmd) Run(stdout io.Writer) error {
+	if c.Markdown {
+		return keymap.Page(stdout)
 	}
-	return w.Flush()
+	m, err := keymap.New(c.Preset, nil)
+	if err != nil {
+		return err
+	}
+	return keymap.Text(stdout, m)
 }

@@ -32,17 +32,20 @@ type Question struct {
 	Msg        tea.Msg
 }
 
-// Confirm asks a question. Until it knows what to ask it says so, and takes no yes.
+// Confirm asks a question. Until it knows what to ask it says so, and takes no yes. The answer it begins on is back; it
+// takes a second key, or the typed word, to get to yes.
 type Confirm struct {
 	what  string
 	q     *Question
 	err   error
 	armed bool
+	yes   bool // the cursor stands on yes; it begins on back, for enter is the key of somebody who did not read
 	gen   int
 	input Input
 	top   int
 	page  int
 	lines int
+	at    [2]int // row and column of the answers when last drawn, within the box
 }
 
 // NewConfirm opens while the plan is still being made; Ask or Fail follow.
@@ -72,8 +75,22 @@ func (c *Confirm) rearm() tea.Cmd {
 
 // Armed reports whether yes would be taken now.
 func (c *Confirm) Armed() bool {
-	return c.armed && c.q != nil && c.q.Refused == "" && (c.q.Typed == "" || c.input.Value() == c.q.Typed)
+	return c.armed && c.onYes()
 }
+
+// onYes reports whether enter means yes, once it is quiet.
+func (c *Confirm) onYes() bool {
+	switch {
+	case c.q == nil || c.q.Refused != "":
+		return false
+	case c.q.Typed != "":
+		return c.input.Value() == c.q.Typed
+	}
+	return c.yes
+}
+
+// buttons reports whether there are two answers to choose from by a cursor.
+func (c *Confirm) buttons() bool { return c.q != nil && c.q.Refused == "" && c.q.Typed == "" }
 
 // Scope implements Overlay.
 func (c *Confirm) Scope() keymap.Scope { return keymap.Dialog }
@@ -86,8 +103,8 @@ func (c *Confirm) Key(a keymap.Action, k tea.KeyPressMsg) Result {
 	case c.q == nil:
 		return Result{}
 	case a == keymap.Open:
-		if c.Armed() && !k.IsRepeat {
-			return Result{Close: true, Msg: c.q.Msg}
+		if c.armed && !k.IsRepeat {
+			return c.give()
 		}
 		return Result{Cmd: c.rearm()}
 	}
@@ -100,10 +117,46 @@ func (c *Confirm) Key(a keymap.Action, k tea.KeyPressMsg) Result {
 		c.scroll(-c.page)
 	case "pgdown":
 		c.scroll(c.page)
+	case "tab", "shift+tab", "left", "right":
+		if c.buttons() {
+			c.yes = k.String() == "right" || (k.String() == "tab" || k.String() == "shift+tab") && !c.yes
+			return Result{Cmd: c.rearm()}
+		}
+		fallthrough
 	default:
 		if c.q.Typed != "" {
 			c.input.Key(k)
 		}
+		return Result{Cmd: c.rearm()}
+	}
+	return Result{}
+}
+
+// give gives the answer that the cursor stands on.
+func (c *Confirm) give() Result {
+	switch {
+	case c.Armed():
+		return Result{Close: true, Msg: c.q.Msg}
+	case c.buttons():
+		return Result{Close: true}
+	}
+	return Result{Cmd: c.rearm()} // the word is not there yet
+}
+
+// click is a click within the box: on back it leaves, on yes it goes there first and answers only from there.
+func (c *Confirm) click(x, y int) Result {
+	x -= c.at[1]
+	if !c.buttons() || y != c.at[0] || x < 0 {
+		return Result{}
+	}
+	switch back := len(noLabel) + 4; {
+	case x < back:
+		return Result{Close: true}
+	case x >= back+2 && x < back+2+len(c.q.Yes)+4:
+		if c.Armed() {
+			return c.give()
+		}
+		c.yes = true
 		return Result{Cmd: c.rearm()}
 	}
 	return Result{}
@@ -120,6 +173,8 @@ func (c *Confirm) Update(msg tea.Msg) Result {
 		}
 	case Wheel:
 		c.scroll(msg.Rows)
+	case Click:
+		return c.click(msg.X, msg.Y)
 	}
 	return Result{} // pasted text is not typed text: a name that guards production is not taken from the clipboard
 }
@@ -144,6 +199,7 @@ func (c *Confirm) Box(l Look) Box {
 	if c.lines > c.page {
 		bottom.Right = []widget.Seg{seg(themes.Warning, "up/down: "+widget.Count(uint64(c.lines-c.page))+" more rows")}
 	}
+	c.at = [2]int{1 + c.page + 1, 2}
 	box := framed(l, inner, edge, bottom, append(rows[c.top:c.top+c.page:c.top+c.page], tail...))
 	if c.q.Typed != "" && c.q.Refused == "" {
 		_, cur := c.input.Row(l.Pen, c.label(), inner)
@@ -202,19 +258,33 @@ func (c *Confirm) answer(l Look, inner int) []string {
 		row, _ := c.input.Row(l.Pen, c.label(), inner)
 		return []string{l.Pen.Blank(inner), row}
 	}
-	return nil
+	no, yes := button(noLabel, !c.yes, themes.Selected), button(c.q.Yes, c.yes, themes.Production)
+	return []string{l.Pen.Blank(inner), l.Pen.Row(inner, no, seg(themes.Text, "  "), yes)}
+}
+
+// noLabel is the answer that changes nothing.
+const noLabel = "back"
+
+// button is an answer; brackets mark the one under the cursor where there are no colours.
+func button(label string, on bool, role themes.Role) widget.Seg {
+	if on {
+		return seg(role, "[ "+label+" ]")
+	}
+	return seg(themes.Muted, "  "+label+"  ")
 }
 
 func (c *Confirm) hints(l Look) []widget.Seg {
-	back := hint(l, keymap.Leave, "back")
+	back := hint(l, keymap.Leave, noLabel)
+	enter := l.Keys.Key(keymap.Open)
 	switch {
 	case c.q.Refused != "":
 		return back
 	case c.Armed():
-		yes := []widget.Seg{seg(themes.Key, l.Keys.Key(keymap.Open)), seg(themes.Fault, " "+c.q.Yes)}
-		return hints(yes, back)
-	case c.q.Typed != "" && c.input.Value() != c.q.Typed:
-		return back
+		return hints([]widget.Seg{seg(themes.Key, enter), seg(themes.Fault, " "+c.q.Yes)}, back)
+	case c.onYes():
+		return hints([]widget.Seg{seg(themes.Muted, l.Pen.Glyph(widget.Ellipsis)+" a moment of quiet")}, back)
+	case c.buttons():
+		return hints([]widget.Seg{seg(themes.Key, "tab"), seg(themes.Muted, " to "+c.q.Yes)}, back)
 	}
-	return hints([]widget.Seg{seg(themes.Muted, l.Pen.Glyph(widget.Ellipsis)+" a moment of quiet")}, back)
+	return back
 }

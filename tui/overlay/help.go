@@ -15,14 +15,15 @@ import (
 type Help struct {
 	where string
 	scope keymap.Scope
+	off   map[keymap.Action]string
 	top   int
 	page  int
 	lines int
 }
 
-// NewHelp explains a scope; where is its name in words.
-func NewHelp(where string, scope keymap.Scope) *Help {
-	return &Help{where: where, scope: scope, page: 10}
+// NewHelp explains a scope; where is its name in words, off says why actions that belong there do nothing now.
+func NewHelp(where string, scope keymap.Scope, off map[keymap.Action]string) *Help {
+	return &Help{where: where, scope: scope, off: off, page: 10}
 }
 
 // Scope implements Overlay.
@@ -117,12 +118,16 @@ func (h *Help) blocks(l Look, width int) [][]string {
 			if b.Danger {
 				role = themes.Fault
 			}
-			for i, line := range widget.Wrap(b.Long, width-keyWidth-2) {
+			keyRole, text := themes.Key, b.Long
+			if why := h.off[b.Action]; why != "" {
+				keyRole, role, text = themes.Muted, themes.Muted, b.Long+" (not now: "+why+")"
+			}
+			for i, line := range widget.Wrap(text, width-keyWidth-2) {
 				key := ""
 				if i == 0 {
 					key = keyText(b)
 				}
-				rows = append(rows, l.Pen.Row(width, seg(themes.Key, l.Pen.Left(key, keyWidth)), seg(role, "  "+line)))
+				rows = append(rows, l.Pen.Row(width, seg(keyRole, l.Pen.Left(key, keyWidth)), seg(role, "  "+line)))
 			}
 		}
 		if len(rows) == 0 {

@@ -162,9 +162,9 @@ func (p *Picker) Key(a keymap.Action, k tea.KeyPressMsg) Result {
 // typedMove gives the keys that move a cursor but type nothing their meaning while text is typed.
 func typedMove(a keymap.Action, k tea.KeyPressMsg) keymap.Action {
 	switch k.String() {
-	case "up", "shift+tab":
+	case "up", "shift+tab", "ctrl+p":
 		return keymap.Up
-	case "down", "tab":
+	case "down", "tab", "ctrl+n":
 		return keymap.Down
 	case "pgup":
 		return keymap.PageUp
