@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"gameday/sources/jsonstream"
 )
 
 // Client sends requests to one system. Its methods may be called from any goroutine.
@@ -210,6 +212,18 @@ func (c *Client) JSON(ctx context.Context, r Request, v any) error {
 		return c.explain(ctx, r, notJSON(data, err))
 	}
 	return nil
+}
+
+// Explain makes a whole sentence, with the address in it, of what went wrong while an answer was read; nil stays nil.
+func (c *Client) Explain(r Request, err error) error {
+	if err == nil {
+		return nil
+	}
+	var syntax *jsonstream.SyntaxError
+	if errors.As(err, &syntax) {
+		err = fmt.Errorf("the answer is not what was expected (is there another system at this address?): %w", err)
+	}
+	return c.explain(context.Background(), r, err)
 }
 
 func notJSON(data []byte, err error) error {
