@@ -6,7 +6,10 @@ import (
 
 // Frame makes the picture that a view asks for. It is called off the UI goroutine, at most ten times a second.
 func (s *Session) Frame(v signal.View) *signal.Frame {
+	s.seek(v.Focus)
+	s.seek(signal.CorrelationID(v.Trace.String()))
 	f := s.store.Frame(v)
+	f.Lookup = s.lookup()
 	f.System, f.Environment = s.cfg.Name, s.cfg.Environment
 	f.Metrics, f.Headline = s.panels.get(s.ctx, v)
 	f.Store.MetricSeries = s.db.SeriesCount()

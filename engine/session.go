@@ -17,6 +17,7 @@ import (
 	"gameday/chaos/keeper"
 	"gameday/chaos/proxy"
 	"gameday/sources"
+	"gameday/sources/correlate"
 	"gameday/sources/metrics"
 	"gameday/sources/otlp"
 	"gameday/sources/scrape"
@@ -42,6 +43,8 @@ type Session struct {
 	faults     []chaos.Fault
 	docs       documents
 	loading    sync.Mutex // one change of the load at a time
+	lookups    lookups
+	correlate  *correlate.Reader
 
 	ctx    context.Context // of everything the session runs; ends last
 	cancel context.CancelCauseFunc
@@ -84,6 +87,7 @@ func New(cfg Config) (_ *Session, err error) {
 	s.containers = container.NewEngine("")
 	s.faults = s.catalog()
 	s.docs = parseDocuments(cfg, s.faults)
+	s.correlate = correlate.New(cfg.Store.CorrelationFields)
 	if s.store, err = store.New(cfg.Store); err != nil {
 		return s, err
 	}
@@ -253,6 +257,7 @@ func (s *Session) sink(b signal.Batch) {
 			s.cfg.Log("metrics: %v", err)
 		}
 	}
+	s.correlate.Batch(&b)
 	s.store.Add(b)
 }
 

@@ -29,14 +29,15 @@ const (
 type Config struct {
 	Session Session
 	Panes   []pane.Pane
-	Themes  []*themes.Theme // nil: the embedded ones
-	Theme   string          // the one to start with; "" is chosen by the terminal's background
-	Keys    *keymap.Map     // nil: the defaults
-	Window  time.Duration   // shown until the operator chooses another; 0 is five minutes
-	Whole   bool            // show all of the window from the start, for a system whose past is known; else it grows to it
-	ASCII   bool            // the terminal has no braille and no box drawing
-	NoMouse bool            // leave the mouse to the terminal
-	Welcome bool            // say once which three keys to press
+	Themes  []*themes.Theme      // nil: the embedded ones
+	Theme   string               // the one to start with; "" is chosen by the terminal's background
+	Keys    *keymap.Map          // nil: the defaults
+	Window  time.Duration        // shown until the operator chooses another; 0 is five minutes
+	Whole   bool                 // show all of the window from the start, for a system whose past is known; else it grows to it
+	ASCII   bool                 // the terminal has no braille and no box drawing
+	NoMouse bool                 // leave the mouse to the terminal
+	Welcome bool                 // say once which three keys to press
+	Focus   signal.CorrelationID // what the cockpit is narrowed to from the start
 	Now     func() time.Time
 }
 
@@ -91,7 +92,8 @@ type Model struct {
 	lead   time.Duration // how much of the window lies behind it
 
 	focus  focusHistory
-	from   string // the pane that the trace on the screen was opened from; "" when there is none to go back to
+	lookup *signal.Lookup // the last one that was told
+	from   string         // the pane that the trace on the screen was opened from; "" when there is none to go back to
 	slots  map[string]*slot
 	order  []string
 	spaces [8]workspace
@@ -159,6 +161,10 @@ func New(cfg Config) *Model {
 	}
 	for i := range m.spaces {
 		m.spaces[i].keep(m.slots)
+	}
+	if cfg.Focus != "" {
+		m.focus.set(cfg.Focus)
+		m.activate("traces")
 	}
 	if cfg.Welcome {
 		m.over = &overlay.Welcome{System: "a live system"}
@@ -298,6 +304,7 @@ func (m *Model) framed(msg frameMsg) tea.Cmd {
 	m.frame, m.seen = f, true
 	m.seq++
 	m.refreshSwitches()
+	m.tellLookup()
 	for _, id := range m.visible() {
 		if s := m.slots[id]; s != nil {
 			cmds = append(cmds, s.pane.Update(m.context(id), pane.FrameMsg{}))

@@ -61,6 +61,21 @@ func (m *Model) focusOn(id signal.CorrelationID) tea.Cmd {
 	return m.fetchSoon()
 }
 
+// tellLookup says once when sources did not answer about the focus: what is missing must not look like what is not there.
+func (m *Model) tellLookup() {
+	l := m.frame.Lookup
+	if l == nil || l == m.lookup || l.Asking || l.ID != m.focus.current {
+		return
+	}
+	m.lookup = l
+	switch {
+	case len(l.Silent) == 1:
+		m.say(themes.Warning, "did not answer about %s: %s", l.ID.Short(), oneLine(l.Silent[0]))
+	case len(l.Silent) > 1:
+		m.say(themes.Warning, "%d sources did not answer about %s: %s; …", len(l.Silent), l.ID.Short(), oneLine(l.Silent[0]))
+	}
+}
+
 // unfocus leaves the focus, and goes back to the pane that the trace on the screen was opened from.
 func (m *Model) unfocus() tea.Cmd {
 	m.focus.set("")

@@ -36,6 +36,8 @@ type screenFlags struct {
 	ASCII   bool          `help:"For terminals without braille and box drawing."`
 	NoMouse bool          `help:"Leave the mouse to the terminal."`
 	Keys    string        `name:"keys-preset" help:"The set of keys: default, vim or emacs (gameday keys lists them)." placeholder:"NAME"`
+
+	Focus signal.CorrelationID `kong:"-"` // what it is narrowed to from the start
 }
 
 // demoCmd opens the cockpit on the embedded shop.
@@ -113,7 +115,7 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	armCrash()
 	s.Start()
 	shown := tui.Run(ctx, tui.Config{
-		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Theme: look.Theme, Window: look.Window, ASCII: look.ASCII, NoMouse: look.NoMouse, Keys: keys, Welcome: welcome,
+		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Theme: look.Theme, Window: look.Window, ASCII: look.ASCII, NoMouse: look.NoMouse, Keys: keys, Welcome: welcome, Focus: look.Focus,
 	})
 	restore()
 	if err := returned(); err != nil {

@@ -76,6 +76,7 @@ type Frame struct {
 	Detail        *Trace  // the trace the view asked for, nil when it is not held
 	Events        []Event // by start
 	Health        []SourceHealth
+	Lookup        *Lookup          // what the sources are asked, or were asked last, about the focus; nil before the first
 	Experiment    *ExperimentState // nil before the first
 	Load          *LoadState       // nil before the first
 	Faults        []FaultState     // active first, then the last ones undone
@@ -99,4 +100,12 @@ type KindStats struct {
 	Filtered uint64
 	Bytes    uint64
 	MaxBytes uint64
+}
+
+// Lookup is how far it is that the sources were asked about one correlation ID.
+type Lookup struct {
+	ID     CorrelationID
+	Asking bool
+	Found  int      // signals that the sources told
+	Silent []string // sources that did not answer, with the reason
 }

@@ -1,0 +1,214 @@
+package triage
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gameday/sources"
+	"gameday/sources/correlate"
+	"gameday/sources/driver"
+	"gameday/sources/signal"
+	"gameday/sources/store"
+)
+
+// Bounds of one triage.
+const (
+	maxTraces = 16 // traces that a field's value is followed into
+	maxRecent = 20_000
+)
+
+// Config says where to look.
+type Config struct {
+	Sources []sources.Source
+	Fields  []string      // whose values join signals besides the trace ID
+	Timeout time.Duration // for one source; DefaultTimeout when zero
+}
+
+// Result is everything that is known about some IDs.
+type Result struct {
+	IDs      []ID            `json:"ids"`
+	Took     time.Duration   `json:"took"`
+	Outcomes []Outcome       `json:"sources"`
+	Traces   []signal.Trace  `json:"traces"` // with their log records, the earliest first
+	Logs     []signal.Record `json:"logs"`   // those that belong to none of the traces
+	Batch    signal.Batch    `json:"-"`      // all of it, for a memory
+}
+
+// Find asks all sources about the IDs, and about the traces that the answers name. A trace ID takes one round: the time of
+// the slowest source. The value of a field takes a second one when traces are found by it.
+func Find(ctx context.Context, cfg Config, ids []ID) (*Result, error) {
+	if len(ids) == 0 {
+		return nil, fmt.Errorf("there is no ID in that: give a trace ID, the value of a correlation field, a URL of a trace, or a log line that holds one")
+	}
+	begun := time.Now()
+	r := &Result{IDs: ids}
+	st, err := store.New(store.Config{CorrelationFields: cfg.Fields})
+	if err != nil {
+		return nil, err
+	}
+	reader := correlate.New(cfg.Fields)
+	var asked []signal.TraceID
+	for _, id := range ids {
+		if trace, ok := id.Value.TraceID(); ok {
+			asked = append(asked, trace)
+		}
+	}
+	seen := known{}
+	var found []signal.TraceID
+	take := func(src sources.Source, a driver.Answer) {
+		name(&a.Batch, src.Name)
+		reader.Batch(&a.Batch)
+		fresh := seen.add(a.Batch)
+		found = append(found, tracesOf(fresh)...)
+		st.Add(fresh)
+		r.Batch.Logs = append(r.Batch.Logs, fresh.Logs...)
+		r.Batch.Spans = append(r.Batch.Spans, fresh.Spans...)
+		r.Batch.Events = append(r.Batch.Events, fresh.Events...)
+	}
+	for _, id := range ids {
+		r.add(Ask(ctx, cfg.Sources, driver.Query{ID: id.Value}, cfg.Timeout, take))
+	}
+	var more []signal.TraceID
+	for _, id := range found {
+		if !slices.Contains(asked, id) && !slices.Contains(more, id) && len(more) < maxTraces {
+			more = append(more, id)
+		}
+	}
+	if !onlyTraces(ids) { // a trace's own records name no other trace
+		for _, id := range more {
+			r.add(Ask(ctx, cfg.Sources, driver.Query{ID: signal.CorrelationID(id.String())}, cfg.Timeout, take))
+		}
+	}
+	r.collect(st, append(asked, more...))
+	r.Took = time.Since(begun)
+	return r, ctx.Err()
+}
+
+func onlyTraces(ids []ID) bool {
+	return !slices.ContainsFunc(ids, func(id ID) bool { _, ok := id.Value.TraceID(); return !ok })
+}
+
+// name says which source a signal came from, where its driver has not.
+func name(b *signal.Batch, source string) {
+	for i := range b.Logs {
+		b.Logs[i].Source = cmp.Or(b.Logs[i].Source, source)
+	}
+	for i := range b.Spans {
+		b.Spans[i].Source = cmp.Or(b.Spans[i].Source, source)
+	}
+}
+
+func tracesOf(b signal.Batch) (out []signal.TraceID) {
+	for i := range b.Logs {
+		if id := b.Logs[i].TraceID; !id.IsZero() {
+			out = append(out, id)
+		}
+	}
+	for i := range b.Spans {
+		out = append(out, b.Spans[i].TraceID)
+	}
+	return out
+}
+
+// add puts what became of another round beside what became of those before.
+func (r *Result) add(more []Outcome) {
+	for _, o := range more {
+		i := slices.IndexFunc(r.Outcomes, func(have Outcome) bool { return have.Source == o.Source })
+		if i < 0 {
+			r.Outcomes = append(r.Outcomes, o)
+			continue
+		}
+		have := &r.Outcomes[i]
+		have.Took += o.Took
+		have.Logs += o.Logs
+		have.Spans += o.Spans
+		have.Truncated = have.Truncated || o.Truncated
+		have.Err = cmp.Or(have.Err, o.Err)
+		for _, w := range o.Warnings {
+			if !slices.Contains(have.Warnings, w) {
+				have.Warnings = append(have.Warnings, w)
+			}
+		}
+	}
+}
+
+// collect makes traces of what was found, and keeps the records that belong to none of them.
+func (r *Result) collect(st *store.Store, traces []signal.TraceID) {
+	var inTrace = map[signal.TraceID]bool{}
+	for _, id := range traces {
+		if t := st.Trace(id); t != nil && !inTrace[id] {
+			inTrace[id] = true
+			r.Traces = append(r.Traces, *t)
+		}
+	}
+	slices.SortFunc(r.Traces, func(a, b signal.Trace) int { return a.Start.Compare(b.Start) })
+	for _, rec := range r.Batch.Logs {
+		if !inTrace[rec.TraceID] && len(r.Logs) < maxRecent {
+			r.Logs = append(r.Logs, rec)
+		}
+	}
+	slices.SortStableFunc(r.Logs, func(a, b signal.Record) int { return a.Time.Compare(b.Time) })
+}
+
+// Unanswered are the sources that did not answer.
+func (r *Result) Unanswered() (out []Outcome) {
+	for _, o := range r.Outcomes {
+		if o.Err != "" {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// Empty reports that nothing was found.
+func (r *Result) Empty() bool { return len(r.Traces) == 0 && len(r.Logs) == 0 }
+
+// known remembers what was taken, so that two sources, or two rounds, that tell the same do not count twice.
+type known map[any]bool
+
+type spanKey struct {
+	trace signal.TraceID
+	span  signal.SpanID
+}
+
+type logKey struct {
+	at      int64
+	service string
+	body    string
+}
+
+// add returns what is new in a batch. Two records of one instant, service and text within one answer are two: only those
+// that came before count.
+func (k known) add(b signal.Batch) signal.Batch {
+	out := signal.Batch{Events: b.Events}
+	var keys []any
+	for _, s := range b.Spans {
+		key := spanKey{s.TraceID, s.SpanID}
+		if !k[key] {
+			out.Spans = append(out.Spans, s)
+			keys = append(keys, key)
+		}
+	}
+	for _, r := range b.Logs {
+		key := logKey{r.Time.UnixNano(), r.Service, r.Body}
+		if !k[key] {
+			out.Logs = append(out.Logs, r)
+			keys = append(keys, key)
+		}
+	}
+	for _, key := range keys {
+		k[key] = true
+	}
+	return out
+}
+
+// Fresh returns what of a batch is not among the signals that are held already: what a memory may take without telling
+// anything twice.
+func Fresh(b, held signal.Batch) signal.Batch {
+	k := known{}
+	k.add(held)
+	return k.add(b)
+}
