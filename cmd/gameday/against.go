@@ -12,8 +12,8 @@ import (
 
 // against are the flags that say what an experiment is run against. An approval is bound to them.
 type against struct {
-	Demo        bool    `help:"Start the embedded demo shop and run against it."`
-	Patterns    string  `help:"With --demo: the shop's resilience patterns." enum:"on,off" default:"off"`
+	Demo     bool   `help:"Start the embedded demo shop and run against it."`
+	Patterns string `help:"With --demo: the shop's resilience patterns." enum:"on,off" default:"off"`
 	configFlag
 	Name        string  `help:"What the system is called; as the configuration says, or local."`
 	Environment string  `help:"Which environment it is: local, staging or production, which takes an approval. Not with --demo." enum:",local,staging,production" default:""`
