@@ -24,7 +24,7 @@ type column[R any] struct {
 	fields  map[string]bool
 	nextID  uint64
 
-	received, evicted, dropped uint64
+	received, evicted, dropped, filtered uint64
 }
 
 func newColumn[R any](max int64, fields map[string]bool) *column[R] {
@@ -84,7 +84,8 @@ func (c *column[R]) snapshot(index bool) []*chunk[R] {
 // stats counts; extra is what the caller holds besides.
 func (c *column[R]) stats(extra int64) signal.KindStats {
 	return signal.KindStats{
-		Received: c.received, Evicted: c.evicted, Dropped: c.dropped, Held: c.received - c.evicted - c.dropped,
+		Received: c.received, Evicted: c.evicted, Dropped: c.dropped, Filtered: c.filtered,
+		Held:  c.received - c.evicted - c.dropped - c.filtered,
 		Bytes: uint64(c.held + c.head.size() + extra), MaxBytes: uint64(c.max),
 	}
 }

@@ -145,7 +145,24 @@ func (s *Store) spansOfTrace(chunks []*spanChunk, id signal.TraceID, limit int) 
 			out = append(out, spanAt(c, recs[i]))
 		}
 	}
-	return sortSpans(out)
+	return sortSpans(once(out))
+}
+
+// once leaves out spans that came twice, so far apart that both are held.
+func once(spans []signal.Span) []signal.Span {
+	first := make(map[signal.SpanID]int, len(spans))
+	out := spans[:0]
+	for _, s := range spans {
+		i, twice := first[s.SpanID]
+		if twice && twins(out[i].Kind, s.Kind, out[i].Service, s.Service) {
+			continue
+		}
+		if !twice {
+			first[s.SpanID] = len(out)
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // Trace is everything held of one trace: its spans, by start but never before their parents, and its log records by

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"hash/maphash"
 	"time"
 
 	"gameday/sources/signal"
@@ -40,6 +41,10 @@ func (s *Store) addSpan(sp *signal.Span, now time.Time) {
 		c.dropped++
 		return
 	}
+	if s.doubled(sp) {
+		c.filtered++
+		return
+	}
 	h := c.room()
 	start := nanos(sp.Start, now)
 	rec := spanRec{
@@ -50,6 +55,7 @@ func (s *Store) addSpan(sp *signal.Span, now time.Time) {
 	}
 	h.arena.WriteString(sp.Message)
 	h.index.add(s.hashTrace(sp.TraceID), len(h.recs))
+	h.index.add(s.hashSpan(sp), len(h.recs))
 	found := 0
 	h.putAttrs(sp.Attrs, s.hashText, &found)
 	rec.attrs = uint32(h.arena.Len()) - rec.off - rec.message
@@ -62,11 +68,53 @@ func (s *Store) addSpan(sp *signal.Span, now time.Time) {
 	}
 	rec.events = uint32(h.arena.Len()) - rec.off - rec.message - rec.attrs
 	h.push(start, rec)
-	s.traces.add(&rec, start, sp.Service, sp.Name)
+	s.traces.add(&rec, start, sp.Service, sp.Name, h.id)
 	for old := c.shrink(s.traces.bytes()); old != nil; old = c.shrink(s.traces.bytes()) {
 		s.traces.forget(old)
 	}
 }
+
+// maxDoubledChunks bounds how far back a span is looked for: one that comes again later than that is held twice, and
+// left out when its trace is read.
+const maxDoubledChunks = 32
+
+// doubled reports whether a span is held already, such as one that came over OTLP and that Jaeger tells of as well.
+// Called with the spans' lock held.
+func (s *Store) doubled(sp *signal.Span) bool {
+	_, _, e := s.traces.find(sp.TraceID)
+	if e == nil || sp.SpanID.IsZero() || e.seen&bit(sp.SpanID) == 0 {
+		return false
+	}
+	hash, c := s.hashSpan(sp), s.spans
+	if holds(&c.head.chunk, hash, sp) {
+		return true
+	}
+	for i := len(c.sealed) - 1; i >= max(0, len(c.sealed)-maxDoubledChunks) && c.sealed[i].id >= e.chunk; i-- {
+		if holds(c.sealed[i], hash, sp) {
+			return true
+		}
+	}
+	return false
+}
+
+// hashSpan finds one span among those of a trace that has very many.
+func (s *Store) hashSpan(sp *signal.Span) uint64 {
+	var both [len(sp.TraceID) + len(sp.SpanID)]byte
+	copy(both[copy(both[:], sp.TraceID[:]):], sp.SpanID[:])
+	return maphash.Bytes(s.seed, both[:])
+}
+
+func holds(c *spanChunk, hash uint64, sp *signal.Span) (found bool) {
+	c.index.each(hash, func(i int) bool {
+		r := &c.recs[i]
+		found = r.trace == sp.TraceID && r.span == sp.SpanID && twins(r.kind, sp.Kind, c.syms[r.service], sp.Service)
+		return !found
+	})
+	return found
+}
+
+// twins reports whether two spans with one ID are the same one. Zipkin's client and server may share an ID: these are two.
+func twins(a, b signal.SpanKind, service, other string) bool { return a == b || service == other }
 
 // clampDuration makes sure that start + duration is neither before start nor beyond what can be stored.
 func clampDuration(start, d int64) int64 {

@@ -109,8 +109,8 @@ func (s *Store) Add(b signal.Batch) {
 	}
 }
 
-// Stats is the balance: received = held + evicted + dropped. Filtered is always 0: filters of a view hide, they do not
-// drop.
+// Stats is the balance: received = held + evicted + dropped + filtered. Filtered are spans that had come before, from the same
+// source or another one; filters of a view hide, they do not drop.
 func (s *Store) Stats() signal.StoreStats {
 	var st signal.StoreStats
 	s.logs.mu.RLock()

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"math"
 	"strings"
 	"time"
@@ -30,7 +31,9 @@ type traceEntry struct {
 	services   [maxServices]uint16
 	nservices  uint8
 	rooted     bool
-	entry      bool // without a root: the earliest span is a server's, so its caller sends us no spans
+	entry      bool   // without a root: the earliest span is a server's, so its caller sends us no spans
+	seen       uint64 // one bit per span ID, by hash: a span whose bit is not set has not come before
+	chunk      uint64 // that the first span came into
 }
 
 func (e *traceEntry) took() int64 { return e.end - e.start }
@@ -134,15 +137,20 @@ func (t *traceTable) find(id signal.TraceID) (*traceBlock, int, *traceEntry) {
 	return b, slot, &b.entries[slot]
 }
 
-// add takes one span into its trace's summary.
-func (t *traceTable) add(r *spanRec, start int64, service, name string) {
+// bit is a span's place in traceEntry.seen. IDs are random, but somebody's are counted.
+func bit(id signal.SpanID) uint64 {
+	return 1 << (binary.LittleEndian.Uint64(id[:]) * 0x9e3779b97f4a7c15 >> 58)
+}
+
+// add takes one span into its trace's summary; chunk is where it lies.
+func (t *traceTable) add(r *spanRec, start int64, service, name string, chunk uint64) {
 	b, slot, e := t.find(r.trace)
 	if e == nil {
 		if len(t.last.entries) == blockTraces {
 			t.grow()
 		}
 		b, slot = t.last, len(t.last.entries)
-		b.entries = append(b.entries, traceEntry{id: r.trace, start: math.MaxInt64, end: math.MinInt64})
+		b.entries = append(b.entries, traceEntry{id: r.trace, start: math.MaxInt64, end: math.MinInt64, chunk: chunk})
 		e = &b.entries[slot]
 		b.live++
 		t.where[r.trace] = t.lastNo*blockTraces + uint32(slot)
@@ -178,6 +186,7 @@ func (e *traceEntry) take(b *traceBlock, r *spanRec, start int64, service, name 
 	}
 	e.start, e.end = min(e.start, start), max(e.end, start+r.duration)
 	e.spans++
+	e.seen |= bit(r.span)
 	if r.failed {
 		e.errors++
 	}
