@@ -8,6 +8,7 @@ import (
 	"gameday/chaos/schedule"
 	"gameday/engine"
 	"gameday/engine/load"
+	"gameday/engine/settings"
 	"gameday/sources/spec"
 )
 
@@ -45,6 +46,9 @@ func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) 
 		kind, _ = sub.Scalar() // a kind that is no word is reported by whoever reads it as an experiment
 	}
 	switch kind {
+	case settings.Kind:
+		_, err = settings.Load(file)
+		return "configuration", err
 	case "Load":
 		_, err = load.ParsePlan(parsed)
 		return "load plan", err
@@ -79,12 +83,16 @@ func checkScheduled(sch *schedule.Schedule) error {
 
 // schemaCmd prints a JSON Schema.
 type schemaCmd struct {
-	Kind string `arg:"" optional:"" enum:"experiment,load,schedule" default:"experiment" help:"experiment, load or schedule"`
+	Kind string `arg:"" optional:"" enum:"experiment,load,schedule,config" default:"experiment" help:"experiment, load, schedule or config"`
 }
 
 // Run prints the schema of that kind of document.
 func (c schemaCmd) Run(stdout io.Writer) error {
-	out, err := engine.Schema(c.Kind)
+	schema := engine.Schema
+	if c.Kind == "config" {
+		schema = func(string) ([]byte, error) { return settings.Schema() }
+	}
+	out, err := schema(c.Kind)
 	if err != nil {
 		return err
 	}

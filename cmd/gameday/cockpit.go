@@ -13,6 +13,7 @@ import (
 	experiments "gameday/chaos/experiment"
 	"gameday/engine"
 	"gameday/engine/load"
+	"gameday/engine/settings"
 	"gameday/keymap"
 	"gameday/sources/signal"
 	"gameday/sources/store"
@@ -38,6 +39,13 @@ type screenFlags struct {
 	Keys    string        `name:"keys-preset" help:"The set of keys: default, vim or emacs (gameday keys lists them)." placeholder:"NAME"`
 
 	Focus signal.CorrelationID `kong:"-"` // what it is narrowed to from the start
+	Bind  map[string][]string  `kong:"-"` // keys by action, from the configuration
+}
+
+// with takes from the settings what the flags leave open.
+func (f screenFlags) with(set *settings.Settings) screenFlags {
+	f.Theme, f.Keys, f.Bind = orElse(f.Theme, set.Theme), orElse(f.Keys, set.Keys.Preset), set.Keys.Bind
+	return f
 }
 
 // demoCmd opens the cockpit on the embedded shop.
@@ -85,7 +93,7 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	if !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())) {
 		return errors.New("the cockpit needs a terminal; without one use: gameday run EXPERIMENT --demo")
 	}
-	keys, err := keymap.New(look.Keys, nil)
+	keys, err := keymap.New(look.Keys, look.Bind)
 	if err != nil {
 		return err
 	}

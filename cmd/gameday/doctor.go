@@ -26,6 +26,7 @@ import (
 // doctorCmd says what this machine can do.
 type doctorCmd struct {
 	JSON bool `name:"json" help:"For programs."`
+	configFlag
 }
 
 // diagnosis is all that the doctor found out.
@@ -36,6 +37,7 @@ type diagnosis struct {
 	Files    []finding `json:"files"`
 	Sessions []finding `json:"sessions"`
 	Terminal []finding `json:"terminal"`
+	Sources  []finding `json:"sources"`
 }
 
 // finding is one thing in one sentence.
@@ -58,6 +60,7 @@ func (c doctorCmd) Run(stdout io.Writer) error {
 	}
 	d.Faults = faultFindings(func(f chaos.Fault) error { return fault.Ready(f, features) })
 	d.Sessions = sessions()
+	d.Sources = c.sources()
 	if c.JSON {
 		enc := json.NewEncoder(stdout)
 		enc.SetIndent("", "  ")
@@ -80,7 +83,7 @@ func (d diagnosis) print(w io.Writer) {
 		all   []finding
 	}{
 		{"this machine", d.Machine}, {fmt.Sprintf("faults: %d of %d can be used here", ready, len(d.Faults)), d.Faults},
-		{"the kernel's network", d.Kernel}, {"files", d.Files}, {"sessions", d.Sessions}, {"terminal", d.Terminal},
+		{"the kernel's network", d.Kernel}, {"files", d.Files}, {"sessions", d.Sessions}, {"terminal", d.Terminal}, {"sources", d.Sources},
 	} {
 		fmt.Fprintln(w, s.title)
 		width := 0

@@ -49,7 +49,7 @@ func (c triageCmd) Run(stdout io.Writer) error {
 				return err
 			}
 			c.Focus = ids[0].Value
-			return cockpit(state, cfg, c.screenFlags, false)
+			return cockpit(state, cfg, c.screenFlags.with(set), false)
 		})
 	}
 	return c.print(set.Correlation.Fields, ids, stdout)

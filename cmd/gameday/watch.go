@@ -44,7 +44,7 @@ func (c watchCmd) Run() error {
 		if cfg, err = c.config(cfg, set); err != nil {
 			return err
 		}
-		return cockpit(state, cfg, c.screenFlags, false)
+		return cockpit(state, cfg, c.screenFlags.with(set), false)
 	})
 }
 
