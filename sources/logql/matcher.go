@@ -1,0 +1,72 @@
+package logql
+
+import "gameday/sources/signal"
+
+// Matcher runs a query over one record after the other. It is for one goroutine.
+type Matcher struct {
+	q *Query
+	b labels
+}
+
+// Matcher makes one. The query must not be a metric query.
+func (q *Query) Matcher() *Matcher { return &Matcher{q: q} }
+
+// Early judges by what a record has without its attributes, which are dear to make: what it leaves out does not match.
+func (m *Matcher) Early(r *signal.Record) bool {
+	for i := range m.q.selector {
+		if ok, known := m.q.selector[i].early(r); known && !ok {
+			return false
+		}
+	}
+	for _, s := range m.q.stages[:m.q.lead] {
+		if !s.(*lineFilter).match(r.Body) {
+			return false
+		}
+	}
+	return true
+}
+
+// Match judges a record that Early has let through.
+func (m *Matcher) Match(r *signal.Record) bool {
+	m.b.reset(r)
+	_, ok := m.rest(r.Body)
+	return ok
+}
+
+// NeedsAttrs reports whether Match looks at a record's attributes at all: when not, Early has said everything.
+func (m *Matcher) NeedsAttrs() bool {
+	if len(m.q.stages) > m.q.lead {
+		return true
+	}
+	return len(m.q.selector) > 0
+}
+
+// Process runs the whole query on a record: what line it has then, and whether it stays.
+func (m *Matcher) Process(r *signal.Record) (line string, ok bool) {
+	m.b.reset(r)
+	if !m.Early(r) {
+		return r.Body, false
+	}
+	return m.rest(r.Body)
+}
+
+// Labels are those of the record that was processed last, sorted by name. Its trace and its span are not among them.
+func (m *Matcher) Labels() signal.Attrs { return m.b.all() }
+
+// Error is the mark that a stage gave the record that was processed last, such as JSONParserErr; "" when none did.
+func (m *Matcher) Error() string { return m.b.err }
+
+func (m *Matcher) rest(line string) (string, bool) {
+	for i := range m.q.selector {
+		if !m.q.selector[i].match(&m.b) {
+			return line, false
+		}
+	}
+	for _, s := range m.q.stages[m.q.lead:] {
+		var ok bool
+		if line, ok = s.run(&m.b, line); !ok {
+			return line, false
+		}
+	}
+	return line, true
+}
