@@ -328,15 +328,3 @@ func isTrace(value string, id signal.TraceID) bool {
 	_, err := hex.Decode(got[:], []byte(value))
 	return err == nil && got == id
 }
-
-// early judges by what a record has without its attributes; known is false when they are needed.
-func (m *matcher) early(r *signal.Record) (ok, known bool) {
-	if m.label.field == fieldNone {
-		return false, false
-	}
-	if m.label.field == fieldTrace && !m.trace.IsZero() && !r.TraceID.IsZero() {
-		return (r.TraceID == m.trace) == (m.op == "="), true
-	}
-	v := fieldOf(r, m.label.field)
-	return m.judge(v), v != ""
-}

@@ -4,17 +4,23 @@ import "gameday/sources/signal"
 
 // Matcher runs a query over one record after the other. It is for one goroutine.
 type Matcher struct {
-	q *Query
-	b labels
+	q    *Query
+	b    labels
+	memo []verdict // per matcher of the selector: what it said last; services come in runs
+}
+
+type verdict struct {
+	value string
+	ok    bool
 }
 
 // Matcher makes one. The query must not be a metric query.
-func (q *Query) Matcher() *Matcher { return &Matcher{q: q} }
+func (q *Query) Matcher() *Matcher { return &Matcher{q: q, memo: make([]verdict, len(q.selector))} }
 
 // Early judges by what a record has without its attributes, which are dear to make: what it leaves out does not match.
 func (m *Matcher) Early(r *signal.Record) bool {
 	for i := range m.q.selector {
-		if ok, known := m.q.selector[i].early(r); known && !ok {
+		if ok, known := m.early(i, r); known && !ok {
 			return false
 		}
 	}
@@ -26,19 +32,30 @@ func (m *Matcher) Early(r *signal.Record) bool {
 	return true
 }
 
+// early judges by what a record has without its attributes; known is false when they are needed.
+func (m *Matcher) early(i int, r *signal.Record) (ok, known bool) {
+	by := &m.q.selector[i]
+	if by.label.field == fieldNone {
+		return false, false
+	}
+	if by.label.field == fieldTrace && !by.trace.IsZero() && !r.TraceID.IsZero() {
+		return (r.TraceID == by.trace) == (by.op == "="), true
+	}
+	v := fieldOf(r, by.label.field)
+	if v == "" {
+		return false, false
+	}
+	if last := &m.memo[i]; last.value != v {
+		*last = verdict{v, by.judge(v)}
+	}
+	return m.memo[i].ok, true
+}
+
 // Match judges a record that Early has let through.
 func (m *Matcher) Match(r *signal.Record) bool {
 	m.b.reset(r)
 	_, ok := m.rest(r.Body)
 	return ok
-}
-
-// NeedsAttrs reports whether Match looks at a record's attributes at all: when not, Early has said everything.
-func (m *Matcher) NeedsAttrs() bool {
-	if len(m.q.stages) > m.q.lead {
-		return true
-	}
-	return len(m.q.selector) > 0
 }
 
 // Process runs the whole query on a record: what line it has then, and whether it stays.

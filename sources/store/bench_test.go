@@ -173,6 +173,11 @@ func BenchmarkFrame1M(b *testing.B) {
 	b.Run("regex", func(b *testing.B) {
 		benchFrame(b, view(signal.View{Logs: signal.LogFilter{Text: "body=~[a-f]{9}$ level>=warn"}}))
 	})
+	b.Run("logql", func(b *testing.B) {
+		benchFrame(b, func(i int) signal.View {
+			return signal.View{Logs: signal.LogFilter{Text: fmt.Sprintf(`{service="payment"} |= "declined" | logfmt | n >= %d`, i)}}
+		})
+	})
 	b.Run("slow-traces", func(b *testing.B) {
 		benchFrame(b, view(signal.View{Traces: signal.TraceFilter{Order: signal.TracesSlowest}}))
 	})

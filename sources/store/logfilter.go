@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"gameday/sources/logql"
 	"gameday/sources/signal"
 )
 
@@ -18,10 +20,14 @@ import (
 //	http.status!=200  path=~"^/cart"  path!~x  http.status>=500
 //	level>=warn level=error   trace, debug, info, warn, error, fatal; unset is none of them
 //
-// All terms must hold.
+// All terms must hold. A text that begins with { or | is LogQL instead, whose selector may be left out:
+//
+//	{service="payment"} |= "timeout" | json | status >= 500
+//	|~ "timeout|refused" | level="error"
 type LogFilter struct {
 	terms []logTerm
 	words []string
+	query *logql.Query // nil unless the text was LogQL
 }
 
 type logTermKind uint8
@@ -49,6 +55,13 @@ type logTerm struct {
 // ParseLogFilter understands a filter's text. The error names every part that is wrong and what is allowed there; the
 // filter then holds the other parts.
 func ParseLogFilter(text string) (LogFilter, error) {
+	if isLogQL(text) {
+		q, err := logql.ParseFilter(text)
+		if err != nil {
+			return LogFilter{}, fmt.Errorf("log filter: %w", err)
+		}
+		return LogFilter{query: q, words: q.Words()}, nil
+	}
 	terms, err := split(text)
 	errs := []error{err}
 	var f LogFilter
@@ -69,6 +82,22 @@ func ParseLogFilter(text string) (LogFilter, error) {
 	}
 	return f, nil
 }
+
+// isLogQL tells the two grammars apart. A query that gives numbers is seen too, so that it is told why it is no filter.
+func isLogQL(text string) bool {
+	text = strings.TrimSpace(text)
+	if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "|") && len(text) > 1 {
+		return true
+	}
+	if !strings.Contains(text, "{") || !strings.HasSuffix(text, ")") {
+		return false
+	}
+	q, err := logql.Parse(text)
+	return err == nil && q.IsMetric()
+}
+
+// admitsAll reports that the filter asks for nothing.
+func (f *LogFilter) admitsAll() bool { return len(f.terms) == 0 && f.query == nil }
 
 // Words are the words and phrases the filter looks for, in lower case, for a pane to mark.
 func (f LogFilter) Words() []string { return f.words }
@@ -150,13 +179,15 @@ func (f LogFilter) withLevel(least signal.Severity) LogFilter {
 		return f
 	}
 	t := logTerm{kind: termLevel, test: test{op: ">="}, min: least}
-	return LogFilter{terms: append([]logTerm{t}, f.terms...), words: f.words}
+	return LogFilter{terms: append([]logTerm{t}, f.terms...), words: f.words, query: f.query}
 }
 
 // matcher is a filter bound to one chunk: keys are symbols, and words are looked for once per service.
 type matcher struct {
 	c     *logChunk
 	terms []boundTerm
+	query *logql.Matcher // nil unless the filter is LogQL
+	rec   signal.Record  // that it looks at
 }
 
 type boundTerm struct {
@@ -168,6 +199,9 @@ type boundTerm struct {
 
 func (f *LogFilter) bind(c *logChunk) matcher {
 	m := matcher{c: c, terms: make([]boundTerm, len(f.terms))}
+	if f.query != nil {
+		m.query = f.query.Matcher()
+	}
 	for i := range f.terms {
 		t := boundTerm{logTerm: &f.terms[i]}
 		switch t.kind {
@@ -189,7 +223,23 @@ func (m *matcher) match(i int) bool {
 			return false
 		}
 	}
-	return true
+	return m.query == nil || m.matchQuery(i, r)
+}
+
+// matchQuery makes a record's attributes, in a list that is used again, only when what comes before them lets it through.
+func (m *matcher) matchQuery(i int, r *logRec) bool {
+	attrs := m.rec.Attrs[:0]
+	m.rec = signal.Record{Time: time.Unix(0, m.c.times[i]), Severity: r.severity, Service: m.c.syms[r.service], Source: m.c.syms[r.source],
+		Body: logBody(m.c, r), TraceID: r.trace, SpanID: r.span}
+	if !m.query.Early(&m.rec) {
+		m.rec.Attrs = attrs
+		return false
+	}
+	for a := (attrReader{rest: logAttrs(m.c, r)}); a.next(); {
+		attrs = append(attrs, signal.Attr{Key: m.c.syms[a.key], Value: a.val})
+	}
+	m.rec.Attrs = attrs
+	return m.query.Match(&m.rec)
 }
 
 func (t *boundTerm) ok(c *logChunk, r *logRec) bool {

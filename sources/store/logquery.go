@@ -107,7 +107,7 @@ func (s *Store) newestLogs(run *filterRun, w signal.Window, k int, stop clock) (
 		if found.full() && c.maxT < found.items[0].t {
 			continue
 		}
-		if len(run.filter.terms) == 0 {
+		if run.filter.admitsAll() {
 			collectAll(&found, c, from, to)
 			continue
 		}
@@ -178,7 +178,7 @@ func (s *Store) CountLogs(f signal.LogFilter, w signal.Window) (n int, example s
 			continue
 		}
 		var matches *scan
-		if len(run.filter.terms) > 0 {
+		if !run.filter.admitsAll() {
 			matches, _ = run.look(c, clock{}, false)
 		}
 		for i, t := range c.times {

@@ -107,7 +107,7 @@ func (p *Pane) Filter() string { return p.filter }
 
 // FilterHelp implements pane.Filterer.
 func (p *Pane) FilterHelp() string {
-	return `words · "a phrase" · -without · key=value · level>=warn`
+	return `words · "a phrase" · -without · key=value · level>=warn · LogQL: {service="x"} |= "y" | json`
 }
 
 // CheckFilter implements pane.Filterer.
