@@ -66,6 +66,7 @@ type Frame struct {
 	Metrics       []Panel
 	Logs          []Record // oldest first, at most the limit, the newest of those that match
 	LogsTotal     int      // records held in the window before filtering; an estimate when LogsPartial
+	LogsNear      int      // records in the window that may belong to the focus; see Record.Near
 	LogsPartial   bool     // the filter did not look at every record of the window within its budget
 	LogsErr       string   // which part of the filter's text was not understood and is left out, and what is allowed
 	LogsWords     []string // the words the filter looks for, in lower case, so that a pane can mark them

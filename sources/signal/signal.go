@@ -119,6 +119,9 @@ type Record struct {
 	SpanID   SpanID
 	Attrs    Attrs
 	Source   string // name of the source that delivered it
+	// Near is set in an answer about one request: the record carries no ID of any request, and stands here only because a
+	// service of the request wrote it at that time. It may belong to the request, or not.
+	Near bool
 }
 
 // SpanKind follows OpenTelemetry's numbering.

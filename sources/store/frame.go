@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"gameday/sources/signal"
@@ -11,13 +12,20 @@ func (s *Store) focusedFrame(f *signal.Frame, v signal.View, run *filterRun, fil
 	found := s.resolve(v.Focus, frameFocusLogs)
 	from, to := bounds(v.Window)
 	k := limit(v.Logs.Limit, defaultLogs)
-	var hits []hit
+	var hits, near []hit
+	if len(found.traces) == 1 {
+		near = s.near(s.spansOfTrace(s.spans.snapshot(true), found.traces[0], frameTraceSpans))
+	}
 	bound := map[*logChunk]*matcher{}
-	for _, h := range found.logs {
+	for _, h := range append(found.logs, near...) {
 		if h.t < from || h.t >= to {
 			continue
 		}
-		f.LogsTotal++
+		if h.near {
+			f.LogsNear++
+		} else {
+			f.LogsTotal++
+		}
 		m := bound[h.c]
 		if m == nil {
 			fresh := run.filter.bind(h.c)
@@ -27,7 +35,13 @@ func (s *Store) focusedFrame(f *signal.Frame, v signal.View, run *filterRun, fil
 			hits = append(hits, h)
 		}
 	}
-	f.Logs = records(hits[max(0, len(hits)-k):])
+	own := len(hits)
+	for own > 0 && hits[own-1].near {
+		own--
+	}
+	hits = hits[max(0, own-k):] // those that may not belong to it push none out that do
+	slices.SortStableFunc(hits, compareHits)
+	f.Logs = records(hits)
 	q := newTraceQuery(filter, v.Traces, v.Window, clock{})
 	f.Traces, f.TracesTotal = s.someTraces(q, found.traces)
 	if len(found.traces) == 1 {

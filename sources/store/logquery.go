@@ -16,9 +16,10 @@ const (
 
 // hit is a log record that was found.
 type hit struct {
-	t int64
-	c *logChunk
-	i int
+	t    int64
+	c    *logChunk
+	i    int
+	near bool // by service, host and time only
 }
 
 // compareHits orders by time, then by arrival.
@@ -159,6 +160,7 @@ func records(hits []hit) []signal.Record {
 	out := make([]signal.Record, len(hits))
 	for i, h := range hits {
 		out[i] = logAt(h.c, h.i)
+		out[i].Near = h.near
 	}
 	return out
 }

@@ -376,3 +376,32 @@ func TestMemoryStaysBoundedWhenTracesNeverEnd(t *testing.T) {
 	require.Equal(t, len(s.traces.where), live)
 	require.Equal(t, len(s.traces.order), len(s.traces.blocks))
 }
+
+func TestRecordsWithoutAnIDAreNearNeverTheSame(t *testing.T) {
+	s, err := New(Config{CorrelationFields: []string{"request_id"}})
+	require.NoError(t, err)
+	at := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
+	id := signal.TraceID{7}
+	host := func(h string) signal.Attrs { return signal.Attrs{{Key: "host.name", Value: h}} }
+	s.Add(signal.Batch{
+		Spans: []signal.Span{{TraceID: id, SpanID: signal.SpanID{1}, Service: "payment", Name: "charge", Start: at, Duration: time.Second, Attrs: host("a")}},
+		Logs: []signal.Record{
+			{Time: at.Add(1), TraceID: id, Service: "payment", Body: "same"},
+			{Time: at.Add(2), Service: "payment", Body: "near"},
+			{Time: at.Add(3), Service: "payment", Body: "near on the host", Attrs: host("a")},
+			{Time: at.Add(4), Service: "payment", Body: "other host", Attrs: host("b")},
+			{Time: at.Add(5), Service: "cart", Body: "other service"},
+			{Time: at.Add(6), Service: "payment", Body: "other request", Attrs: signal.Attrs{{Key: "request_id", Value: "r"}}},
+			{Time: at.Add(7), TraceID: signal.TraceID{8}, Service: "payment", Body: "other trace"},
+			{Time: at.Add(2 * time.Second), Service: "payment", Body: "later"},
+		},
+	})
+	f := s.Frame(signal.View{Window: signal.Window{From: at.Add(-time.Minute), To: at.Add(time.Minute)}, Focus: signal.CorrelationID(id.String())})
+	near := map[string]bool{}
+	for _, r := range f.Logs {
+		near[r.Body] = r.Near
+	}
+	require.Equal(t, map[string]bool{"same": false, "near": true, "near on the host": true}, near)
+	require.Len(t, f.Detail.Logs, 1, "a trace's own records are its own only")
+	require.Len(t, s.Find(signal.CorrelationID(id.String())).Logs, 1)
+}

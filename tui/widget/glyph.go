@@ -36,6 +36,7 @@ const (
 	DownTri
 	Enter
 	Link
+	Near // it may belong, or not
 	numGlyphs
 )
 
@@ -45,7 +46,7 @@ var glyphs = [numGlyphs][2]string{
 	Closed: {"▸", ">"}, Opened: {"▾", "v"}, Branch: {"└", "`"}, Cursor: {"▌", ">"},
 	BarFull: {"█", "#"}, BarMedium: {"▓", "="}, BarLight: {"░", "-"}, BarLeftHalf: {"▌", "#"}, BarRightHalf: {"▐", "#"},
 	Rule: {"─", "-"}, Wall: {"│", "|"}, Thumb: {"┃", "#"}, Dotted: {"┄", "-"}, Tick: {"┤", "|"}, Dot: {"·", "."},
-	Info: {"•", " "}, Warn: {"▲", "!"}, UpTri: {"▲", "^"}, DownTri: {"▼", "v"}, Enter: {"⏎", ">"}, Link: {"⇢", ">"},
+	Info: {"•", " "}, Warn: {"▲", "!"}, UpTri: {"▲", "^"}, DownTri: {"▼", "v"}, Enter: {"⏎", ">"}, Link: {"⇢", ">"}, Near: {"≈", "~"},
 }
 
 // Glyph is the sign as this pen's terminal can show it.

@@ -17,6 +17,7 @@ type rowKey struct {
 	width int
 	mark  uint8 // 0 none, 1 cursor, 2 cursor in the active pane
 	ascii bool
+	near  bool
 }
 
 // maxRows bounds the cache of rows: a few screens.
@@ -58,7 +59,7 @@ func (p *Pane) row(pen widget.Pen, ctx pane.Context, r *signal.Record, at bool) 
 			mark = 2
 		}
 	}
-	k := rowKey{r.Seq, ctx.Theme, ctx.Width, mark, ctx.ASCII}
+	k := rowKey{r.Seq, ctx.Theme, ctx.Width, mark, ctx.ASCII, r.Near}
 	if r.Seq != 0 {
 		if row, ok := p.rows[k]; ok {
 			return row
@@ -98,6 +99,10 @@ func (p *Pane) build(pen widget.Pen, ctx pane.Context, r *signal.Record, mark ui
 	body := themes.Text
 	if role == themes.Failed || role == themes.Muted {
 		body = role
+	}
+	if r.Near { // it may belong to the focus, or not
+		segs = append(segs, widget.Seg{Role: themes.Muted, Text: pen.Glyph(widget.Near) + "near "})
+		body = themes.Muted
 	}
 	segs = highlight(segs, r.Body, p.marked, body)
 	segs = p.attrs(segs, r, width)
