@@ -57,6 +57,20 @@ func TestTimelineNeverGluesTitles(t *testing.T) {
 	require.Contains(t, wide, " PAYMENT+800 ")
 }
 
+// TestAlertsStandOnTheTimeline with a sign of their own and their name, one that is over with another.
+func TestAlertsStandOnTheTimeline(t *testing.T) {
+	f := tuitest.SampleFrame()
+	f.Events = []signal.Event{
+		{Start: tuitest.Now.Add(-200 * time.Second), End: tuitest.Now.Add(-150 * time.Second), Kind: signal.EventAlert, Outcome: signal.Good, Title: "DiskFull"},
+		{Start: tuitest.Now.Add(-100 * time.Second), Open: true, Kind: signal.EventAlert, Outcome: signal.Bad, Title: "HighLatency"},
+	}
+	text := timelineText(still(t, Config{}, f, 120, 35))
+	require.Contains(t, text, "⚐DiskFull")
+	require.Contains(t, text, "⚑HighLatency")
+	text = timelineText(still(t, Config{ASCII: true}, f, 120, 35))
+	require.Contains(t, text, "!HighLatency")
+}
+
 // TestAbortIsOfferedOnce, also when the pane with the cursor offers it.
 func TestAbortIsOfferedOnce(t *testing.T) {
 	s := newFake()

@@ -165,7 +165,7 @@ func importance(e signal.Event) int {
 		return 0
 	case signal.EventFault:
 		return 1
-	case signal.EventProbe:
+	case signal.EventProbe, signal.EventAlert:
 		if e.Outcome == signal.Bad {
 			return 2
 		}
@@ -336,6 +336,11 @@ func (m *Model) markOf(e signal.Event) (string, themes.Role) {
 		}
 	case signal.EventSwitch:
 		return m.either("⇄", "~"), themes.Accent
+	case signal.EventAlert:
+		if e.Outcome == signal.Good { // over
+			return m.either("⚐", "o"), role
+		}
+		return m.either("⚑", "!"), role
 	case signal.EventProcess, signal.EventSource:
 		if e.Outcome == signal.Bad {
 			return pen.Glyph(widget.DownTri), role

@@ -89,6 +89,8 @@ func (c *cleaner) event(e *signal.Event) {
 	c.text(&e.Title, MaxName)
 	c.text(&e.Detail, MaxValue)
 	c.text(&e.Target, MaxName)
+	c.text(&e.Key, MaxName)
+	c.attrs(&e.Attrs)
 }
 
 // attrs cleans a list, copying it before the first change.

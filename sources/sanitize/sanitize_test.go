@@ -118,14 +118,14 @@ func TestBatch(t *testing.T) {
 		Spans: []signal.Span{{Service: evil, Name: evil, Message: evil, Source: evil, Attrs: attrs(),
 			Events: []signal.SpanEvent{{Name: evil, Attrs: attrs()}}}},
 		Metrics: []signal.MetricPoint{{Name: evil, Labels: attrs(), Exemplar: exemplar}},
-		Events:  []signal.Event{{Title: evil, Detail: evil, Target: evil}},
+		Events:  []signal.Event{{Title: evil, Detail: evil, Target: evil, Key: evil, Attrs: attrs()}},
 	}
-	require.Equal(t, 5+2+9+5+3, Batch(&b))
+	require.Equal(t, 5+2+9+5+6, Batch(&b))
 	require.Equal(t, []signal.Record{{Service: tame, Body: tame, Source: tame, Attrs: wantAttrs}, {Body: "ok", Attrs: wantAttrs}}, b.Logs)
 	require.Equal(t, []signal.Span{{Service: tame, Name: tame, Message: tame, Source: tame, Attrs: wantAttrs,
 		Events: []signal.SpanEvent{{Name: tame, Attrs: wantAttrs}}}}, b.Spans)
 	require.Equal(t, []signal.MetricPoint{{Name: tame, Labels: wantAttrs, Exemplar: &signal.Exemplar{Labels: wantAttrs}}}, b.Metrics)
-	require.Equal(t, []signal.Event{{Title: tame, Detail: tame, Target: tame}}, b.Events)
+	require.Equal(t, []signal.Event{{Title: tame, Detail: tame, Target: tame, Key: tame, Attrs: wantAttrs}}, b.Events)
 	require.Equal(t, evil, shared[0].Value, "a shared list is copied, not written to")
 	require.Equal(t, evil, exemplar.Labels[0].Value)
 	require.Zero(t, Batch(&b), "a second pass finds nothing")

@@ -16,6 +16,7 @@ const (
 	EventProcess                     // a process of the system started or ended
 	EventSource                      // a source was lost or came back
 	EventSwitch                      // a resilience pattern or another switch was turned
+	EventAlert                       // an alert is pending (Warning), firing (Bad), or over (Good, with its End)
 )
 
 // Outcome is how an event is to be read: it decides colour, glyph and word, never only the colour.
@@ -42,6 +43,10 @@ type Event struct {
 	Detail  string // one sentence
 	Target  string
 	TraceID TraceID // the exemplar behind it, if any
+	// Key is what a source calls the event, such as an alert's fingerprint and start; "" for most. One with a key that the
+	// timeline has already replaces it, as one with its ID does.
+	Key   string
+	Attrs Attrs // labels, such as those that an alert is silenced by
 }
 
 // SourceState says how a source is doing.

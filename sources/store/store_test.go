@@ -252,6 +252,26 @@ func TestEventsAreReplacedInPlaceAndBounded(t *testing.T) {
 	require.Equal(t, []string{"back"}, titles(0, 10))
 }
 
+func TestAnEventIsReplacedByItsKey(t *testing.T) {
+	s := newStore(t, Config{MaxEventBytes: minBytes})
+	all := signal.View{Window: signal.Window{From: at(0), To: at(1 << 20)}}
+	first := s.Event(signal.Event{Key: "f00/1", Title: "pending", Start: at(1), Open: true})
+	other := s.Event(signal.Event{Key: "f00/2", Title: "another", Start: at(2)})
+	require.NotEqual(t, first, other)
+	require.Equal(t, first, s.Event(signal.Event{Key: "f00/1", Title: "firing", Start: at(1), Open: true}))
+	require.Equal(t, first, s.Event(signal.Event{Key: "f00/1", Title: "over", Start: at(1), End: at(9)}))
+	got := s.Frame(all).Events
+	require.Len(t, got, 2)
+	require.Equal(t, "over", got[0].Title)
+	for i := range 5000 {
+		s.Event(signal.Event{Key: fmt.Sprint("k", i), Title: "e", Start: at(1000 + i)})
+	}
+	st := s.Stats()
+	requireBalance(t, st)
+	require.EqualValues(t, st.Events.Held, len(s.events.keys), "what was evicted has no key any more")
+	require.NotEqual(t, first, s.Event(signal.Event{Key: "f00/1", Title: "again", Start: at(1)}))
+}
+
 // TestConcurrentUse is for the race detector; it also checks what must hold at any moment.
 func TestConcurrentUse(t *testing.T) {
 	s := newStore(t, Config{MaxLogBytes: 512 << 10, MaxSpanBytes: 512 << 10, MaxEventBytes: minBytes, CorrelationFields: []string{"request_id"}})

@@ -16,6 +16,7 @@ type timeline struct {
 	events []signal.Event // in order of arrival
 	first  uint64         // position of events[0] since start
 	where  map[uint64]uint64
+	keys   map[string]uint64 // the IDs of those with a key
 	next   uint64
 	bytes  int64
 	max    int64
@@ -24,21 +25,28 @@ type timeline struct {
 }
 
 func newTimeline(max int64) *timeline {
-	return &timeline{where: make(map[uint64]uint64), next: 1, max: max}
+	return &timeline{where: make(map[uint64]uint64), keys: make(map[string]uint64), next: 1, max: max}
 }
 
 func eventSize(e *signal.Event) int64 {
-	return eventOverhead + int64(len(e.Title)+len(e.Detail)+len(e.Target))
+	n := eventOverhead + len(e.Title) + len(e.Detail) + len(e.Target) + 2*len(e.Key)
+	for i := range e.Attrs {
+		n += 32 + len(e.Attrs[i].Key) + len(e.Attrs[i].Value)
+	}
+	return int64(n)
 }
 
 // Event puts an event on the timeline and returns its ID. One with an ID that is held replaces that entry in its place,
-// and is not counted again; one with any other ID is appended under it; without an ID it gets the next. 0 says that the
+// and is not counted again; so does one with a key that is held; one with any other ID is appended under it; without an ID it gets the next. 0 says that the
 // event was too big and has been dropped. The text must have been sanitised.
 func (s *Store) Event(e signal.Event) uint64 {
 	t := s.events
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	size := eventSize(&e)
+	if e.ID == 0 && e.Key != "" {
+		e.ID = t.keys[e.Key]
+	}
 	at, held := t.where[e.ID]
 	if size > t.max/8 {
 		if !held {
@@ -50,6 +58,8 @@ func (s *Store) Event(e signal.Event) uint64 {
 	if held {
 		old := &t.events[at-t.first]
 		t.bytes += size - eventSize(old)
+		delete(t.keys, old.Key)
+		t.remember(&e)
 		*old = e
 		t.shrink()
 		return e.ID
@@ -60,10 +70,17 @@ func (s *Store) Event(e signal.Event) uint64 {
 	t.next = max(t.next, e.ID+1)
 	t.received++
 	t.where[e.ID] = t.first + uint64(len(t.events))
+	t.remember(&e)
 	t.events = append(t.events, e)
 	t.bytes += size
 	t.shrink()
 	return e.ID
+}
+
+func (t *timeline) remember(e *signal.Event) {
+	if e.Key != "" {
+		t.keys[e.Key] = e.ID
+	}
 }
 
 // shrink evicts the oldest events that are over. Events still open are not spared: the bound holds.
@@ -72,6 +89,7 @@ func (t *timeline) shrink() {
 	for ; t.bytes > t.max && n < len(t.events)-1; n++ {
 		t.bytes -= eventSize(&t.events[n])
 		delete(t.where, t.events[n].ID)
+		delete(t.keys, t.events[n].Key)
 		t.events[n] = signal.Event{}
 	}
 	t.events = t.events[n:]
