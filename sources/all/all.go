@@ -3,11 +3,14 @@ package all
 
 import (
 	"gameday/sources/driver"
+	"gameday/sources/jaeger"
 )
 
 // Kinds are the kinds of source that a configuration can name, in the order in which they are listed for a person.
 func Kinds() []driver.Kind {
-	return []driver.Kind{}
+	return []driver.Kind{
+		jaeger.Kind(),
+	}
 }
 
 // Find is the kind of that name.
