@@ -21,9 +21,15 @@ import (
 // knownVars are the names that ${name} may have in an experiment: addresses that a system tells at run time.
 var knownVars = []string{"gateway"}
 
-// ParseExperiment reads an experiment and reports everything that is wrong with it at once, its load included.
+// ParseExperiment reads an experiment and reports everything that is wrong with it at once, its load included when that is
+// written in place.
 func ParseExperiment(file string, data []byte, faults []chaos.Fault) (*experiment.Experiment, error) {
 	return experiment.Parse(file, data, experiment.ParseConfig{Faults: faults, Vars: knownVars, CheckLoad: load.CheckPlan})
+}
+
+// CheckExperiment does the same for a file that a person named: the load plan that it names in turn must be there, and good.
+func CheckExperiment(doc Document) (*experiment.Experiment, error) {
+	return experiment.Parse(doc.File, doc.Data, experiment.ParseConfig{Faults: Catalog(), Vars: knownVars, CheckLoad: load.CheckPlan, OpenLoad: true})
 }
 
 // ReadDocument reads a file as the session wants it. Its ID is the file's name without folder and extension.

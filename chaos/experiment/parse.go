@@ -21,6 +21,7 @@ type ParseConfig struct {
 	Faults    []chaos.Fault        // the catalog
 	Vars      []string             // names that ${name} may have
 	CheckLoad func(*spec.Document) // reports to the document what is wrong with a load plan
+	OpenLoad  bool                 // a load plan in a file of its own is read and checked as well
 }
 
 // The defaults of the phases.
@@ -41,21 +42,17 @@ func Load(file string, cfg ParseConfig) (*Experiment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
-	return read(file, data, cfg, true)
+	cfg.OpenLoad = true
+	return Parse(file, data, cfg)
 }
 
-// Parse reads an experiment that is in memory. file is its name in messages and what a load plan's file is found from;
-// such a file is not looked at.
+// Parse reads an experiment that is in memory. file is its name in messages and what a load plan's file is found from.
 func Parse(file string, data []byte, cfg ParseConfig) (*Experiment, error) {
-	return read(file, data, cfg, false)
-}
-
-func read(file string, data []byte, cfg ParseConfig, openLoad bool) (*Experiment, error) {
 	doc, err := spec.Parse(file, data)
 	if err != nil {
 		return nil, err
 	}
-	e, err := parse(doc, cfg, openLoad)
+	e, err := parse(doc, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +60,7 @@ func read(file string, data []byte, cfg ParseConfig, openLoad bool) (*Experiment
 	return e, nil
 }
 
-func parse(doc *spec.Document, cfg ParseConfig, openLoad bool) (*Experiment, error) {
+func parse(doc *spec.Document, cfg ParseConfig) (*Experiment, error) {
 	e := &Experiment{file: doc.File()}
 	e.Durations = Durations{Before: defaultBefore, After: defaultAfter}
 	if doc.Has("load") {
@@ -77,7 +74,7 @@ func parse(doc *spec.Document, cfg ParseConfig, openLoad bool) (*Experiment, err
 	c.blast()
 	c.abort()
 	c.durations()
-	c.load(openLoad)
+	c.load()
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
@@ -277,7 +274,7 @@ func (c checker) longEnough(path, name string, length time.Duration, judged func
 	}
 }
 
-func (c checker) load(open bool) {
+func (c checker) load() {
 	l := c.e.Load
 	switch {
 	case l == nil:
@@ -289,7 +286,7 @@ func (c checker) load(open bool) {
 		if !filepath.IsAbs(l.File) {
 			l.File = filepath.Join(filepath.Dir(c.e.file), l.File)
 		}
-		if open {
+		if c.cfg.OpenLoad {
 			c.loadFile(l.File)
 		}
 	}

@@ -66,6 +66,9 @@ func name(s string) string {
 	return strings.ToLower(s)
 }
 
+// warmup is how long a load that was asked for runs before anything is judged.
+const warmup = 4 * time.Second
+
 // MaxMethod is the longest that a method may last.
 const MaxMethod = 24 * time.Hour
 
@@ -147,8 +150,13 @@ func (d *Draft) claim(c *Coverage, o Options) {
 		c.Add("mode", "the first probe", Approximated, "gameday measures before it touches anything, so its mode is "+mode)
 		return
 	}
-	d.Probes = []Map{{{"name", "requests succeed"}, {"traces", Map{{"stat", "errorRate"}, {"over", 5 * time.Second}}}, {"expect", "< 5%"}}}
-	c.Add("steady state", "", Approximated, "the file claims nothing: less than 5% of the traces with errors; without traces the run is refused. Give --probe URL, or write probes of your own")
+	if o.Load != "" {
+		d.Probes = []Map{{{"name", "requests succeed"}, {"load", Map{{"stat", "success"}, {"over", 5 * time.Second}}}, {"expect", "> 95%"}, {"tolerate", 2 * time.Second}}}
+		c.Add("steady state", "", Approximated, "the file claims nothing: more than 95% of the load's requests succeed. Give --probe URL, or write probes of your own")
+		return
+	}
+	d.Probes = []Map{{{"name", "traces with errors"}, {"traces", Map{{"stat", "errorRate"}, {"over", 5 * time.Second}}}, {"expect", "< 5%"}}}
+	c.Add("steady state", "", Approximated, "the file claims nothing: less than 5% of the traces with errors; without traces the run is refused. Give --load PLAN or --probe URL, or write probes of your own")
 }
 
 // unique numbers probes that are called the same.
@@ -167,7 +175,7 @@ func (d *Draft) unique() {
 }
 
 // durations makes the phases long enough for every probe to be judged in them.
-func (d *Draft) durations() Map {
+func (d *Draft) durations(o Options) Map {
 	before, during, after := 5*time.Second, time.Duration(0), max(10*time.Second, d.After)
 	for _, p := range d.Probes {
 		need := max(p.Duration("interval"), time.Second)
@@ -192,6 +200,9 @@ func (d *Draft) durations() Map {
 		}
 	}
 	m := Map{{"before", before}}
+	if o.Load != "" {
+		m = Map{{"warmup", warmup}, {"before", before}}
+	}
 	if during > d.Length() {
 		m = append(m, Field{"during", during})
 	}
@@ -220,14 +231,19 @@ func (d *Draft) yaml(o Options) []byte {
 		hypothesis = "The steady state holds while this is done: " + Label(title, name(called)) + "."
 	}
 	description := strings.TrimSpace(spec.Line(d.Description, 1000))
+	var load Map
+	if o.Load != "" {
+		load = Map{{"file", o.Load}}
+	}
 	block(&b, "", Map{
 		{"apiVersion", experiment.APIVersion}, {"kind", experiment.Kind},
 		{"metadata", Map{{"name", name(called)}, {"title", title}, {"description", description}, {"labels", d.Labels}}},
 		{"hypothesis", hypothesis},
 		{"steadyState", Map{{"probes", d.Probes}}},
+		{"load", load},
 		{"method", d.Steps},
 		{"abort", d.Abort},
-		{"durations", d.durations()},
+		{"durations", d.durations(o)},
 	})
 	return b.Bytes()
 }

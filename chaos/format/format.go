@@ -20,6 +20,7 @@ type Options struct {
 	Name   string        // what the experiment is called when the file does not say
 	Dir    string        // absolute folder of the file: relative programs and files are found from there
 	Probe  string        // URL of a health check, for files that claim nothing
+	Load   string        // file of a load plan to run it under; "" for whatever load the system has
 	Chaos  string        // the program `chaos`, for activities written in Python; "" when there is none
 	Faults []chaos.Fault // the catalog the result is checked against; nil is not checked
 }

@@ -90,7 +90,8 @@ func (l *lab) once(p plan) (r result) {
 
 // environment is that of gameday with its own home.
 func environment(home string) []string {
-	env := []string{"HOME=" + home, "XDG_STATE_HOME=" + home, "LANG=C.UTF-8"}
+	env := []string{"HOME=" + home, "XDG_STATE_HOME=" + home, "LANG=C.UTF-8",
+		"GORACE=atexit_sleep_ms=0"} // this program, built with the race detector, would sleep a second at each of its ends
 	for _, key := range []string{"PATH", "TMPDIR"} {
 		if v, ok := os.LookupEnv(key); ok {
 			env = append(env, key+"="+v)

@@ -92,7 +92,7 @@ func readExperiment(file string) (engine.Document, error) {
 	if err != nil {
 		return doc, err
 	}
-	_, err = engine.ParseExperiment(doc.File, doc.Data, engine.Catalog())
+	_, err = engine.CheckExperiment(doc)
 	return doc, err
 }
 

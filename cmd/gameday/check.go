@@ -59,7 +59,7 @@ func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) 
 		}
 		return "schedule", checkScheduled(sch)
 	}
-	_, err = engine.ParseExperiment(file, doc.Data, engine.Catalog())
+	_, err = engine.CheckExperiment(doc)
 	return "experiment", err
 }
 

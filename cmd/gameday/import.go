@@ -15,12 +15,14 @@ import (
 	"gameday/chaos/format/mesh"
 	"gameday/chaos/format/toolkit"
 	"gameday/engine"
+	"gameday/engine/load"
 )
 
 // foreignFlags are what a file of another tool does not say.
 type foreignFlags struct {
 	Partial bool   `help:"For files of other tools: do what can be done from here, although a part needs another engine."`
 	Probe   string `placeholder:"URL" help:"For files of other tools: a health check, for those that claim nothing."`
+	Load    string `placeholder:"PLAN" help:"For files of other tools, which bring none: a load plan to run it under."`
 	Chaos   string `placeholder:"PROGRAM" help:"For Chaos Toolkit experiments: the program that runs activities written in Python; the chaos of PATH when not given."`
 }
 
@@ -98,6 +100,14 @@ func (f foreignFlags) convert(file string, data []byte, from string) (*format.Re
 	if abs, err := filepath.Abs(file); err == nil {
 		o.Dir = filepath.Dir(abs)
 	}
+	if f.Load != "" {
+		if o.Load, err = filepath.Abs(f.Load); err != nil {
+			return nil, fmt.Errorf("load plan %s: %w", f.Load, err)
+		}
+		if _, err := load.LoadPlan(o.Load); err != nil {
+			return nil, err
+		}
+	}
 	if o.Chaos == "" {
 		if path, err := exec.LookPath("chaos"); err == nil {
 			o.Chaos = path
@@ -124,8 +134,11 @@ func (f foreignFlags) read(file string, out io.Writer) (engine.Document, error) 
 		return doc, err
 	}
 	res, err := f.convert(file, doc.Data, "auto")
-	if err != nil || res == nil {
+	if err != nil {
 		return doc, err
+	}
+	if res == nil {
+		return doc, f.onlyForeign(file)
 	}
 	fmt.Fprint(out, res.Coverage.String(), res.Plan(), "\n")
 	if err := res.Refuse(f.Partial); err != nil {
@@ -133,4 +146,14 @@ func (f foreignFlags) read(file string, out io.Writer) (engine.Document, error) 
 	}
 	doc.Data = res.YAML
 	return doc, nil
+}
+
+// onlyForeign refuses what a file of gameday's own says itself: that it was given and not heeded would be seen too late.
+func (f foreignFlags) onlyForeign(file string) error {
+	for flag, value := range map[string]string{"--load": f.Load, "--probe": f.Probe, "--chaos": f.Chaos} {
+		if value != "" {
+			return fmt.Errorf("%s is for files of other tools; %s is none: write it into the file", flag, file)
+		}
+	}
+	return nil
 }

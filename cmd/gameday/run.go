@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"text/tabwriter"
 	"time"
 
 	experiments "gameday/chaos/experiment"
@@ -37,7 +38,7 @@ func (c runCmd) Run(stdout io.Writer) error {
 func (c runCmd) run(ctx context.Context, stdout io.Writer) error {
 	doc, err := c.foreignFlags.read(c.File, stdout)
 	if err == nil {
-		_, err = engine.ParseExperiment(doc.File, doc.Data, engine.Catalog())
+		_, err = engine.CheckExperiment(doc)
 	}
 	if err != nil {
 		return err
@@ -216,10 +217,13 @@ func probeLine(pr signal.ProbeState) string {
 
 // verdict prints the end and returns it as an error with the exit code, nil when the hypothesis held.
 func (p *progress) verdict(ctx context.Context, state signal.ExperimentState) error {
-	fmt.Fprintf(p.w, "\n%-28s  before    during    after\n", "probe")
+	fmt.Fprintln(p.w)
+	w := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "probe\tbefore\tduring\tafter")
 	for _, pr := range state.Probes {
-		fmt.Fprintf(p.w, "%-28s  %-8s  %-8s  %-8s\n", pr.Name+" "+pr.Expect, pr.Before, pr.During, pr.After)
+		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\n", pr.Name, pr.Expect, pr.Before, pr.During, pr.After)
 	}
+	_ = w.Flush() // as with every line of the progress: who has closed the output does not want it
 	fmt.Fprintf(p.w, "\nverdict: %s\n", join(state.Verdict.String(), state.Reason))
 	code := state.Verdict.ExitCode()
 	if sig, ok := signalled(ctx); ok && code != exitRollbackFailed {
