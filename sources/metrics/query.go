@@ -7,11 +7,11 @@ import (
 	"math"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"gameday/sources/legend"
 	"gameday/sources/signal"
 )
 
@@ -68,7 +68,7 @@ func (db *DB) Range(ctx context.Context, query string, w signal.Window, step tim
 		return nil, fmt.Errorf("find exemplars of query %s: %w", quote(query), err)
 	}
 	attach(out, found, w.From, step)
-	name(out, query)
+	legend.Name(out, query)
 	return out, nil
 }
 
@@ -108,7 +108,7 @@ func (db *DB) Instant(ctx context.Context, query string, at time.Time) ([]signal
 	default:
 		return nil, fmt.Errorf("query %s: gives a %s, wanted a number or a set of series: wrap it in rate(), increase() or the like", quote(query), parser.DocumentedType(res.Value.Type()))
 	}
-	name(out, query)
+	legend.Name(out, query)
 	return out, nil
 }
 
@@ -204,6 +204,3 @@ func attrs(ls labels.Labels) signal.Attrs {
 	})
 	return out
 }
-
-// nameLabel is where the metric's name stands among the labels of a series.
-const nameLabel = model.MetricNameLabel

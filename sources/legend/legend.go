@@ -1,4 +1,5 @@
-package metrics
+// Package legend names the lines of a chart, so that they read the same whichever source they come from.
+package legend
 
 import (
 	"sort"
@@ -9,25 +10,13 @@ import (
 )
 
 const (
-	maxText   = 1024 // bytes of one label value on the way out
-	maxQuoted = 120  // bytes of a query in an error
+	nameLabel = "__name__"
 	maxLegend = 80
 )
 
-// clean makes text from outside harmless: one row, no control characters.
-func clean(s string) string { return sanitize.Line(s, maxText) }
-
-func quote(query string) string { return `"` + sanitize.Line(query, maxQuoted) + `"` }
-
-// cleanError keeps the chain for errors.Is while its text is harmless.
-type cleanError struct{ error }
-
-func (e cleanError) Error() string { return clean(e.error.Error()) }
-func (e cleanError) Unwrap() error { return e.error }
-
-// name gives each series its legend: what tells it from the others. With one differing label its value is enough; a
+// Name gives each series its legend, harmless and at most 80 bytes: what tells it from the others. With one differing label its value is enough; a
 // series alone is called by its metric, else by its labels, else by the query.
-func name(out []signal.Series, query string) {
+func Name(out []signal.Series, query string) {
 	keys := differing(out)
 	for i := range out {
 		s := &out[i]
