@@ -4,11 +4,13 @@ package all
 import (
 	"gameday/sources/driver"
 	"gameday/sources/jaeger"
+	"gameday/sources/prometheus"
 )
 
 // Kinds are the kinds of source that a configuration can name, in the order in which they are listed for a person.
 func Kinds() []driver.Kind {
 	return []driver.Kind{
+		prometheus.Kind(),
 		jaeger.Kind(),
 	}
 }
