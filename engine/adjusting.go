@@ -18,9 +18,12 @@ func (s *Session) AdjustLoad(a load.Adjustment) (string, error) {
 		return "", errors.New("no load runs")
 	}
 	select {
-	case <-l.run.Done():
+	case <-l.Done():
 		return "", errors.New("the load has ended")
 	default:
+	}
+	if l.run == nil {
+		return "", fmt.Errorf("%s: it is not made here, and cannot be changed from here", l.State().Name)
 	}
 	said, err := l.run.Adjust(a)
 	if err != nil {

@@ -62,6 +62,7 @@ type Document struct {
 	ID   string // "payment-slow": what the operator picks it by
 	File string // for messages
 	Data []byte
+	Err  error // of a load plan: why it cannot be run as it is; nil otherwise
 }
 
 // Config of a session. The zero value of an optional field is a sensible default.
@@ -89,7 +90,8 @@ type Config struct {
 	Headline    HeadlineSpec
 	Experiments []Document
 	LoadPlans   []Document
-	Ambient     string // ID of the load plan that runs whenever no experiment brings its own; "" for none
+	OtherLoads  []OtherLoad // that something else makes
+	Ambient     string      // ID of the load plan that runs whenever no experiment brings its own; "" for none
 	Seed        uint64
 	// ExperimentSeed takes the place of the seed that experiments have in their files; nil: each has its own.
 	ExperimentSeed *uint64

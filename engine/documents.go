@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"gameday/chaos"
 	"gameday/chaos/experiment"
@@ -34,6 +35,10 @@ func parseDocuments(cfg Config, faults []chaos.Fault) documents {
 			p.err = err
 		} else {
 			p.plan, p.err = load.ParsePlan(parsed)
+		}
+		if p.err == nil {
+			p.plan.In(filepath.Dir(doc.File)) // where the files are that it names
+			p.err = doc.Err
 		}
 		d.plans[doc.ID] = p
 	}

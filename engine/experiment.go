@@ -94,6 +94,9 @@ func (s *Session) LoadPlans() []Choice {
 		}
 		out = append(out, c)
 	}
+	for _, o := range s.cfg.OtherLoads {
+		out = append(out, Choice{ID: o.ID, Title: o.Title, Detail: o.Detail})
+	}
 	return out
 }
 
@@ -164,6 +167,9 @@ func (s *Session) PlanExperiment(ctx context.Context, id string) (*Plan, error) 
 
 // DescribeLoad says what a load plan would do; ok is false when there is no such plan.
 func (s *Session) DescribeLoad(id string) (title, what string, duration time.Duration, ok bool, err error) {
+	if o := s.otherLoad(id); o != nil {
+		return o.Title, o.Detail, o.Takes, true, nil
+	}
 	p, ok := s.docs.plans[id]
 	if !ok || p.err != nil {
 		return "", "", 0, ok, p.err

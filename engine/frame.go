@@ -25,7 +25,7 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 		f.Experiment = &state
 	}
 	if load != nil {
-		state := load.run.State()
+		state := load.State()
 		f.Load = &state
 	}
 	f.Health = make([]signal.SourceHealth, 0, len(sups))

@@ -10,14 +10,18 @@ import (
 	"gameday/sources/signal"
 )
 
-// loadRun is one run of the load engine, and how it is stopped.
+// loadRun is one run of a load, and how it is stopped.
 type loadRun struct {
-	run  *load.Run
-	stop func() // ends it and waits
+	OtherRun
+	run  *load.Run // the same when it is our own, or nil
+	stop func()    // ends it and waits
 }
 
 // StartLoad starts one of the session's load plans in place of the one that runs. It returns once it runs.
 func (s *Session) StartLoad(ctx context.Context, id string) error {
+	if other := s.otherLoad(id); other != nil {
+		return s.replaceByOther(other)
+	}
 	plan, ok := s.docs.plans[id]
 	if !ok {
 		return fmt.Errorf("there is no load plan %q", id)
@@ -44,8 +48,21 @@ func (s *Session) await(ctx context.Context) (System, error) {
 	return s.System(), nil
 }
 
-// replaceLoad stops the load that runs and starts another. An aborted session starts none until it is asked to.
+// replaceLoad stops the load that runs and starts another.
 func (s *Session) replaceLoad(plan *load.Plan) error {
+	title := plan.Metadata.Title
+	if title == "" {
+		title = plan.Metadata.Name
+	}
+	return s.replace(title, func() (OtherRun, *load.Run, error) {
+		run, err := load.Start(s.ctx, plan, load.Options{Vars: s.vars(), Seed: s.cfg.Seed, Emit: s.emitLoad})
+		return ownRun{run}, run, err
+	})
+}
+
+// replace stops the load that runs and begins another, with the session's lock held. An aborted session starts none until
+// it is asked to.
+func (s *Session) replace(title string, begin func() (OtherRun, *load.Run, error)) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	s.stopLoad()
@@ -54,24 +71,23 @@ func (s *Session) replaceLoad(plan *load.Plan) error {
 	if s.closing {
 		return errors.New("gameday is being quit")
 	}
-	run, err := load.Start(s.ctx, plan, load.Options{Vars: s.vars(), Seed: s.cfg.Seed, Emit: s.emitLoad})
+	run, own, err := begin()
 	if err != nil {
 		return err
-	}
-	title := plan.Metadata.Title
-	if title == "" {
-		title = plan.Metadata.Name
 	}
 	event := signal.Event{Kind: signal.EventLoad, Title: title, Start: time.Now(), Open: true, Detail: "load started"}
 	event.ID = s.store.Event(event)
 	ended := make(chan struct{})
 	s.work.Go(func() {
 		defer close(ended)
-		run.Wait()
+		<-run.Done()
 		event.Open, event.End = false, time.Now()
+		if err := run.Err(); err != nil {
+			event.Outcome, event.Detail = signal.Bad, err.Error()
+		}
 		s.store.Event(event)
 	})
-	s.load = &loadRun{run: run, stop: func() { run.Stop(); <-ended }}
+	s.load = &loadRun{OtherRun: run, run: own, stop: func() { run.Stop(); <-ended }}
 	return nil
 }
 
@@ -94,7 +110,7 @@ func (s *Session) stopLoad() bool {
 		return false
 	}
 	select {
-	case <-l.run.Done():
+	case <-l.Done():
 		return false
 	default:
 	}

@@ -63,12 +63,12 @@ func (o observer) exemplar(ctx context.Context, query string, at time.Time, v fl
 	return best.TraceID
 }
 
-// LoadStat is a statistic of the load that runs; ok is false when none does.
+// LoadStat is a statistic of the load that runs; ok is false when none of our own does.
 func (o observer) LoadStat(stat, step string, over time.Duration) (float64, bool, signal.TraceID) {
 	o.s.mu.Lock()
 	l := o.s.load
 	o.s.mu.Unlock()
-	if l == nil {
+	if l == nil || l.run == nil {
 		return 0, false, signal.TraceID{}
 	}
 	return l.run.Stat(stat, step, over)

@@ -195,7 +195,7 @@ func (s *Session) reportLoad(plan *Plan) *report.Load {
 	s.mu.Lock()
 	l := s.load
 	s.mu.Unlock()
-	if plan.Experiment.Load == nil || l == nil {
+	if plan.Experiment.Load == nil || l == nil || l.run == nil {
 		return nil
 	}
 	select {

@@ -39,7 +39,7 @@ func (a against) config(cfg engine.Config, doc engine.Document) (engine.Config, 
 		if set.File() == "" {
 			named = "local"
 		}
-		if cfg, err = configure(cfg, set); err != nil {
+		if cfg, err = configure(cfg, set, ""); err != nil {
 			return cfg, err
 		}
 		if named != "" {

@@ -16,8 +16,8 @@ type configFlag struct {
 // settings are those of the file that is named, or that is found, or the defaults.
 func (c configFlag) settings() (*settings.Settings, error) { return settings.Read(c.Config) }
 
-// configure puts what the settings say into a session's configuration.
-func configure(cfg engine.Config, set *settings.Settings) (engine.Config, error) {
+// configure puts what the settings say into a session's configuration. k6 is the path of the k6 that runs scripts, or "".
+func configure(cfg engine.Config, set *settings.Settings, k6 string) (engine.Config, error) {
 	cfg.Name, cfg.Environment = set.System.Name, set.System.Environment
 	cfg.OTLPGRPC, cfg.OTLPHTTP = set.Receive.OTLPGRPC, set.Receive.OTLPHTTP
 	cfg.ScrapeEvery, cfg.Retention, cfg.Metrics = set.Scrape.Every, set.Memory.Metrics, set.Metrics
@@ -35,23 +35,31 @@ func configure(cfg engine.Config, set *settings.Settings) (engine.Config, error)
 	if err != nil {
 		return cfg, err
 	}
-	return cfg, addDocuments(&cfg, experiments, plans)
+	return cfg, addDocuments(&cfg, experiments, plans, k6)
 }
 
-// addDocuments reads experiments and load plans into a session's configuration.
-func addDocuments(cfg *engine.Config, experiments, plans []string) error {
+// addDocuments reads experiments, load plans, and other tools' files that can be run as such, into a session's configuration.
+func addDocuments(cfg *engine.Config, experiments, plans []string, k6 string) error {
 	var errs []error
-	for _, list := range []struct {
-		files []string
-		into  *[]engine.Document
-	}{{experiments, &cfg.Experiments}, {plans, &cfg.LoadPlans}} {
-		for _, file := range list.files {
-			doc, err := engine.ReadDocument(file)
+	for _, file := range experiments {
+		doc, err := engine.ReadDocument(file)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		cfg.Experiments = append(cfg.Experiments, doc)
+	}
+	for _, file := range plans {
+		switch {
+		case script(file):
+			cfg.OtherLoads = append(cfg.OtherLoads, scriptLoad(file, k6))
+		default:
+			doc, err := planDocument(file)
 			if err != nil {
 				errs = append(errs, err)
 				continue
 			}
-			*list.into = append(*list.into, doc)
+			cfg.LoadPlans = append(cfg.LoadPlans, doc)
 		}
 	}
 	return errors.Join(errs...)

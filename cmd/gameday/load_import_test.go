@@ -43,6 +43,19 @@ func TestForeign(t *testing.T) {
 	require.False(t, script("b.yaml"))
 }
 
+// k6Here is the k6 that was installed for the benchmarks, or any.
+func k6Here(t *testing.T) string {
+	t.Helper()
+	path, err := filepath.Abs("../../.cache/bin/k6")
+	require.NoError(t, err)
+	if _, err := os.Stat(path); err != nil {
+		if path, err = exec.LookPath("k6"); err != nil {
+			t.Skip("no k6 in .cache/bin and none in PATH")
+		}
+	}
+	return path
+}
+
 func TestLoadRunOfAScript(t *testing.T) {
 	url := target(t, func(http.ResponseWriter, *http.Request) {})
 	name := filepath.Join(t.TempDir(), "s.js")
@@ -54,13 +67,7 @@ export default function () { http.get(__ENV.TARGET) }`), 0o600))
 	require.Contains(t, got.stderr, "k6 is not installed")
 	got = call("load", "run", name, "--target", url)
 	require.Contains(t, got.stderr, "--var NAME=VALUE")
-	path, err := filepath.Abs("../../.cache/bin/k6")
-	require.NoError(t, err)
-	if _, err := os.Stat(path); err != nil {
-		if path, err = exec.LookPath("k6"); err != nil {
-			t.Skip("no k6 in .cache/bin and none in PATH")
-		}
-	}
+	path := k6Here(t)
 	out := filepath.Join(t.TempDir(), "out.json")
 	got = call("load", "run", name, "--k6", path, "--var", "TARGET="+url, "--out", out)
 	require.Zero(t, got.code, got.stdout+got.stderr)

@@ -26,6 +26,7 @@ import (
 
 	"gameday/engine/load"
 	"gameday/engine/load/remote"
+	"gameday/sources/signal"
 )
 
 // asCommand makes the test's program gameday itself, for tests that need several processes.
@@ -193,6 +194,10 @@ scenarios: [{name: s, mix: [{name: one, path: /one}, {name: two, path: /two, wei
 		parts = append(parts, spawn(t, "load", "run", plan, "--shard", fmt.Sprintf("%d/4", i+1), "--start-at", begin, "--remote-write", db,
 			"--report-every", "1s", "--requests", file(i)))
 	}
+	follower, err := remote.NewPrometheus(db, nil)
+	require.NoError(t, err)
+	followed := remote.Follow(t.Context(), follower, remote.Options{Plan: "test"})
+	require.True(t, followed.State().Running, "it waits for the first report")
 	// The third is killed once it has reported something.
 	p, err := remote.NewPrometheus(db, nil)
 	require.NoError(t, err)
@@ -219,6 +224,7 @@ scenarios: [{name: s, mix: [{name: one, path: /one}, {name: two, path: /two, wei
 		all, failed = append(all, latencies...), failed+n
 	}
 	slices.Sort(all)
+	watchedParts(t, followed, uint64(len(all)), failed)
 
 	var m merged
 	require.Eventually(t, func() bool {
@@ -257,6 +263,37 @@ scenarios: [{name: s, mix: [{name: one, path: /one}, {name: two, path: /two, wei
 	none := call("load", "merged", "--prometheus", db, "--plan", "other")
 	require.Equal(t, exitCannotRun, none.code)
 	require.Contains(t, none.stderr, "no run of plan \"other\"")
+}
+
+// watchedParts is what the cockpit was shown of a run one of whose four parts was killed.
+func watchedParts(t *testing.T, f *remote.Followed, count, failed uint64) {
+	t.Helper()
+	select {
+	case <-f.Done():
+	case <-time.After(60 * time.Second):
+		t.Fatal("the run is over, and it is still being looked at")
+	}
+	require.NoError(t, f.Err())
+	s := f.State()
+	require.False(t, s.Running)
+	require.Equal(t, "3 of 4 parts", s.Scenario)
+	require.Equal(t, count, s.Done, "exactly what the others measured")
+	require.Equal(t, failed, s.Failed)
+	require.Len(t, s.Thresholds, 1)
+	require.Equal(t, signal.CheckFailed, s.Thresholds[0].Check)
+	require.Contains(t, s.Thresholds[0].Why, "part 3/4 is lost after")
+	require.Len(t, s.Steps, 2)
+	require.Equal(t, count, s.Steps[0].Done+s.Steps[1].Done)
+	require.Equal(t, 1.0, s.Spectrum[len(s.Spectrum)-1].Share)
+	require.NotEmpty(t, s.Seconds)
+	for _, sec := range s.Seconds {
+		var hot uint64
+		for _, n := range sec.Heat.Counts {
+			hot += uint64(n)
+		}
+		require.LessOrEqual(t, hot, count)
+		require.True(t, sec.To.After(sec.From))
+	}
 }
 
 func TestLoadRunWritesRequests(t *testing.T) {

@@ -24,7 +24,9 @@ type systemFlags struct {
 	Scrape      []string `placeholder:"HOST:PORT" help:"Scrape Prometheus metrics there too; may be given several times."`
 	Source      []string `placeholder:"KIND=ADDRESS" help:"Read from this system too, such as loki=http://127.0.0.1:3100; may be given several times."`
 	Experiment  []string `placeholder:"FILE" type:"existingfile" help:"Offer this experiment; may be given several times."`
-	Load        []string `placeholder:"FILE" type:"existingfile" help:"Offer this load plan; may be given several times."`
+	Load        []string `placeholder:"FILE" type:"existingfile" help:"Offer this load plan, .jmx, .har or OpenAPI file, or script for k6; may be given several times."`
+	K6          string   `name:"k6" placeholder:"PATH" help:"The k6 that runs scripts; without it the one in PATH."`
+	Parts       []string `placeholder:"PLAN=URL" help:"Offer to look at this plan's parts, which report to the Prometheus at that address (gameday load run --shard); may be given several times."`
 	receiverFlags
 }
 
@@ -51,14 +53,17 @@ func (c watchCmd) Run() error {
 // config is a session on the system that the settings and the flags describe. The usual OTLP ports are taken unless
 // others are given.
 func (c systemFlags) config(cfg engine.Config, set *settings.Settings) (engine.Config, error) {
-	cfg, err := configure(cfg, set)
+	cfg, err := configure(cfg, set, c.K6)
 	if err != nil {
 		return cfg, err
 	}
 	cfg.Name, cfg.Environment = orElse(c.Name, cfg.Name), orElse(c.Environment, cfg.Environment)
 	cfg.OTLPGRPC, cfg.OTLPHTTP = orElse(c.OTLPGRPC, cfg.OTLPGRPC), orElse(c.OTLPHTTP, cfg.OTLPHTTP)
 	cfg.Panels, cfg.Headline = watchPanels(), watchHeadline()
-	if err := addDocuments(&cfg, c.Experiment, c.Load); err != nil {
+	if err := addDocuments(&cfg, c.Experiment, c.Load, c.K6); err != nil {
+		return cfg, err
+	}
+	if err := addParts(&cfg, c.Parts); err != nil {
 		return cfg, err
 	}
 	more, err := c.sources()

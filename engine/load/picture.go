@@ -17,7 +17,7 @@ import (
 // is not changed any more.
 type picture struct {
 	track   analysis.Track // the whole run
-	seconds []signal.LoadSecond
+	seconds Seconds
 	last    *summary            // the latest second
 	total   histogram.Histogram // latencies since the warm-up
 	judged  []judging           // of each threshold
@@ -65,23 +65,13 @@ func (p *picture) second(r *Run, from, to time.Duration) {
 	}
 	p.track.Add(analysis.Second{From: from, To: to, Planned: target, Users: atWork, Done: w.done, Failed: w.failed, Missed: w.missed,
 		Latency: w.latency.Sparse()})
-	if to-from < tooShort && len(p.seconds) > 0 {
+	if to-from < tooShort && len(p.seconds.list) > 0 {
 		return
 	}
 	s := signal.LoadSecond{From: r.epoch.Add(from), To: r.epoch.Add(to), Target: target, Done: w.done, Failed: w.failed, Missed: w.missed,
-		Users: users, InFlight: int(r.rec.inFlight()), Max: w.latency.Max(), Errors: errorCounts(&w.kinds), Heat: heatOf(&w.latency)}
+		Users: users, InFlight: int(r.rec.inFlight()), Max: w.latency.Max(), Errors: errorCounts(&w.kinds), Heat: Heat(&w.latency)}
 	s.P50, s.P90, s.P95, s.P99 = four(&w.latency)
-	if len(p.seconds) == cap(p.seconds) && len(p.seconds) >= signal.LoadSecondsKept {
-		// Those who hold the old list keep it as it is.
-		p.seconds = append(make([]signal.LoadSecond, 0, 2*signal.LoadSecondsKept), p.seconds[len(p.seconds)-signal.LoadSecondsKept+1:]...)
-	}
-	p.seconds = append(p.seconds, s)
-}
-
-// latest are the seconds that are handed out.
-func (p *picture) latest() []signal.LoadSecond {
-	n := len(p.seconds)
-	return p.seconds[max(n-signal.LoadSecondsKept, 0):n:n]
+	p.seconds.Add(s)
 }
 
 // open reports whether anything of the plan starts iterations at appointed instants.
@@ -94,8 +84,8 @@ func (r *Run) open() bool {
 	return false
 }
 
-// heatOf is a histogram in the buckets of a heat map.
-func heatOf(h *histogram.Histogram) (out signal.LatencyCounts) {
+// Heat is a histogram in the buckets of a heat map.
+func Heat(h *histogram.Histogram) (out signal.LatencyCounts) {
 	if h.Count() == 0 {
 		return out
 	}
@@ -154,7 +144,7 @@ func (p *picture) complete(r *Run, s *signal.LoadState, totals []counts) {
 	}
 	s.Adjustable = r.Adjustable()
 	s.Phases, s.PhasesTotal = phasesOf(&p.last.counts), phasesOf(&all)
-	s.Seconds, s.Spectrum = p.latest(), Spectrum(&p.total)
+	s.Seconds, s.Spectrum = p.seconds.Latest(), Spectrum(&p.total)
 	span := s.Elapsed - r.warmup
 	for i, t := range r.thresh {
 		if span <= 0 {

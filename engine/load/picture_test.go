@@ -48,7 +48,7 @@ func TestHeatCountsEveryRequestInItsBucket(t *testing.T) {
 		h.Record(d)
 		want[signal.LatencyBucket(d)]++
 	}
-	heat := heatOf(&h)
+	heat := Heat(&h)
 	var sum, moved uint32
 	for i, n := range heat.Counts {
 		sum += n
@@ -56,7 +56,7 @@ func TestHeatCountsEveryRequestInItsBucket(t *testing.T) {
 	}
 	require.EqualValues(t, 5000, sum)
 	require.Less(t, moved, uint32(100), "three digits of precision move few over an edge")
-	require.Empty(t, heatOf(&histogram.Histogram{}).Counts)
+	require.Empty(t, Heat(&histogram.Histogram{}).Counts)
 	for i := range signal.LatencyBuckets - 1 {
 		require.Equal(t, i, signal.LatencyBucket(signal.LatencyBound(i)))
 		require.Equal(t, i+1, signal.LatencyBucket(signal.LatencyBound(i)+1))
@@ -152,14 +152,14 @@ func TestSecondsAreBounded(t *testing.T) {
 		r.history.collect(r.rec, make([]*counters, len(c.steps)), at, at+time.Second, 0)
 		pic.second(r, at, at+time.Second)
 		if i == signal.LoadSecondsKept {
-			held = pic.latest()
+			held = pic.seconds.Latest()
 		}
 	}
-	list := pic.latest()
+	list := pic.seconds.Latest()
 	require.Len(t, list, signal.LoadSecondsKept)
 	require.Equal(t, r.epoch.Add(time.Duration(2*signal.LoadSecondsKept+5)*time.Second), list[0].From)
 	require.Equal(t, r.epoch.Add(time.Second), held[0].From)
-	require.LessOrEqual(t, cap(pic.seconds), 3*signal.LoadSecondsKept)
+	require.LessOrEqual(t, cap(pic.seconds.list), 3*signal.LoadSecondsKept)
 	require.LessOrEqual(t, len(pic.track.Seconds()), 2048)
 }
 

@@ -19,6 +19,16 @@ var (
 	heatASCII  = [heatLevels + 1]string{" ", ".", ":", "-", "=", "+", "#", "@"}
 )
 
+// noHeat says why there is nothing to draw.
+func noHeat(seconds []signal.LoadSecond, w signal.Window) string {
+	for i := range seconds {
+		if s := &seconds[i]; s.Done > 0 && !s.To.Before(w.From) && !s.From.After(w.To) {
+			return "of this load only percentiles are told"
+		}
+	}
+	return "no request was answered in this window"
+}
+
 // Heat draws how many requests took how long, second by second: time goes to the right, latency goes up on a logarithmic
 // axis, and the more there were the stronger the colour. It is exactly height rows of width cells.
 func (p Pen) Heat(title string, seconds []signal.LoadSecond, w signal.Window, width, height int) []string {
@@ -30,7 +40,7 @@ func (p Pen) Heat(title string, seconds []signal.LoadSecond, w signal.Window, wi
 	}
 	g := newHeat(seconds, w, cols)
 	if g == nil {
-		return p.Page(append(rows, p.Row(width, Seg{themes.Text, "  "}, Seg{themes.Muted, "no request was answered in this window"})), width, height)
+		return p.Page(append(rows, p.Row(width, Seg{themes.Text, "  "}, Seg{themes.Muted, noHeat(seconds, w)})), width, height)
 	}
 	ramp := p.ramp(themes.Load)
 	halves := 1

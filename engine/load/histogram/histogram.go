@@ -61,6 +61,20 @@ func (h *Histogram) Record(d time.Duration) {
 	h.sum += d
 }
 
+// RecordN counts a duration n times. A negative one counts as zero.
+func (h *Histogram) RecordN(d time.Duration, n uint64) {
+	if n == 0 {
+		return
+	}
+	d = max(d, 0)
+	if h.n == 0 || d < h.min {
+		h.min = d
+	}
+	h.add(index(d), n)
+	h.max = max(h.max, d)
+	h.sum += d * time.Duration(n)
+}
+
 func (h *Histogram) add(i int, n uint64) {
 	p := h.pages[i>>pageBits]
 	if p == nil {

@@ -116,3 +116,15 @@ func TestShare(t *testing.T) {
 	require.InDelta(t, 0.5, h.Share(499*time.Millisecond), 0.001)
 	require.InDelta(t, 1, h.Share(time.Hour), 1e-9)
 }
+
+func TestRecordN(t *testing.T) {
+	var once, many Histogram
+	for _, d := range []time.Duration{-1, 0, 3 * time.Millisecond, 2 * time.Second} {
+		for range 5 {
+			once.Record(d)
+		}
+		many.RecordN(d, 5)
+		many.RecordN(time.Hour, 0)
+	}
+	require.Equal(t, once, many)
+}

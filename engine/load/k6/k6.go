@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"gameday/engine/load"
 	"gameday/engine/load/format/digest"
 	"gameday/sources/signal"
 )
@@ -26,6 +27,7 @@ import (
 const (
 	stopGrace    = 10 * time.Second // what k6 gets to end after an interrupt
 	connectEvery = 50 * time.Millisecond
+	every        = time.Second // a period of its events
 )
 
 // ErrMissing says that there is no k6 to run.
@@ -52,13 +54,15 @@ type Run struct {
 	once    sync.Once
 	done    chan struct{}
 
-	mu     sync.Mutex
-	live   stream
-	period series
-	total  series
-	failed map[string][]string // thresholds that are crossed
-	report *digest.Report
-	err    error
+	mu      sync.Mutex
+	live    stream
+	period  series
+	total   series
+	before  series // the total at the end of the period before
+	seconds load.Seconds
+	failed  map[string][]string // thresholds that are crossed
+	report  *digest.Report
+	err     error
 }
 
 // Start runs a script. When ctx ends k6 is stopped as by Stop.
@@ -87,7 +91,7 @@ func Start(ctx context.Context, script string, o Options) (*Run, error) {
 		"--summary-trend-stats", "avg,min,med,max,p(90),p(95),p(99)"}, o.Args...)
 	r.cmd = exec.Command(path, append(args, "--", script)...)
 	r.cmd.Env = append(append(os.Environ(), o.Env...), "K6_WEB_DASHBOARD=true", "K6_WEB_DASHBOARD_HOST=127.0.0.1",
-		"K6_WEB_DASHBOARD_PORT="+strconv.Itoa(port), "K6_WEB_DASHBOARD_PERIOD=1s", "K6_WEB_DASHBOARD_OPEN=false", "K6_NO_USAGE_REPORT=true")
+		"K6_WEB_DASHBOARD_PORT="+strconv.Itoa(port), "K6_WEB_DASHBOARD_PERIOD="+every.String(), "K6_WEB_DASHBOARD_OPEN=false", "K6_NO_USAGE_REPORT=true")
 	r.cmd.Stdout, r.cmd.Stderr = o.Output, o.Output
 	r.cmd.WaitDelay = time.Second
 	attributes(r.cmd)
@@ -179,6 +183,10 @@ func (r *Run) took(event string, values series, crossed map[string][]string) {
 		r.failed = crossed
 	case "snapshot":
 		r.period = values
+		if r.total != nil {
+			r.seconds.Add(second(values, r.total, r.before))
+			r.before = r.total
+		}
 	}
 	total := r.total
 	r.mu.Unlock()
@@ -192,6 +200,7 @@ func (r *Run) State() signal.LoadState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := state(r.name, r.started, r.period, r.total, r.standing())
+	out.Seconds = r.seconds.Latest()
 	select {
 	case <-r.done:
 		out.Running = false

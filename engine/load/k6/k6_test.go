@@ -90,6 +90,22 @@ func TestAScriptIsShownAndJudged(t *testing.T) {
 	state := r.State()
 	require.False(t, state.Running)
 	require.NotZero(t, state.Done)
+	var done, failed uint64
+	for _, sec := range state.Seconds {
+		done, failed = done+sec.Done, failed+sec.Failed
+	}
+	require.NotEmpty(t, state.Seconds)
+	require.LessOrEqual(t, done, state.Done)
+	require.Greater(t, 2*done, state.Done, "seconds are what has come since the one before")
+	require.InDelta(t, float64(done)/2, float64(failed), 3)
+	require.Equal(t, "browse", state.Steps[0].Name)
+	require.NotZero(t, state.Steps[0].Done)
+	require.NotZero(t, state.PhasesTotal.Wait)
+	require.Equal(t, state.Failed, state.Errors[0].Count)
+	require.Equal(t, 1.0, state.Spectrum[len(state.Spectrum)-1].Share)
+	checks := state.Thresholds[len(state.Thresholds)-1]
+	require.Equal(t, "checks", checks.Name)
+	require.Regexp(t, `^(4\d|5\d)(\.\d+)? %$`, checks.Value)
 	mu.Lock()
 	defer mu.Unlock()
 	find := func(name, labels string) (most float64) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gameday/engine/load/histogram"
 	"gameday/sources/sanitize"
 )
 
@@ -46,6 +47,19 @@ type series struct {
 
 // query asks for the value of an expression now.
 func (p *Prometheus) query(ctx context.Context, expression string) ([]series, error) {
+	data, err := p.ask(ctx, expression)
+	if err != nil {
+		return nil, err
+	}
+	out, err := vector(data)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", p.to.host(), err)
+	}
+	return out, nil
+}
+
+// ask is the body of the answer to an instant query.
+func (p *Prometheus) ask(ctx context.Context, expression string) ([]byte, error) {
 	form := url.Values{"query": {expression}}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.to.url+"/api/v1/query", strings.NewReader(form))
 	if err != nil {
@@ -67,11 +81,7 @@ func (p *Prometheus) query(ctx context.Context, expression string) ([]series, er
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("ask %s: answered %d: %s", p.to.host(), resp.StatusCode, sanitize.Line(string(data), 200))
 	}
-	out, err := vector(data)
-	if err != nil {
-		return nil, fmt.Errorf("ask %s: %w", p.to.host(), err)
-	}
-	return out, nil
+	return data, nil
 }
 
 // vector reads an answer to an instant query.
@@ -99,6 +109,61 @@ func vector(data []byte) (out []series, err error) {
 		out = append(out, series{r.Metric, at, value})
 	}
 	return out, nil
+}
+
+// histogram asks for the one native histogram that an expression is now: what it holds in the engine's own buckets, each of
+// Prometheus's counted at its upper end. Without one it is empty.
+func (p *Prometheus) histogram(ctx context.Context, expression string) (*histogram.Histogram, error) {
+	data, err := p.ask(ctx, expression)
+	if err != nil {
+		return nil, err
+	}
+	h, err := histogramOf(data)
+	if err != nil {
+		return nil, fmt.Errorf("ask %s: %w", p.to.host(), err)
+	}
+	return h, nil
+}
+
+// histogramOf reads an answer that is one native histogram, or none. Buckets are [rule, lower end, upper end, count].
+func histogramOf(data []byte) (*histogram.Histogram, error) {
+	var answer struct {
+		Status string
+		Data   struct {
+			Result []struct{ Histogram []json.RawMessage }
+		}
+	}
+	h := &histogram.Histogram{}
+	if err := json.Unmarshal(data, &answer); err != nil || answer.Status != "success" || len(answer.Data.Result) > 1 {
+		return nil, errNoHistogram
+	}
+	if len(answer.Data.Result) == 0 {
+		return h, nil
+	}
+	parts := answer.Data.Result[0].Histogram
+	var told struct{ Buckets [][4]any }
+	if len(parts) != 2 || json.Unmarshal(parts[1], &told) != nil {
+		return nil, errNoHistogram
+	}
+	for _, b := range told.Buckets {
+		high, err1 := number(b[2])
+		n, err2 := number(b[3])
+		if err1 != nil || err2 != nil || !(n >= 0 && n < 1e15) {
+			return nil, errNoHistogram
+		}
+		h.RecordN(duration(high), uint64(n+0.5))
+	}
+	return h, nil
+}
+
+var errNoHistogram = errors.New("the answer is not one native histogram")
+
+func number(v any) (float64, error) {
+	text, ok := v.(string)
+	if !ok {
+		return 0, errNoHistogram
+	}
+	return strconv.ParseFloat(text, 64)
 }
 
 // quote is a text as a label's value in an expression.

@@ -20,6 +20,7 @@ import (
 	"gameday/engine/load"
 	"gameday/engine/load/histogram"
 	"gameday/engine/load/protocol"
+	"gameday/sources/signal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -211,4 +212,35 @@ func TestPartsAskedAboutTogether(t *testing.T) {
 	}
 	r.choose(parts)
 	require.Equal(t, `m{plan="p",shard=~"1/4|2/4"} @ 1700000000.000 or m{plan="p",shard=~"4/4"} @ 1699999400.000`, r.final("m", ""))
+}
+
+// TestHistogramsOfAnswers are read as Prometheus writes them, and anything else is an error.
+func TestHistogramsOfAnswers(t *testing.T) {
+	h, err := histogramOf([]byte(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"histogram":[1.5,{"count":"4","sum":"0.5",
+		"buckets":[[0,"0.001","0.0011","3"],[0,"0.2","0.21","1"]]}]}]}}`))
+	require.NoError(t, err)
+	require.EqualValues(t, 4, h.Count())
+	require.Equal(t, 210*time.Millisecond, h.Max())
+	require.InEpsilon(t, 0.0011, h.Quantile(0.5).Seconds(), 0.001)
+	h, err = histogramOf([]byte(`{"status":"success","data":{"result":[]}}`))
+	require.NoError(t, err)
+	require.Zero(t, h.Count())
+	for _, bad := range []string{``, `{"status":"error"}`, `{"status":"success","data":{"result":[{},{}]}}`, `{"status":"success","data":{"result":[{"value":[1,"2"]}]}}`,
+		`{"status":"success","data":{"result":[{"histogram":[1,{"buckets":[[0,"a","b","c"]]}]}]}}`,
+		`{"status":"success","data":{"result":[{"histogram":[1,{"buckets":[[0,"1","2","-3"]]}]}]}}`,
+		`{"status":"success","data":{"result":[{"histogram":[1,{"buckets":[[0,1,2,3]]}]}]}}`} {
+		_, err := histogramOf([]byte(bad))
+		require.ErrorIs(t, err, errNoHistogram, bad)
+	}
+}
+
+// TestWhatIsNewInAHistogram is told only when nothing has left it.
+func TestWhatIsNewInAHistogram(t *testing.T) {
+	counts := func(first int, n ...uint32) signal.LatencyCounts {
+		return signal.LatencyCounts{First: first, Counts: n}
+	}
+	require.Equal(t, counts(3, 1, 2), added(signal.LatencyCounts{}, counts(3, 1, 2)))
+	require.Equal(t, counts(3, 0, 1, 4), added(counts(4, 1), counts(3, 0, 2, 4)))
+	require.Empty(t, added(counts(2, 1), counts(3, 5)).Counts)
+	require.Empty(t, added(counts(3, 2), counts(3, 1)).Counts)
 }
