@@ -2,6 +2,7 @@
 package all
 
 import (
+	"gameday/sources/alertmanager"
 	"gameday/sources/driver"
 	"gameday/sources/jaeger"
 	"gameday/sources/prometheus"
@@ -11,6 +12,7 @@ import (
 func Kinds() []driver.Kind {
 	return []driver.Kind{
 		prometheus.Kind(),
+		alertmanager.Kind(),
 		jaeger.Kind(),
 	}
 }

@@ -57,6 +57,12 @@ type Metrics interface {
 	Exemplars(ctx context.Context, query string, w signal.Window) ([]signal.Exemplar, error)
 }
 
+// Describer says what a metric is: its type (counter, gauge, histogram, …), its help and its unit; "" for what the system does
+// not know.
+type Describer interface {
+	Describe(ctx context.Context, metric string) (kind, help, unit string, err error)
+}
+
 // Completer knows which words fit: names of metrics, labels, services, operations, as its system calls them.
 type Completer interface {
 	// Complete lists the known words of a kind that begin with prefix, sorted, at most limit. of narrows it, such as to
@@ -108,6 +114,16 @@ type Silencer interface {
 	Silence(ctx context.Context, match signal.Attrs, until time.Time, by, reason string) (id string, err error)
 	// Expire ends a silence at once.
 	Expire(ctx context.Context, id string) error
+	// Silences are those that are in force or will be, the ones that end first first.
+	Silences(ctx context.Context) ([]Silence, error)
+}
+
+// Silence keeps alerts quiet.
+type Silence struct {
+	ID         string
+	Match      string // {service="payment"}, as the system writes it
+	From, To   time.Time
+	By, Reason string
 }
 
 // Exporter takes what gameday itself has to tell: its timeline, and the requests of its load that are worth looking at.

@@ -44,7 +44,7 @@ type HTTP struct {
 	// System starts a system that holds the signals. What it needs to be taken down goes into t.Cleanup.
 	System func(t *testing.T, known signal.Batch) http.Handler
 	// What the system can hold. Of the others the suite gives none.
-	Logs, Spans, Metrics bool
+	Logs, Spans, Metrics, Events bool
 	// Ask asks for a window, an ID, a limit; nil asks through driver.Querier. A driver that answers PromQL turns its series
 	// into points here, and client.ErrTruncated into Answer.Truncated.
 	Ask func(ctx context.Context, d driver.Driver, q driver.Query) (driver.Answer, error)

@@ -35,6 +35,9 @@ func knowledge(now time.Time, h HTTP) (signal.Batch, signal.Window) {
 			}
 			b.Spans = append(b.Spans, s)
 		}
+		if h.Events {
+			b.Events = append(b.Events, signal.Event{Kind: signal.EventAlert, Title: fmt.Sprintf("alert %03d", i), Detail: "it hurts", Target: service, Start: at, Open: true})
+		}
 		if h.Metrics {
 			for _, service := range []string{"checkout", "payment"} {
 				b.Metrics = append(b.Metrics, signal.MetricPoint{Name: "drivertest_requests_total", Labels: signal.Attrs{{Key: "service", Value: service}}, T: at, V: float64(i)})
@@ -64,6 +67,9 @@ func names(b signal.Batch) []string {
 	for _, p := range b.Metrics {
 		out = append(out, fmt.Sprintf("metric %s %s %s %g", p.T.UTC().Format(time.RFC3339), p.Name, p.Labels.Get("service"), p.V))
 	}
+	for _, e := range b.Events {
+		out = append(out, fmt.Sprintf("event %s %s %s %s %t", e.Start.UTC().Format(time.RFC3339), e.Title, e.Target, e.Detail, e.Open))
+	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
@@ -84,6 +90,11 @@ func within(b signal.Batch, w signal.Window) (out signal.Batch) {
 	for _, s := range b.Spans {
 		if w.Contains(begins[s.TraceID]) {
 			out.Spans = append(out.Spans, s)
+		}
+	}
+	for _, e := range b.Events {
+		if e.Start.Before(w.To) { // which goes on still
+			out.Events = append(out.Events, e)
 		}
 	}
 	for _, p := range b.Metrics {
@@ -160,6 +171,7 @@ func keepsToALimit(t *testing.T, s *suite) {
 		}
 		require.LessOrEqual(t, len(a.Logs), limit)
 		require.LessOrEqual(t, len(traces), limit)
+		require.LessOrEqual(t, len(a.Events), limit)
 		require.NotZero(t, a.Len())
 		if s.h.Logs { // a tail is what an operator wants of too many
 			require.Len(t, a.Logs, limit)

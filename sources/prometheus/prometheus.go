@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"time"
 
+	"gameday/sources/alert"
 	"gameday/sources/client"
 	"gameday/sources/driver"
 	"gameday/sources/jsonstream"
@@ -36,7 +37,8 @@ type Driver struct {
 	client *client.Client
 	every  time.Duration
 	rename map[string]string
-	alerts *alerts // nil: not wanted
+	alerts *alert.Tracker // nil: not wanted
+	none   bool           // the server knows no alerts; Run's own
 }
 
 // Open makes a driver; it reaches for nothing yet.
@@ -57,7 +59,7 @@ func Open(s driver.Settings) (driver.Driver, error) {
 		d.every = 5 * time.Second
 	}
 	if o.Alerts {
-		d.alerts = newAlerts(s.Name)
+		d.alerts = alert.NewTracker(s.Name)
 	}
 	return d, nil
 }
@@ -83,19 +85,19 @@ func (d *Driver) Run(ctx context.Context, emit func(signal.Batch)) error {
 }
 
 func (d *Driver) look(ctx context.Context, emit func(signal.Batch)) error {
-	if d.alerts == nil || d.alerts.missing {
+	if d.alerts == nil || d.none {
 		return d.ping(ctx)
 	}
 	now, err := d.activeAlerts(ctx)
 	var refused *client.StatusError
 	switch {
 	case errors.As(err, &refused) && (refused.Code == http.StatusNotFound || refused.Code == http.StatusMethodNotAllowed || refused.Code == http.StatusNotImplemented):
-		d.alerts.missing = true // Google's and Azure's have none
+		d.none = true // Google's and Azure's have none
 		return d.ping(ctx)
 	case err != nil:
 		return fmt.Errorf("look at the alerts: %w", err)
 	}
-	if events := d.alerts.changes(now, time.Now()); len(events) > 0 && ctx.Err() == nil {
+	if events := d.alerts.Changes(now, time.Now()); len(events) > 0 && ctx.Err() == nil {
 		emit(signal.Batch{Events: events})
 	}
 	return nil
