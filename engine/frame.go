@@ -10,6 +10,7 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 	s.seek(signal.CorrelationID(v.Trace.String()))
 	f := s.store.Frame(v)
 	f.Lookup = s.lookup()
+	f.Host = s.host()
 	f.System, f.Environment = s.cfg.Name, s.cfg.Environment
 	f.Metrics, f.Headline = s.panels.get(s.ctx, v)
 	f.Store.MetricSeries = s.db.SeriesCount()

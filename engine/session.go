@@ -44,6 +44,7 @@ type Session struct {
 	docs       documents
 	loading    sync.Mutex // one change of the load at a time
 	lookups    lookups
+	hosts      hosts
 	correlate  *correlate.Reader
 
 	ctx    context.Context // of everything the session runs; ends last

@@ -35,7 +35,7 @@ func workspaces() [8]workspace {
 		layout.Leaf("traces"),
 		layout.Leaf("logs"),
 		layout.Leaf("metrics"),
-		layout.Rows(0.5, layout.Leaf("processes"), layout.Leaf("sources")),
+		layout.Columns(0.5, layout.Leaf("processes"), layout.Rows(0.5, layout.Leaf("host"), layout.Leaf("sources"))),
 		layout.Leaf("events"),
 	}
 	var out [8]workspace

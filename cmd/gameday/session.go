@@ -18,6 +18,8 @@ import (
 	"gameday/chaos"
 	"gameday/engine"
 	"gameday/engine/settings"
+	"gameday/sources"
+	"gameday/sources/host"
 	"gameday/sources/store"
 	"gameday/testdata"
 )
@@ -71,6 +73,7 @@ func demoConfig(cfg engine.Config, patterns bool) (engine.Config, error) {
 	cfg.StartSystem = startShop(patterns)
 	cfg.Panels, cfg.Headline = shopPanels(), shopHeadline()
 	cfg.Experiments, cfg.LoadPlans = experiments, plans
+	cfg.Sources = append(cfg.Sources, sources.Source{Name: "host", Kind: "host", Address: "local", Driver: host.New(host.DefaultEvery)})
 	return cfg, nil
 }
 

@@ -267,12 +267,14 @@ func (d *Driver) Check(context.Context) []driver.Finding {
 		if t == nil {
 			continue
 		}
-		_, err = t.read(func(r signal.Record) {
+		count := func(r signal.Record) {
 			lines++
 			if !r.TraceID.IsZero() {
 				joined++
 			}
-		})
+		}
+		_, err = t.read(count)
+		t.lines.end(time.Now(), count)
 		t.close()
 		if err != nil {
 			return []driver.Finding{{Name: "reachable", State: driver.FindingBad, Says: err.Error()}}

@@ -69,7 +69,7 @@ func (d *Driver) withRotated() ([]string, error) {
 	seen := map[string]bool{}
 	var out []string
 	for _, path := range found {
-		beside, err := filepath.Glob(escape(path) + "[.-]*")
+		beside, err := filepath.Glob(escape(path) + `[.\-]*`)
 		if err != nil {
 			return nil, fmt.Errorf("search beside %s: %w", path, err)
 		}
@@ -130,6 +130,7 @@ func (s *search) file(ctx context.Context, path string) error {
 		if s.worth(buf[:n], &l) {
 			l.feed(buf[:n], now, s.take)
 		} else {
+			l.release(s.take)
 			l.skip(buf[:n])
 		}
 		if errors.Is(err, io.EOF) {

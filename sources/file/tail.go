@@ -166,8 +166,7 @@ func (t *tailed) close() { _ = t.file.Close() } // it was only read
 type lines struct {
 	parser  logline.Parser
 	begins  func(string) bool
-	part    []byte // of a line whose end has not come
-	cut     bool   // part is too long: the rest of the line is left out
+	part    []byte // of a line whose end has not come; what is too long of it is left out
 	held    []byte // a record that may go on in the next line
 	holding bool
 	at      time.Time
@@ -183,14 +182,14 @@ func (l *lines) feed(text []byte, now time.Time, take func(signal.Record)) {
 			piece = text[:i]
 		}
 		if room := maxLine - len(l.part); len(piece) > room {
-			piece, l.cut = piece[:room], true
+			piece = piece[:room]
 		}
 		l.part = append(l.part, piece...)
 		if i < 0 {
 			return
 		}
 		l.line(string(bytes.TrimSuffix(l.part, []byte{'\r'})), now, take)
-		l.part, l.cut = l.part[:0], false
+		l.part = l.part[:0]
 		text = text[i+1:]
 	}
 }
@@ -242,10 +241,10 @@ func (l *lines) record(s string, now time.Time, take func(signal.Record)) {
 // skip passes over a piece in which nothing is looked for, but for the beginning of a line at its end.
 func (l *lines) skip(text []byte) {
 	if i := bytes.LastIndexByte(text, '\n'); i >= 0 {
-		text, l.part, l.cut, l.holding = text[i+1:], l.part[:0], false, false
+		text, l.part = text[i+1:], l.part[:0]
 	}
 	if room := maxLine - len(l.part); len(text) > room {
-		text, l.cut = text[:room], true
+		text = text[:room]
 	}
 	l.part = append(l.part, text...)
 }

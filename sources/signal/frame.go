@@ -82,6 +82,7 @@ type Frame struct {
 	Load          *LoadState       // nil before the first
 	Faults        []FaultState     // active first, then the last ones undone
 	Processes     []Process
+	Host          []Resource // the machine that gameday runs on; nil when it is not measured
 	Switches      []Switch
 	Store         StoreStats
 }

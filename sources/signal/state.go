@@ -242,3 +242,29 @@ type Switch struct {
 	On   bool
 	Help string
 }
+
+// Trend says where the use of a resource is going.
+type Trend uint8
+
+// The trends. Unknown is too little to tell.
+const (
+	TrendUnknown Trend = iota
+	TrendStable
+	TrendImproving
+	TrendDegrading
+)
+
+// String is the word that stands beside the arrow.
+func (t Trend) String() string {
+	return [...]string{"not known yet", "stable", "improving", "degrading"}[t]
+}
+
+// Resource is one resource of the machine that gameday runs on.
+type Resource struct {
+	Name    string // "CPU", "disk /var"
+	Ratio   bool   // Now is a share of the whole, 0 to 1
+	Unit    string // else
+	Now     float64
+	History []float64 // of the last minutes, oldest first; shared and never changed
+	Trend   Trend
+}

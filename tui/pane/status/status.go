@@ -49,8 +49,8 @@ func Events() pane.Pane {
 		title: func(f *signal.Frame) string { return fmt.Sprintf("events %d", len(f.Events)) }}
 }
 
-// All makes the three of them.
-func All() []pane.Pane { return []pane.Pane{Processes(), Sources(), Events()} }
+// All makes all of them.
+func All() []pane.Pane { return []pane.Pane{Processes(), Sources(), Events(), Host()} }
 
 // ID implements pane.Pane.
 func (l *list) ID() string { return l.id }

@@ -1,0 +1,53 @@
+package status
+
+import (
+	"fmt"
+
+	"gameday/sources/signal"
+	"gameday/themes"
+	"gameday/tui/pane"
+	"gameday/tui/widget"
+)
+
+// Host shows what the machine that gameday runs on has left, and where that is going.
+func Host() pane.Pane {
+	return &list{id: "host", empty: "This machine is not measured: name a source of kind host in gameday.yaml.", rows: host,
+		title: func(f *signal.Frame) string {
+			worse := 0
+			for _, r := range f.Host {
+				if r.Trend == signal.TrendDegrading {
+					worse++
+				}
+			}
+			if worse > 0 {
+				return fmt.Sprintf("this machine · %d degrading", worse)
+			}
+			return "this machine"
+		}}
+}
+
+func host(ctx pane.Context, p widget.Pen) []row {
+	var out []row
+	spark := max(min(ctx.Width-56, 30), 8)
+	for _, r := range ctx.Frame.Host {
+		now := widget.Value(r.Now, "bytes") + "/s"
+		role := themes.Text
+		if r.Ratio {
+			now = widget.Percent(r.Now)
+			if r.Now > 0.9 {
+				role = themes.Warning
+			}
+		}
+		trend, mark := themes.Muted, p.Glyph(widget.Dot)
+		switch r.Trend {
+		case signal.TrendDegrading:
+			trend, mark = themes.Warning, p.Glyph(widget.UpTri)
+		case signal.TrendImproving:
+			trend, mark = themes.OK, p.Glyph(widget.DownTri)
+		}
+		out = append(out, row{text: fmt.Sprintf("%s %s %s", r.Name, now, r.Trend), segs: []widget.Seg{
+			seg(themes.Text, " "+p.Left(r.Name, 20)), seg(role, p.Right(now, 10)+"  "), seg(themes.Series0, p.Spark(r.History, spark)+"  "),
+			seg(trend, mark+" "+r.Trend.String())}})
+	}
+	return out
+}
