@@ -4,7 +4,10 @@ package all
 import (
 	"gameday/sources/alertmanager"
 	"gameday/sources/driver"
+	"gameday/sources/file"
+	"gameday/sources/host"
 	"gameday/sources/jaeger"
+	"gameday/sources/journald"
 	"gameday/sources/prometheus"
 )
 
@@ -14,6 +17,10 @@ func Kinds() []driver.Kind {
 		prometheus.Kind(),
 		alertmanager.Kind(),
 		jaeger.Kind(),
+		file.Kind(),
+		file.Stdin(),
+		journald.Kind(),
+		host.Kind(),
 	}
 }
 
