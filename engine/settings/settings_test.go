@@ -85,3 +85,15 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestASourceCanBeAddedByKindAndAddress(t *testing.T) {
+	s := settings.Default()
+	require.NoError(t, s.Add("file", "/var/log/*.log"))
+	require.NoError(t, s.Add("file", "/tmp/x.log"))
+	require.ErrorContains(t, s.Add("fil", "x"), `did you mean "file"`)
+	require.ErrorContains(t, s.Add("file", "[x"), "pattern")
+	opened, err := s.Open()
+	require.NoError(t, err)
+	require.Len(t, opened, 2)
+	require.NotEqual(t, opened[0].Name, opened[1].Name)
+}

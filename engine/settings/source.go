@@ -65,7 +65,7 @@ func (s *Source) open(doc *spec.Document, at string, fields []string) {
 
 // Add is one more source with nothing but a kind and an address.
 func (s *Settings) Add(kind, address string) error {
-	doc, err := spec.Parse("", nil)
+	doc, err := spec.Parse("", []byte("{}"))
 	if err != nil {
 		return err
 	}
