@@ -9,6 +9,7 @@ import (
 	"gameday/sources/jaeger"
 	"gameday/sources/journald"
 	"gameday/sources/prometheus"
+	"gameday/sources/zipkin"
 )
 
 // Kinds are the kinds of source that a configuration can name, in the order in which they are listed for a person.
@@ -21,6 +22,7 @@ func Kinds() []driver.Kind {
 		file.Stdin(),
 		journald.Kind(),
 		host.Kind(),
+		zipkin.Kind(),
 	}
 }
 

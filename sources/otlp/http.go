@@ -63,9 +63,19 @@ func (in *intake) routes() http.Handler {
 			in.post(kind, w, r)
 		})
 	}
+	for path, v1 := range map[string]bool{zipkinV2: false, zipkinV1: true} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			if !in.gate.TryRLock() {
+				http.Error(w, errStopping.Error(), http.StatusServiceUnavailable)
+				return
+			}
+			defer in.gate.RUnlock()
+			in.zipkin(v1, w, r)
+		})
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		in.counts.bad.Add(1)
-		answerError(w, wantsJSON(r), http.StatusNotFound, codes.NotFound, "no such path: send to /v1/traces, /v1/logs or /v1/metrics")
+		answerError(w, wantsJSON(r), http.StatusNotFound, codes.NotFound, "no such path: send to /v1/traces, /v1/logs or /v1/metrics, or spans of Zipkin to "+zipkinV2)
 	})
 	return mux
 }
