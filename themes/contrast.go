@@ -3,6 +3,7 @@ package themes
 import (
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // Contrast is the WCAG 2 contrast ratio of two "#rrggbb" colours, 1 to 21. It fails when either is no such colour.
@@ -19,9 +20,9 @@ func Contrast(a, b string) (float64, error) {
 }
 
 func luminance(hex string) (float64, error) {
-	var r, g, b uint8
-	if _, err := fmt.Sscanf(hex, "#%02x%02x%02x", &r, &g, &b); err != nil || len(hex) != 7 {
-		return 0, fmt.Errorf("colour %q is not #rrggbb", hex)
+	rgb, err := parseHex(hex)
+	if err != nil {
+		return 0, err
 	}
 	lin := func(c uint8) float64 {
 		v := float64(c) / 255
@@ -30,5 +31,33 @@ func luminance(hex string) (float64, error) {
 		}
 		return math.Pow((v+0.055)/1.055, 2.4)
 	}
-	return 0.2126*lin(r) + 0.7152*lin(g) + 0.0722*lin(b), nil
+	return 0.2126*lin(rgb[0]) + 0.7152*lin(rgb[1]) + 0.0722*lin(rgb[2]), nil
+}
+
+func parseHex(s string) (rgb [3]uint8, err error) {
+	if len(s) == 7 && s[0] == '#' {
+		if n, err := strconv.ParseUint(s[1:], 16, 32); err == nil {
+			return [3]uint8{uint8(n >> 16), uint8(n >> 8), uint8(n)}, nil
+		}
+	}
+	return rgb, fmt.Errorf("colour %q is not #rrggbb", s)
+}
+
+// Readable is the contrast that WCAG 2 asks of text (level AA).
+const Readable = 4.5
+
+// Pale lists the roles that are less than readable on the theme's own ground, and on that of their own where they have one,
+// each with its ratio. Roles in palette numbers or in the terminal's own colours cannot be judged.
+func (t *Theme) Pale() []string {
+	var out []string
+	for r, s := range t.Styles {
+		ground := s.BG
+		if ground == "" {
+			ground = t.Background
+		}
+		if c, err := Contrast(s.FG, ground); err == nil && c < Readable {
+			out = append(out, fmt.Sprintf("%s has a contrast of %.1f on %s, less than %.1f", Role(r), c, ground, Readable))
+		}
+	}
+	return out
 }

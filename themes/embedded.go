@@ -7,7 +7,7 @@ import (
 
 // All returns the embedded themes, in the order in which a key walks through them. They are the caller's own.
 func All() []*Theme {
-	return []*Theme{must(dark()), must(light()), must(contrast()), must(mono())}
+	return []*Theme{must(dark()), must(light()), must(contrast()), must(colourblind()), must(solarized()), must(projector()), must(mono())}
 }
 
 // Names lists the embedded themes in order.
@@ -45,7 +45,7 @@ func dark() (*Theme, error) {
 		Muted:        {FG: "#98a3b8"},
 		Title:        {FG: "#eef2f8", Bold: true},
 		Accent:       {FG: "#f5b87f"},
-		Border:       {FG: "#5d6b85"},
+		Border:       {FG: "#7a88a3"},
 		BorderActive: {FG: "#f5b87f", Bold: true},
 		OK:           {FG: "#86d393"},
 		Warning:      {FG: "#ecd06f"},
@@ -78,7 +78,7 @@ func light() (*Theme, error) {
 		Muted:        {FG: "#4d5867"},
 		Title:        {FG: "#0d1420", Bold: true},
 		Accent:       {FG: "#9a4208"},
-		Border:       {FG: "#8a94a3"},
+		Border:       {FG: "#667182"},
 		BorderActive: {FG: "#b0500c", Bold: true},
 		OK:           {FG: "#0f6028"},
 		Warning:      {FG: "#735000"},
@@ -103,7 +103,7 @@ func light() (*Theme, error) {
 	return ground(t, "#ffffff", "#1f2733"), err
 }
 
-// contrast: for bad light, projectors and tired eyes.
+// contrast: for bad light and tired eyes.
 func contrast() (*Theme, error) {
 	const header, selected = "#202020", "#003a75"
 	t, err := New("contrast", true, false, [NumRoles]Style{
@@ -138,7 +138,11 @@ func contrast() (*Theme, error) {
 
 // mono uses no colour (NO_COLOR): weight, underline and reverse stand in for it, beside the glyphs and words.
 func mono() (*Theme, error) {
-	return New("mono", true, true, [NumRoles]Style{
+	return New("mono", true, true, monoStyles())
+}
+
+func monoStyles() [NumRoles]Style {
+	return [NumRoles]Style{
 		Muted:        {Faint: true},
 		Title:        {Bold: true},
 		Accent:       {Bold: true},
@@ -158,7 +162,7 @@ func mono() (*Theme, error) {
 		Series3:      {Underline: true},
 		Series5:      {Bold: true},
 		Series6:      {Faint: true},
-	})
+	}
 }
 
 func ground(t *Theme, bg, fg string) *Theme {

@@ -4,6 +4,7 @@ package themes
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -40,7 +41,8 @@ const (
 	NumRoles
 )
 
-// Style is how a role looks. Colours are "#rrggbb" or "" for the terminal's own.
+// Style is how a role looks. Colours are "#rrggbb", "0" to "255" for one of the terminal's palette, whatever that looks
+// like, or "" for the terminal's own text and ground.
 type Style struct {
 	FG, BG                                          string
 	Bold, Faint, Italic, Underline, Reverse, Strike bool
@@ -57,6 +59,8 @@ type Theme struct {
 	Styles [NumRoles]Style
 	on     [NumRoles]string // the role's sequence
 	over   [NumRoles]string // the same without a background, to be laid over another role's
+	bare   [NumRoles]string // and without a colour
+	plain  bool             // colours cannot be laid over each other: what is on a selected row has its colour
 }
 
 // New prepares a theme for painting.
@@ -65,13 +69,18 @@ func New(name string, dark, mono bool, styles [NumRoles]Style) (*Theme, error) {
 	for r := range styles {
 		seq, err := sgr(styles[r])
 		if err != nil {
-			return nil, fmt.Errorf("theme %s, role %d: %w", name, r, err)
+			return nil, fmt.Errorf("theme %s, %s: %w", name, Role(r), err)
 		}
 		t.on[r] = seq
 		bare := styles[r]
 		bare.BG = ""
-		if t.over[r], err = sgr(bare); err != nil {
-			return nil, fmt.Errorf("theme %s, role %d: %w", name, r, err)
+		t.over[r], err = sgr(bare)
+		if err == nil {
+			bare.FG = ""
+			t.bare[r], err = sgr(bare)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("theme %s, %s: %w", name, Role(r), err)
 		}
 	}
 	return t, nil
@@ -91,10 +100,14 @@ func (t *Theme) PaintOn(r, bg Role, s string) string {
 		return s
 	}
 	// the background's sequence comes first, so that the segment's own colour wins, but not its background
-	if t.on[bg] == "" && t.over[r] == "" {
+	over := t.over[r]
+	if t.plain && t.Styles[bg].BG != "" {
+		over = t.bare[r]
+	}
+	if t.on[bg] == "" && over == "" {
 		return s
 	}
-	return t.on[bg] + t.over[r] + s + "\x1b[m"
+	return t.on[bg] + over + s + "\x1b[m"
 }
 
 func sgr(s Style) (string, error) {
@@ -110,18 +123,42 @@ func sgr(s Style) (string, error) {
 	add(s.Underline, "4")
 	add(s.Reverse, "7")
 	add(s.Strike, "9")
-	for _, c := range []struct{ code, hex string }{{"38", s.FG}, {"48", s.BG}} {
-		if c.hex == "" {
-			continue
+	for _, c := range []struct {
+		base int // of the eight colours
+		code string
+	}{{30, s.FG}, {40, s.BG}} {
+		seq, err := colour(c.base, c.code)
+		if err != nil {
+			return "", err
 		}
-		var r, g, b uint8
-		if _, err := fmt.Sscanf(c.hex, "#%02x%02x%02x", &r, &g, &b); err != nil || len(c.hex) != 7 {
-			return "", fmt.Errorf("colour %q is not #rrggbb", c.hex)
-		}
-		p = append(p, fmt.Sprintf("%s;2;%d;%d;%d", c.code, r, g, b))
+		add(seq != "", seq)
 	}
 	if len(p) == 0 {
 		return "", nil
 	}
 	return "\x1b[" + strings.Join(p, ";") + "m", nil
+}
+
+// colour is the parameters that choose a colour; base is 30 for text and 40 for its ground.
+func colour(base int, c string) (string, error) {
+	if c == "" {
+		return "", nil
+	}
+	if !strings.HasPrefix(c, "#") {
+		n, err := strconv.ParseUint(c, 10, 8)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("colour %q is not #rrggbb, nor a number of the palette from 0 to 255", c)
+		case n < 8:
+			return strconv.Itoa(base + int(n)), nil
+		case n < 16:
+			return strconv.Itoa(base + 60 + int(n) - 8), nil
+		}
+		return fmt.Sprintf("%d;5;%d", base+8, n), nil
+	}
+	rgb, err := parseHex(c)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d;2;%d;%d;%d", base+8, rgb[0], rgb[1], rgb[2]), nil
 }
