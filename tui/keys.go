@@ -196,8 +196,21 @@ func (m *Model) actMove(a keymap.Action) (tea.Cmd, bool) {
 
 func (m *Model) nextTheme() {
 	i := slices.Index(m.themes, m.theme)
-	m.theme, m.chosen = m.themes[(i+1)%len(m.themes)], true
-	m.say(themes.Text, "theme %s", m.theme.Name)
+	m.chooseTheme(m.themes[(i+1)%len(m.themes)])
+}
+
+func (m *Model) chooseTheme(t *themes.Theme) {
+	m.theme, m.chosen = t, true
+	switch {
+	case m.term.noColor:
+		m.say(themes.Text, "theme %s, without colours: NO_COLOR is set", t.Name)
+	case m.term.depth == themes.NoColours:
+		m.say(themes.Text, "theme %s, without colours: this terminal has none", t.Name)
+	case m.term.depth <= themes.Colours16:
+		m.say(themes.Text, "theme %s, in the sixteen colours that this terminal has", t.Name)
+	default:
+		m.say(themes.Text, "theme %s", t.Name)
+	}
 }
 
 func (m *Model) walkFocus(step func() bool, none string) tea.Cmd {

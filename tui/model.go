@@ -27,18 +27,20 @@ const (
 
 // Config is what a cockpit is made of.
 type Config struct {
-	Session Session
-	Panes   []pane.Pane
-	Themes  []*themes.Theme      // nil: the embedded ones
-	Theme   string               // the one to start with; "" is chosen by the terminal's background
-	Keys    *keymap.Map          // nil: the defaults
-	Window  time.Duration        // shown until the operator chooses another; 0 is five minutes
-	Whole   bool                 // show all of the window from the start, for a system whose past is known; else it grows to it
-	ASCII   bool                 // the terminal has no braille and no box drawing
-	NoMouse bool                 // leave the mouse to the terminal
-	Welcome bool                 // say once which three keys to press
-	Focus   signal.CorrelationID // what the cockpit is narrowed to from the start
-	Now     func() time.Time
+	Session  Session
+	Panes    []pane.Pane
+	Themes   []*themes.Theme      // nil: the embedded ones
+	Theme    string               // the one to start with; "" is chosen by the terminal's background
+	Keys     *keymap.Map          // nil: the defaults
+	Window   time.Duration        // shown until the operator chooses another; 0 is five minutes
+	Whole    bool                 // show all of the window from the start, for a system whose past is known; else it grows to it
+	ASCII    bool                 // the terminal has no braille and no box drawing; the same as Symbols: ASCII
+	Symbols  Symbols              // what the terminal's font has; AutoSymbols goes by the terminal's environment
+	Restyled <-chan Restyled      // themes that took the place of others, such as a file that was saved; nil for none
+	NoMouse  bool                 // leave the mouse to the terminal
+	Welcome  bool                 // say once which three keys to press
+	Focus    signal.CorrelationID // what the cockpit is narrowed to from the start
+	Now      func() time.Time
 }
 
 // Validate says what is missing.
@@ -68,13 +70,15 @@ type Model struct {
 	now     func() time.Time
 	ascii   bool
 
-	themes  []*themes.Theme
-	theme   *themes.Theme
-	chosen  bool  // by the operator, not by the terminal's background
-	dark    *bool // the terminal's background; nil while unknown
-	noMouse bool
-	width   int
-	height  int
+	given    []*themes.Theme // as they are
+	themes   []*themes.Theme // as the terminal can show them, in the same order
+	theme    *themes.Theme   // one of themes
+	chosen   bool            // by the operator, not by the terminal's background
+	term     terminal
+	restyled <-chan Restyled
+	noMouse  bool
+	width    int
+	height   int
 
 	frame    *signal.Frame
 	seq      uint64
@@ -129,7 +133,8 @@ type message struct {
 func New(cfg Config) *Model {
 	m := &Model{
 		ctx: context.Background(), session: cfg.Session, keys: cfg.Keys, now: cfg.Now, ascii: cfg.ASCII,
-		themes: cfg.Themes, noMouse: cfg.NoMouse, length: cfg.Window,
+		given: cfg.Themes, noMouse: cfg.NoMouse, length: cfg.Window, restyled: cfg.Restyled,
+		term:  terminal{depth: themes.AllColours, symbols: cfg.Symbols},
 		frame: &signal.Frame{Headline: signal.Headline{Rate: -1, P95: -1, ErrorRate: -1, Budget: -1}},
 		slots: map[string]*slot{}, pending: map[string]bool{}, spaces: workspaces(),
 	}
@@ -146,9 +151,14 @@ func New(cfg Config) *Model {
 		m.began, m.most = m.now(), m.length
 		m.length = min(m.length, lengths[0])
 	}
-	if len(m.themes) == 0 {
-		m.themes = themes.All()
+	if len(m.given) == 0 {
+		m.given = themes.All()
 	}
+	if m.ascii {
+		m.term.symbols = ASCII
+	}
+	m.ascii = m.term.symbols == ASCII
+	m.themes = m.given
 	m.theme = m.themes[0]
 	for _, t := range m.themes {
 		if t.Name == cfg.Theme {
@@ -187,7 +197,7 @@ type (
 
 // Init implements tea.Model.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(tick(), m.fetch(), m.waitForEnd(), tea.RequestBackgroundColor)
+	return tea.Batch(tick(), m.fetch(), m.waitForEnd(), m.waitForTheme(), tea.RequestBackgroundColor)
 }
 
 func tick() tea.Cmd { return tea.Tick(frameEvery, func(time.Time) tea.Msg { return tickMsg{} }) }
@@ -256,9 +266,6 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 			return m.answer(m.over.Update(msg))
 		}
 		return nil
-	case tea.BackgroundColorMsg:
-		m.ground(msg.IsDark())
-		return nil
 	case tea.MouseMsg:
 		return m.mouse(msg)
 	case endedMsg:
@@ -266,6 +273,9 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		return tea.Quit
 	}
 	if cmd, ok := m.wish(msg); ok {
+		return cmd
+	}
+	if cmd, ok := m.terminalMsg(msg); ok {
 		return cmd
 	}
 	if cmd, ok := m.done(msg); ok {
@@ -342,18 +352,4 @@ func (m *Model) say(role themes.Role, format string, args ...any) {
 		text = fmt.Sprintf(format, args...)
 	}
 	m.status = message{text, role, m.now().Add(statusFor)}
-}
-
-// ground follows the terminal's background while the operator has not chosen a theme.
-func (m *Model) ground(dark bool) {
-	m.dark = &dark
-	if m.chosen {
-		return
-	}
-	for _, t := range m.themes {
-		if t.Dark == dark && !t.Mono {
-			m.theme = t
-			return
-		}
-	}
 }

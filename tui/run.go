@@ -11,12 +11,9 @@ import (
 )
 
 // Run shows the cockpit until the operator leaves, the session ends by itself (its error is returned) or ctx ends (nil).
-// Signals are the caller's: none is caught here. NO_COLOR in the environment chooses the theme without colours unless
-// the config names one.
+// Signals are the caller's: none is caught here. What the terminal can show (colours, symbols, NO_COLOR) is taken from its
+// environment: this process's, or the one given with tea.WithEnvironment.
 func Run(ctx context.Context, cfg Config, opts ...tea.ProgramOption) error {
-	if cfg.Theme == "" && os.Getenv("NO_COLOR") != "" {
-		cfg.Theme = "mono"
-	}
 	if err := cfg.Validate(); err != nil {
 		return err
 	}

@@ -31,19 +31,19 @@ func (m *Model) View() tea.View {
 	if !m.noMouse {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
-	if m.theme.Background != "" && m.chosen && (m.dark == nil || *m.dark != m.theme.Dark) {
+	if m.owned() {
 		v.BackgroundColor, v.ForegroundColor = hexColor(m.theme.Background), hexColor(m.theme.Foreground)
 	}
 	if m.width <= 0 || m.height <= 0 {
 		return v
 	}
 	if m.width < minWidth || m.height < minHeight {
-		v.SetContent(strings.Join(m.tooSmall(), "\n"))
+		v.SetContent(plainer(strings.Join(m.tooSmall(), "\n"), m.term.symbols))
 		return v
 	}
 	rows, cursor := m.rows()
 	v.Cursor = cursor
-	v.SetContent(strings.Join(rows, "\n"))
+	v.SetContent(plainer(strings.Join(rows, "\n"), m.term.symbols))
 	return v
 }
 

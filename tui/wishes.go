@@ -23,8 +23,7 @@ func (m *Model) wish(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 		m.say(msg.Role, "%s", oneLine(msg.Text))
 		return nil, true
 	case pane.CopyMsg:
-		m.say(themes.Text, "copied: %s", oneLine(msg.Text))
-		return tea.SetClipboard(msg.Text), true
+		return m.copyText(msg.Text), true
 	case pane.MomentMsg:
 		return m.moment(msg.At), true
 	case filteredMsg:
@@ -37,7 +36,7 @@ func (m *Model) wish(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 	case themeMsg:
 		for _, t := range m.themes {
 			if t.Name == msg.name {
-				m.theme, m.chosen = t, true
+				m.chooseTheme(t)
 			}
 		}
 		return nil, true

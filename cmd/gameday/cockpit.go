@@ -32,9 +32,10 @@ const production = "production"
 
 // screenFlags are how the cockpit looks.
 type screenFlags struct {
-	Theme   string        `help:"The theme to start with: dark, light, contrast or mono. Chosen by the terminal when not given."`
+	Theme   string        `placeholder:"NAME|FILE" help:"The theme to start with: dark, light, contrast, colourblind, solarized, projector, mono, or a TOML or YAML file with your own, which is read again when it is saved. Chosen by the terminal when not given."`
 	Window  time.Duration `help:"How much of the past is shown at first: 2m in the demo, else 5m."`
-	ASCII   bool          `help:"For terminals without braille and box drawing."`
+	Symbols string        `help:"What the terminal's font has: braille, blocks or ascii. Chosen by the terminal's locale and type when not given." enum:"auto,braille,blocks,ascii" default:"auto"`
+	ASCII   bool          `help:"The same as --symbols=ascii: for terminals without braille and box drawing."`
 	NoMouse bool          `help:"Leave the mouse to the terminal."`
 	Keys    string        `name:"keys-preset" help:"The set of keys: default, vim or emacs (gameday keys lists them)." placeholder:"NAME"`
 
@@ -97,6 +98,14 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	if err != nil {
 		return err
 	}
+	theme, err := chooseTheme(look.Theme)
+	if err != nil {
+		return err
+	}
+	symbols, err := tui.ParseSymbols(look.Symbols)
+	if err != nil {
+		return err
+	}
 	crash, closeCrash, err := crashFile(state)
 	if err != nil {
 		return err
@@ -122,8 +131,10 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	}
 	armCrash()
 	s.Start()
+	saved, unfollow := theme.follow(ctx)
+	defer unfollow()
 	shown := tui.Run(ctx, tui.Config{
-		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Theme: look.Theme, Window: look.Window, ASCII: look.ASCII, NoMouse: look.NoMouse, Keys: keys, Welcome: welcome, Focus: look.Focus,
+		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Themes: theme.all, Theme: theme.name, Restyled: saved, Window: look.Window, ASCII: look.ASCII, Symbols: symbols, NoMouse: look.NoMouse, Keys: keys, Welcome: welcome, Focus: look.Focus,
 	})
 	restore()
 	if err := returned(); err != nil {
