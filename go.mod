@@ -56,6 +56,11 @@ require (
 require github.com/gogo/googleapis v1.4.1 // indirect
 
 require (
+	github.com/grafana/loki/pkg/push v0.0.0-20240912152814-63e84b476a9a
+	gopkg.in/yaml.v2 v2.4.0 // indirect
+)
+
+require (
 	charm.land/lipgloss/v2 v2.0.6 // indirect
 	cloud.google.com/go/auth v0.23.2
 	cloud.google.com/go/auth/oauth2adapt v0.2.8 // indirect
@@ -122,7 +127,7 @@ require (
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
 	github.com/golang/groupcache v0.0.0-20210331224755-41bb18bfe9da // indirect
-	github.com/golang/snappy v1.0.0 // indirect
+	github.com/golang/snappy v1.0.0
 	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/nftables v0.3.0
 	github.com/google/s2a-go v0.1.9 // indirect

@@ -8,6 +8,7 @@ import (
 	"gameday/sources/host"
 	"gameday/sources/jaeger"
 	"gameday/sources/journald"
+	"gameday/sources/loki"
 	"gameday/sources/prometheus"
 	"gameday/sources/zipkin"
 )
@@ -17,6 +18,7 @@ func Kinds() []driver.Kind {
 	return []driver.Kind{
 		prometheus.Kind(),
 		alertmanager.Kind(),
+		loki.Kind(),
 		jaeger.Kind(),
 		file.Kind(),
 		file.Stdin(),

@@ -87,3 +87,43 @@ func (m *Matcher) rest(line string) (string, bool) {
 	}
 	return line, true
 }
+
+// Fields reads what lines say in JSON, with members within others joined by _, or in logfmt. The zero value is ready; it is for
+// one goroutine.
+type Fields struct {
+	b   labels
+	rec signal.Record
+}
+
+// Read calls found with each of the line's fields until it returns false. Lines that are neither have none.
+func (f *Fields) Read(line string, found func(name, value string) bool) {
+	f.b.reset(&f.rec)
+	if r := (jsonReader{s: line, b: &f.b}); r.line() != nil {
+		f.b.reset(&f.rec)
+		(&logfmtStage{}).run(&f.b, line)
+	}
+	for _, p := range f.b.made {
+		if !found(p.name, p.value) {
+			return
+		}
+	}
+}
+
+// Split takes a query apart into its selector and what follows it. It knows so much of the language only, so that queries
+// that another system evaluates can be extended too. The error is a *SyntaxError.
+func Split(text string) (selector, rest string, err error) {
+	l := lexer{text: text}
+	for {
+		t, err := l.next()
+		switch {
+		case err != nil:
+			return "", "", err
+		case t.kind == tokEnd:
+			return "", "", l.fault(t.pos, "the query has no selector", fitsMatcher+" within { and }")
+		case t.pos == 0 && !(t.kind == tokSign && t.text == "{"):
+			return "", "", l.fault(0, "the query begins with no selector", `{service_name="payment"}`)
+		case t.kind == tokSign && t.text == "}":
+			return text[:l.pos], text[l.pos:], nil
+		}
+	}
+}
