@@ -4,6 +4,7 @@ package all
 import (
 	"gameday/sources/alertmanager"
 	"gameday/sources/driver"
+	"gameday/sources/elasticsearch"
 	"gameday/sources/file"
 	"gameday/sources/host"
 	"gameday/sources/jaeger"
@@ -19,6 +20,7 @@ func Kinds() []driver.Kind {
 		prometheus.Kind(),
 		alertmanager.Kind(),
 		loki.Kind(),
+		elasticsearch.Kind(),
 		jaeger.Kind(),
 		file.Kind(),
 		file.Stdin(),
