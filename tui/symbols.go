@@ -138,8 +138,19 @@ func plainer(s string, level Symbols) string {
 			b.WriteRune(standIn(r, level))
 			continue
 		}
-		for range width {
-			b.WriteByte('?')
+		first := '?'
+		if _, ok := stands[r]; ok { // a sign of the screen's own that takes two cells, such as the bolt
+			first = standIn(r, level)
+		}
+		for i := range width {
+			switch {
+			case i == 0:
+				b.WriteRune(first)
+			case first != '?':
+				b.WriteByte(' ')
+			default:
+				b.WriteByte('?')
+			}
 		}
 	}
 	return b.String()

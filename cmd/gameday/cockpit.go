@@ -130,6 +130,7 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 		return errors.Join(err, s.Close(ctx))
 	}
 	armCrash()
+	began := time.Now()
 	s.Start()
 	saved, unfollow := theme.follow(ctx)
 	defer unfollow()
@@ -140,7 +141,7 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	if err := returned(); err != nil {
 		cfg.Log("terminal: %v", err)
 	}
-	return leave(ctx, state, s, shown)
+	return leave(ctx, state, s, began, shown)
 }
 
 // panes are those of the cockpit, in the order of tab.
@@ -158,7 +159,7 @@ func panes() []pane.Pane {
 }
 
 // leave ends the session and tells on the normal screen what happened and what is left.
-func leave(ctx context.Context, state string, s *engine.Session, shown error) error {
+func leave(ctx context.Context, state string, s *engine.Session, began time.Time, shown error) error {
 	active := 0
 	for _, f := range s.Faults() {
 		if f.Phase.Active() {
@@ -173,6 +174,7 @@ func leave(ctx context.Context, state string, s *engine.Session, shown error) er
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
 	closed := s.Close(end)
+	farewell(os.Stderr, s, began)
 	if sig, ok := signalled(ctx); ok {
 		if sig.String() == "quit" {
 			if path, err := dumpGoroutines(state); err == nil {

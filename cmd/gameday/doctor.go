@@ -10,10 +10,9 @@ import (
 	"os/user"
 	"runtime"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"gameday/chaos"
 	"gameday/chaos/fault"
@@ -120,6 +119,9 @@ func machine() []finding {
 		who.Says = name + ": faults on the machine's network, control groups and mounts take root or its capabilities; those through the proxy do not"
 	}
 	out = append(out, who)
+	if caps, err := capabilities(); err == nil {
+		out = append(out, caps)
+	}
 	if n, err := compute.MemAvailable(); err != nil {
 		out = append(out, finding{"memory", false, err.Error()})
 	} else {
@@ -245,29 +247,32 @@ func sessions() []finding {
 	return out
 }
 
-func terminalFindings() []finding {
-	fd := int(os.Stdout.Fd())
-	screen := finding{"screen", false, "standard output is no terminal: the cockpit needs one, gameday run does not"}
-	if term.IsTerminal(fd) {
-		w, h, err := term.GetSize(fd)
-		screen = finding{"screen", err == nil, fmt.Sprintf("%d columns, %d rows", w, h)}
-		if err != nil {
-			screen.Says = err.Error()
+// capabilities says which of the kernel's privileges that faults use this process has.
+func capabilities() (finding, error) {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return finding{}, err
+	}
+	_, rest, _ := strings.Cut(string(data), "CapEff:")
+	hex, _, _ := strings.Cut(rest, "\n")
+	set, err := strconv.ParseUint(strings.TrimSpace(hex), 16, 64)
+	if err != nil {
+		return finding{}, fmt.Errorf("read the capabilities in /proc/self/status: %w", err)
+	}
+	var has, lacks []string
+	for _, c := range []struct { // numbers of linux/capability.h
+		bit  int
+		name string
+	}{{5, "kill"}, {12, "net_admin"}, {19, "sys_ptrace"}, {21, "sys_admin"}, {24, "sys_resource"}, {25, "sys_time"}} {
+		if set>>c.bit&1 == 1 {
+			has = append(has, c.name)
+		} else {
+			lacks = append(lacks, c.name)
 		}
 	}
-	colour := finding{"colours", true, "as " + orElse(os.Getenv("TERM"), "no TERM") + " has them"}
-	switch ct := os.Getenv("COLORTERM"); {
-	case os.Getenv("NO_COLOR") != "":
-		colour.Says = "off, because NO_COLOR is set: the theme is mono"
-	case os.Getenv("TERM") == "" || os.Getenv("TERM") == "dumb":
-		colour = finding{"colours", false, "TERM is " + orElse(os.Getenv("TERM"), "not set") + ": the cockpit cannot be drawn"}
-	case ct == "truecolor" || ct == "24bit":
-		colour.Says = "16 million (COLORTERM)"
+	says := "has " + orElse(strings.Join(has, ", "), "none")
+	if len(lacks) > 0 {
+		says += "; lacks " + strings.Join(lacks, ", ")
 	}
-	locale := orElse(os.Getenv("LC_ALL"), orElse(os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
-	letters := finding{"letters", true, locale + " is UTF-8: charts are drawn in braille; --ascii does without"}
-	if l := strings.ToLower(locale); !strings.Contains(l, "utf-8") && !strings.Contains(l, "utf8") {
-		letters = finding{"letters", false, "the locale (" + orElse(locale, "none") + ") is not known to be UTF-8: use --ascii when charts look wrong"}
-	}
-	return []finding{screen, colour, letters}
+	return finding{"privileges", len(lacks) == 0, says}, nil
 }

@@ -28,27 +28,29 @@ const (
 
 // cli is every command with its flags.
 type cli struct {
-	Demo     demoCmd     `cmd:"" help:"Open the cockpit on the embedded demo shop."`
-	Watch    watchCmd    `cmd:"" help:"Open the cockpit on what sends OTLP here or is scraped."`
-	Triage   triageCmd   `cmd:"" help:"Show everything about one request, from all sources at once."`
-	Run      runCmd      `cmd:"" help:"Run an experiment without a terminal; the exit code is the verdict."`
-	Approve  approveCmd  `cmd:"" help:"Agree to an experiment in production for somebody else to run."`
-	Schedule scheduleCmd `cmd:"" help:"Run experiments by themselves, when a schedule says so."`
-	Runs     runsCmd     `cmd:"" help:"List the runs that were kept."`
-	Report   reportCmd   `cmd:"" help:"Tell about a run: HTML, Markdown, JSON or JUnit."`
-	Diff     diffCmd     `cmd:"" help:"Compare two runs."`
-	Load     loadCmd     `cmd:"" help:"Run load plans without a terminal, make them of other tools' files, read other tools' results."`
-	Import   importCmd   `cmd:"" help:"Turn an experiment of Chaos Toolkit, LitmusChaos, Chaos Mesh or AWS FIS into one of gameday's."`
-	Check    checkCmd    `cmd:"" help:"Check experiments, load plans and schedules; report every fault in them at once."`
-	Faults   faultsCmd   `cmd:"" help:"List the faults that are in force on this machine, by whom and until when; or all there are."`
-	Abort    abortCmd    `cmd:"" help:"Undo every fault of the sessions that run on this machine."`
-	Recover  recoverCmd  `cmd:"" help:"Undo what a session that died may have left behind."`
-	Init     initCmd     `cmd:"" help:"Write a commented configuration for the systems that answer on this machine."`
-	Sources  sourcesCmd  `cmd:"" help:"List the kinds of source that a configuration can name."`
-	Doctor   doctorCmd   `cmd:"" help:"Say what this machine can do: which faults, and what the others lack."`
-	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of experiments, load plans or schedules, for editors."`
-	Keys     keysCmd     `cmd:"" help:"Print every key of the cockpit."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Demo       demoCmd       `cmd:"" help:"Open the cockpit on the embedded demo shop."`
+	Watch      watchCmd      `cmd:"" help:"Open the cockpit on what sends OTLP here or is scraped."`
+	Triage     triageCmd     `cmd:"" help:"Show everything about one request, from all sources at once."`
+	Run        runCmd        `cmd:"" help:"Run an experiment without a terminal; the exit code is the verdict."`
+	Approve    approveCmd    `cmd:"" help:"Agree to an experiment in production for somebody else to run."`
+	Schedule   scheduleCmd   `cmd:"" help:"Run experiments by themselves, when a schedule says so."`
+	Runs       runsCmd       `cmd:"" help:"List the runs that were kept."`
+	Report     reportCmd     `cmd:"" help:"Tell about a run: HTML, Markdown, JSON or JUnit."`
+	Diff       diffCmd       `cmd:"" help:"Compare two runs."`
+	Load       loadCmd       `cmd:"" help:"Run load plans without a terminal, make them of other tools' files, read other tools' results."`
+	Import     importCmd     `cmd:"" help:"Turn an experiment of Chaos Toolkit, LitmusChaos, Chaos Mesh or AWS FIS into one of gameday's."`
+	Check      checkCmd      `cmd:"" help:"Check experiments, load plans and schedules; report every fault in them at once."`
+	Faults     faultsCmd     `cmd:"" help:"List the faults that are in force on this machine, by whom and until when; or all there are."`
+	Abort      abortCmd      `cmd:"" help:"Undo every fault of the sessions that run on this machine."`
+	Recover    recoverCmd    `cmd:"" help:"Undo what a session that died may have left behind."`
+	Init       initCmd       `cmd:"" help:"Write a commented configuration for the systems that answer on this machine."`
+	Sources    sourcesCmd    `cmd:"" help:"List the kinds of source that a configuration can name."`
+	Doctor     doctorCmd     `cmd:"" help:"Say what this machine can do: which faults, and what the others lack."`
+	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of experiments, load plans or schedules, for editors."`
+	Keys       keysCmd       `cmd:"" help:"Print every key of the cockpit."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Completion completionCmd `cmd:"" help:"Print the completion script of a shell: bash, zsh or fish."`
+	Man        manCmd        `cmd:"" help:"Print the manual page: gameday man | man -l -"`
 }
 
 // exitError carries an exit code that is not the ordinary 2. A nil err has been told already.

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/charmbracelet/colorprofile"
+	"golang.org/x/term"
+
+	"gameday/tui"
+)
+
+// terminalFindings say what the cockpit will look like here, and why.
+func terminalFindings() []finding {
+	fd := int(os.Stdout.Fd())
+	screen := finding{"screen", false, "standard output is no terminal: the cockpit needs one, gameday run does not"}
+	if term.IsTerminal(fd) {
+		w, h, err := term.GetSize(fd)
+		screen = finding{"screen", err == nil && w >= 60 && h >= 16, fmt.Sprintf("%d columns, %d rows", w, h)}
+		switch {
+		case err != nil:
+			screen.Says = err.Error()
+		case !screen.OK:
+			screen.Says += ": the cockpit needs 60 by 16"
+		case w < 100:
+			screen.Says += ": one pane at a time, tab goes to the next"
+		}
+	}
+	return append([]finding{screen}, looks(os.Getenv, os.Environ())...)
+}
+
+// looks goes by the environment alone.
+func looks(getenv func(string) string, environ []string) []finding {
+	name := orElse(getenv("TERM"), "not set")
+	colours := finding{"colours", true, ""}
+	switch p := colorprofile.Env(environ); {
+	case getenv("NO_COLOR") != "":
+		colours.Says = "off, because NO_COLOR is set: glyphs, words and weight carry the meaning"
+	case getenv("TERM") == "" || getenv("TERM") == "dumb":
+		colours = finding{"colours", false, "TERM is " + name + ": the cockpit cannot be drawn; set it to what your terminal is"}
+	case p == colorprofile.TrueColor:
+		colours.Says = "16 million"
+	case p == colorprofile.ANSI256:
+		colours.Says = "256 (TERM=" + name + "): themes use the nearest that can be read; COLORTERM=truecolor says that there are more"
+	default:
+		colours.Says = "16 (TERM=" + name + "): themes are chosen by role from the terminal's own palette"
+	}
+	symbols, why := tui.SymbolsFor(getenv)
+	letters := finding{"symbols", symbols != tui.ASCII, symbols.String() + ": " + why}
+	if symbols != tui.Braille {
+		letters.Says += "; --symbols=braille draws charts finer where the terminal can"
+	}
+	clip := finding{"clipboard", true, "copies go to your terminal by OSC 52, which some have to be told to take"}
+	switch {
+	case getenv("TMUX") != "" || strings.HasPrefix(getenv("TERM"), "tmux"):
+		clip.Says = "copies go through tmux: it must have set-clipboard on, or allow-passthrough on"
+	case getenv("STY") != "" || strings.HasPrefix(getenv("TERM"), "screen"):
+		clip.Says = "copies go through screen to the terminal behind it"
+	}
+	return []finding{colours, letters, clip}
+}
