@@ -20,6 +20,6 @@ func TestRulesCheck(t *testing.T) {
 	stdout.Reset()
 	require.Equal(t, exitCannotRun, start([]string{"rules", "check", bad, good}, &stdout, &stderr))
 	require.Contains(t, stdout.String(), "well-formed", "the others are checked all the same")
-	require.Contains(t, stderr.String(), bad+`:4:24: group "g", rule 1, "a": could not parse expression`)
-	require.Contains(t, stderr.String(), "field 'expr' must be set in rule", "all faults at once")
+	require.Contains(t, stderr.String(), bad+`:4:23: group "g", rule 1, "a": could not parse expression`)
+	require.Contains(t, stderr.String(), bad+`: group "g", rule 2, "A": field 'expr' must be set in rule`, "all faults at once")
 }

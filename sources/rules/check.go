@@ -76,11 +76,14 @@ func fault(file string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	text = strings.Join(strings.Fields(strings.ReplaceAll(text, "unmarshal errors:\n", "")), " ")
 	if m := place.FindStringSubmatch(text); m != nil {
-		at := m[1]
-		if m[2] != "" {
+		at := ":" + m[1]
+		switch {
+		case m[1] == "0": // what is missing stands nowhere
+			at = ""
+		case m[2] != "":
 			at += ":" + m[2]
 		}
-		return fmt.Errorf("%s:%s: %s", file, at, sanitize.Line(m[3], 600))
+		return fmt.Errorf("%s%s: %s", file, at, sanitize.Line(m[3], 600))
 	}
 	return fmt.Errorf("%s: %s", file, sanitize.Line(text, 600))
 }
