@@ -3,7 +3,6 @@ package settings
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"gameday/sources/all"
 	"gameday/sources/client"
 	"gameday/sources/driver"
-	"gameday/sources/reference"
 	"gameday/sources/spec"
 )
 
@@ -113,15 +111,8 @@ func (s *Settings) Open() ([]sources.Source, error) {
 
 // secrets are the texts that must not be in any message.
 func (s *Source) secrets() ([]string, error) {
-	all := []reference.Secret{s.Client.Auth.Bearer}
-	if b := s.Client.Auth.Basic; b != nil {
-		all = append(all, b.Password)
-	}
-	for _, name := range slices.Sorted(maps.Keys(s.Client.Headers)) {
-		all = append(all, s.Client.Headers[name])
-	}
 	var out []string
-	for _, secret := range all {
+	for _, secret := range s.Client.Secrets() {
 		text, err := secret.Reveal()
 		if err != nil {
 			return nil, err

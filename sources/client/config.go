@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -108,15 +109,20 @@ func (t TLS) Build() (*tls.Config, error) {
 	return out, nil
 }
 
+// Secrets are all that the configuration has, so that whoever shows errors can take them out.
+func (c Config) Secrets() []reference.Secret {
+	out := c.Auth.secrets()
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		out = append(out, c.Headers[name])
+	}
+	return out
+}
+
 // secrets are all texts of the configuration that nobody may see, as far as they can be found now. Very short ones would
 // shred a text and give themselves away.
 func (c Config) secrets() []string {
-	all := c.Auth.secrets()
-	for _, s := range c.Headers {
-		all = append(all, s)
-	}
 	var out []string
-	for _, s := range all {
+	for _, s := range c.Secrets() {
 		if text, err := s.Reveal(); err == nil && len(text) >= 3 {
 			out = append(out, text)
 			if _, token, ok := strings.Cut(text, " "); ok && len(token) >= 3 { // "Bearer abc"
