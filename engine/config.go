@@ -82,6 +82,8 @@ type Config struct {
 	ScrapeEvery time.Duration // default 1 s
 	// Sources are the systems that signals are read from, besides the receiver and what is scraped. The session runs them.
 	Sources []sources.Source
+	// Rules are Prometheus rule files, which are evaluated over the embedded memory.
+	Rules []string
 	// Metrics names the source that charts and probes ask, which must answer PromQL; "" is the embedded memory.
 	Metrics     string
 	Store       store.Config

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"gameday/sources/correlate"
 	"gameday/sources/metrics"
 	"gameday/sources/otlp"
+	"gameday/sources/rules"
 	"gameday/sources/scrape"
 	"gameday/sources/signal"
 	"gameday/sources/store"
@@ -94,6 +96,13 @@ func New(cfg Config) (_ *Session, err error) {
 	}
 	if s.db, err = metrics.Open(metrics.Config{Retention: cfg.Retention}); err != nil {
 		return s, err
+	}
+	if len(cfg.Rules) > 0 {
+		r, err := rules.New(rules.Config{Name: "rules", Files: cfg.Rules, DB: s.db})
+		if err != nil {
+			return s, err
+		}
+		s.cfg.Sources = append(slices.Clone(cfg.Sources), sources.Source{Name: "rules", Kind: "rules", Address: r.Address(), Driver: r})
 	}
 	s.panels = newPanels(s.metrics, cfg.Panels, cfg.Headline)
 	if s.receiver, err = otlp.New(otlp.Config{GRPC: orLoopback(cfg.OTLPGRPC), HTTP: orLoopback(cfg.OTLPHTTP)}); err != nil {

@@ -212,6 +212,27 @@ func TestCloseWhileTheSystemStarts(t *testing.T) {
 	require.NoError(t, s.Close(t.Context()))
 }
 
+func TestRulesAreASourceOfTheSession(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "rules.yml")
+	require.NoError(t, os.WriteFile(file, []byte("groups: [{name: g, interval: 100ms, rules: [{alert: Always, expr: vector(1), annotations: {summary: 'it is {{ $value }}'}}]}]\n"), 0o600))
+	cfg := config(t, startOne(t), "1s")
+	cfg.Rules = []string{file}
+	s := session(t, cfg)
+	s.Start()
+	require.Eventually(t, func() bool {
+		for _, e := range s.Frame(signal.View{Window: signal.Window{From: time.Now().Add(-time.Hour), To: time.Now()}}).Events {
+			if e.Kind == signal.EventAlert && e.Title == "Always" && e.Outcome == signal.Bad && e.Detail == "it is 1" {
+				return true
+			}
+		}
+		return false
+	}, time.Minute, 20*time.Millisecond, "the alert stands on the timeline")
+	cfg = config(t, startOne(t), "1s")
+	cfg.Rules = []string{filepath.Join(t.TempDir(), "none.yml")}
+	_, err := New(cfg)
+	require.ErrorContains(t, err, "none.yml: there is no such file")
+}
+
 func TestTakenPortIsAClearErrorAndLeavesNothing(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

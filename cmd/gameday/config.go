@@ -35,6 +35,9 @@ func configure(cfg engine.Config, set *settings.Settings, k6 string) (engine.Con
 	if err != nil {
 		return cfg, err
 	}
+	if cfg.Rules, err = set.Files(set.Rules); err != nil {
+		return cfg, err
+	}
 	return cfg, addDocuments(&cfg, experiments, plans, k6)
 }
 

@@ -30,7 +30,7 @@ type Config struct {
 	Files  []string // paths; * in the last part stands for any
 	DB     *metrics.DB
 	Every  time.Duration     // how often a group is evaluated that does not say; 5 s when 0
-	Labels map[string]string // external_labels, which templates may use and every alert has
+	Labels map[string]string // external_labels, which templates may use
 }
 
 // Rules evaluates rule files. It is a driver.Driver, and a sources.Reporter: what is wrong with a rule, or with a file that
