@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"gameday/sources/client"
@@ -49,9 +50,25 @@ func (d *Driver) checkExemplars(ctx context.Context) driver.Finding {
 		f.Advice = "let the services put trace_id into the exemplars' labels, or map the label that they use with labels: in gameday.yaml"
 	default:
 		f.State, f.Says = driver.FindingPoor, "it has none of the last hour: no way leads from a chart to a trace"
-		f.Advice = "start Prometheus with --enable-feature=exemplar-storage, and let the services expose OpenMetrics with exemplars"
+		f.Advice = "let the services expose OpenMetrics with exemplars that carry trace_id"
+		if !d.keepsExemplars(ctx) {
+			f.Advice = "start Prometheus with --enable-feature=exemplar-storage, and " + f.Advice
+		}
 	}
 	return f
+}
+
+// keepsExemplars reports whether the server was started so that it does. One that does not tell its flags may not.
+func (d *Driver) keepsExemplars(ctx context.Context) bool {
+	features := ""
+	_, err := d.fetch(ctx, client.Request{Path: "/api/v1/status/flags"}, func(key string, j *jsonstream.Reader) (err error) {
+		if key != "enable-feature" {
+			return errSkip
+		}
+		features, err = j.Scalar()
+		return err
+	})
+	return err == nil && strings.Contains(features, "exemplar-storage")
 }
 
 func (d *Driver) checkTargets(ctx context.Context) driver.Finding {
@@ -111,7 +128,7 @@ func (d *Driver) checkRules(ctx context.Context) driver.Finding {
 	case alerting == 0:
 		f.State, f.Says = driver.FindingUnknown, "it has no alerting rules"
 	default:
-		f.State, f.Says = driver.FindingGood, fmt.Sprintf("%d alerting rules are evaluated", alerting)
+		f.State, f.Says = driver.FindingGood, fmt.Sprintf("all are evaluated, %d of them alert", alerting)
 	}
 	return f
 }

@@ -150,6 +150,15 @@ func TestAgainstTheRealServer(t *testing.T) {
 	require.Equal(t, driver.FindingGood, found[examine.Exemplars].State, "%+v", found)
 	require.Equal(t, driver.FindingUnknown, found["targets"].State)
 
+	require.Equal(t, driver.FindingGood, found["rules"].State, "%+v", found)
+	bare := open(t, driver.Settings{Address: promtest.Prometheus(t, "global: {}\n")})
+	for _, f := range bare.Check(ctx) {
+		if f.Name == examine.Exemplars {
+			require.Equal(t, driver.FindingPoor, f.State)
+			require.Equal(t, "let the services expose OpenMetrics with exemplars that carry trace_id", f.Advice, "the server itself would keep them")
+		}
+	}
+
 	alertsComeAndGo(t, d, address)
 }
 
