@@ -10,7 +10,9 @@ import (
 
 // AdjustLoad changes the rate or the users of the load that runs. What was done is told, and is on the timeline; the error
 // says why nothing could be.
-func (s *Session) AdjustLoad(a load.Adjustment) (string, error) {
+func (s *Session) AdjustLoad(a load.Adjustment) (string, error) { return s.adjustLoad(a, "") }
+
+func (s *Session) adjustLoad(a load.Adjustment, by string) (string, error) {
 	s.mu.Lock()
 	l := s.load
 	s.mu.Unlock()
@@ -36,6 +38,6 @@ func (s *Session) AdjustLoad(a load.Adjustment) (string, error) {
 	case a.Factor == 0 && a.Rate == 0:
 		title = "load held"
 	}
-	s.Event(signal.Event{Kind: signal.EventLoad, Title: title, Detail: said})
+	s.Event(signal.Event{Kind: signal.EventLoad, Title: title, Detail: said, By: by})
 	return said, nil
 }

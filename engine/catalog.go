@@ -78,6 +78,9 @@ func (s *Session) guarded() []netip.AddrPort {
 			out = append(out, everywhere(a)...)
 		}
 	}
+	for _, a := range s.cfg.Guarded {
+		out = append(out, everywhere(a)...)
+	}
 	sys := s.System()
 	if sys == nil {
 		return out

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"gameday/chaos"
@@ -99,6 +100,8 @@ type Config struct {
 	ExperimentSeed *uint64
 	// SSH is the value of $SSH_CONNECTION: the operator's own link, which faults on the machine's network spare.
 	SSH string
+	// Guarded are more addresses that faults on the machine's network spare: where this session's own operators come in.
+	Guarded []netip.AddrPort
 	// Log gets one line for everything that a person might look for afterwards. It must not write to the terminal.
 	Log func(format string, args ...any)
 }

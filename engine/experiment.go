@@ -121,6 +121,8 @@ type Plan struct {
 	GoAhead experiment.GoAhead
 	// Consent says who agreed to a plan for production, and how: "typed confirmation". Approve fills it in.
 	Consent string
+	// By is who starts it, for the timeline of a session that several people share.
+	By string
 
 	document *Document // what it was read from
 	system   string
@@ -192,8 +194,8 @@ func (s *Session) StartExperiment(plan *Plan) error {
 		return errors.New("an experiment is running: wait for its end, or abort it")
 	}
 	runner, err := experiment.New(experiment.RunConfig{
-		Experiment: plan.Experiment, Controller: s.chaos, Observer: observer{s}, Load: starter{s}, Reading: rec.reading,
-		Event:       func(e signal.Event) uint64 { rec.phase(e); return s.Event(e) },
+		Experiment: plan.Experiment, Controller: s.chaos, Observer: observer{s}, Load: starter{s, plan.By}, Reading: rec.reading,
+		Event:       func(e signal.Event) uint64 { rec.phase(e); e.By = plan.By; return s.Event(e) },
 		Environment: s.cfg.Environment, Vars: s.vars(), Planned: plan.Faults, GoAhead: plan.GoAhead, Lock: s.lockTargets(plan),
 	})
 	if err != nil {
@@ -299,6 +301,10 @@ type Aborted struct {
 // Abort undoes every fault and stops all load and the experiment, at once. The error lists what could not be undone, with the
 // commands that remain.
 func (s *Session) Abort(ctx context.Context, reason string) (Aborted, error) {
+	return s.abort(ctx, reason, "")
+}
+
+func (s *Session) abort(ctx context.Context, reason, by string) (Aborted, error) {
 	var did Aborted
 	s.mu.Lock()
 	run := s.run
@@ -329,13 +335,16 @@ func (s *Session) Abort(ctx context.Context, reason string) (Aborted, error) {
 	if len(errs) > 0 {
 		outcome = signal.Bad
 	}
-	s.Event(signal.Event{Kind: signal.EventAbort, Outcome: outcome, Title: "abort",
+	s.Event(signal.Event{Kind: signal.EventAbort, Outcome: outcome, Title: "abort", By: by,
 		Detail: fmt.Sprintf("%s: %d of %d faults undone in %d ms", reason, did.Faults, active, took.Milliseconds())})
 	return did, errors.Join(errs...)
 }
 
 // starter runs the load that an experiment brings.
-type starter struct{ s *Session }
+type starter struct {
+	s  *Session
+	by string
+}
 
 // StartLoad replaces the load that runs by the experiment's.
 func (l starter) StartLoad(_ context.Context, ref experiment.LoadRef) (func(), error) {
@@ -343,7 +352,7 @@ func (l starter) StartLoad(_ context.Context, ref experiment.LoadRef) (func(), e
 	if err != nil {
 		return nil, err
 	}
-	if err := l.s.replaceLoad(plan); err != nil {
+	if err := l.s.replaceLoad(plan, l.by); err != nil {
 		return nil, err
 	}
 	return func() { l.s.StopLoad() }, nil

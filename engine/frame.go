@@ -23,10 +23,12 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 	}
 	if run != nil {
 		state := run.runner.State()
+		state.By = run.recording.plan.By
 		f.Experiment = &state
 	}
 	if load != nil {
 		state := load.State()
+		state.By = load.by
 		f.Load = &state
 	}
 	f.Health = make([]signal.SourceHealth, 0, len(sups))

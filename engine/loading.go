@@ -15,12 +15,17 @@ type loadRun struct {
 	OtherRun
 	run  *load.Run // the same when it is our own, or nil
 	stop func()    // ends it and waits
+	by   string    // who started it, in a session that several people share
 }
 
 // StartLoad starts one of the session's load plans in place of the one that runs. It returns once it runs.
 func (s *Session) StartLoad(ctx context.Context, id string) error {
+	return s.startLoad(ctx, id, "")
+}
+
+func (s *Session) startLoad(ctx context.Context, id, by string) error {
 	if other := s.otherLoad(id); other != nil {
-		return s.replaceByOther(other)
+		return s.replaceByOther(other, by)
 	}
 	plan, ok := s.docs.plans[id]
 	if !ok {
@@ -32,7 +37,7 @@ func (s *Session) StartLoad(ctx context.Context, id string) error {
 	if _, err := s.await(ctx); err != nil {
 		return err
 	}
-	return s.replaceLoad(plan.plan)
+	return s.replaceLoad(plan.plan, by)
 }
 
 // await waits for the system, so that nothing is fired at something that is not up yet.
@@ -49,12 +54,12 @@ func (s *Session) await(ctx context.Context) (System, error) {
 }
 
 // replaceLoad stops the load that runs and starts another.
-func (s *Session) replaceLoad(plan *load.Plan) error {
+func (s *Session) replaceLoad(plan *load.Plan, by string) error {
 	title := plan.Metadata.Title
 	if title == "" {
 		title = plan.Metadata.Name
 	}
-	return s.replace(title, func() (OtherRun, *load.Run, error) {
+	return s.replace(title, by, func() (OtherRun, *load.Run, error) {
 		run, err := load.Start(s.ctx, plan, load.Options{Vars: s.vars(), Seed: s.cfg.Seed, Emit: s.emitLoad})
 		return ownRun{run}, run, err
 	})
@@ -62,7 +67,7 @@ func (s *Session) replaceLoad(plan *load.Plan) error {
 
 // replace stops the load that runs and begins another, with the session's lock held. An aborted session starts none until
 // it is asked to.
-func (s *Session) replace(title string, begin func() (OtherRun, *load.Run, error)) error {
+func (s *Session) replace(title, by string, begin func() (OtherRun, *load.Run, error)) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	s.stopLoad()
@@ -75,7 +80,7 @@ func (s *Session) replace(title string, begin func() (OtherRun, *load.Run, error
 	if err != nil {
 		return err
 	}
-	event := signal.Event{Kind: signal.EventLoad, Title: title, Start: time.Now(), Open: true, Detail: "load started"}
+	event := signal.Event{Kind: signal.EventLoad, Title: title, Start: time.Now(), Open: true, Detail: "load started", By: by}
 	event.ID = s.store.Event(event)
 	ended := make(chan struct{})
 	s.work.Go(func() {
@@ -87,7 +92,7 @@ func (s *Session) replace(title string, begin func() (OtherRun, *load.Run, error
 		}
 		s.store.Event(event)
 	})
-	s.load = &loadRun{OtherRun: run, run: own, stop: func() { run.Stop(); <-ended }}
+	s.load = &loadRun{OtherRun: run, run: own, by: by, stop: func() { run.Stop(); <-ended }}
 	return nil
 }
 

@@ -46,8 +46,8 @@ func (s *Session) otherLoad(id string) *OtherLoad {
 }
 
 // replaceByOther stops the load that runs and starts one that is made elsewhere.
-func (s *Session) replaceByOther(o *OtherLoad) error {
-	return s.replace(o.Title, func() (OtherRun, *load.Run, error) {
+func (s *Session) replaceByOther(o *OtherLoad, by string) error {
+	return s.replace(o.Title, by, func() (OtherRun, *load.Run, error) {
 		run, err := o.Start(s.ctx, s.emitLoad)
 		return run, nil, err
 	})

@@ -16,21 +16,29 @@ type asked func(source string) (driver.Metrics, error)
 // panelTimeout bounds one evaluation of all panels: a cockpit that waits for a chart is worse than one without it.
 const panelTimeout = 3 * time.Second
 
+// maxPictures bounds how many pictures of each kind are kept: one for each length of window that somebody looks at, and one
+// for each past that somebody stands at.
+const maxPictures = 16
+
 // panels evaluates the charts. A live cockpit asks ten times a second, while samples come once a second: so the live
 // picture is evaluated in the background once a second and handed out until the next is ready. A paused one is
-// evaluated where it is asked for, and remembered.
+// evaluated where it is asked for, and remembered. Several cockpits may look at windows of several lengths: each length has
+// its picture, and those who look at the same share it.
 type panels struct {
 	ask   asked
 	specs []PanelSpec
 	head  HeadlineSpec
 
-	mu      sync.Mutex
-	live    picture
-	paused  picture
-	running bool
-	work    sync.WaitGroup
-	closed  bool
+	mu     sync.Mutex
+	live   map[span]*picture          // by what is shown; the latest of each
+	paused map[signal.Window]*picture // by the window itself
+	asked  uint64
+	work   sync.WaitGroup
+	closed bool
 }
+
+// span is what makes two live pictures the same but for the time.
+type span struct{ length, step time.Duration }
 
 // picture is the charts of one window.
 type picture struct {
@@ -38,10 +46,13 @@ type picture struct {
 	step   time.Duration
 	panels []signal.Panel
 	head   signal.Headline
+
+	running bool   // another one is being made in its place
+	used    uint64 // when it was asked for last
 }
 
 func newPanels(ask asked, specs []PanelSpec, head HeadlineSpec) *panels {
-	return &panels{ask: ask, specs: specs, head: head}
+	return &panels{ask: ask, specs: specs, head: head, live: map[span]*picture{}, paused: map[signal.Window]*picture{}}
 }
 
 // stepFor is the distance of two points: about 120 of them across the window, on whole seconds, so that the points of
@@ -59,47 +70,82 @@ func (p *panels) get(ctx context.Context, v signal.View) ([]signal.Panel, signal
 	}
 	to := v.Window.To.Truncate(step)
 	w := signal.Window{From: to.Add(-v.Window.Length().Truncate(step)), To: to}
-	p.mu.Lock()
-	kept := &p.live
-	if !v.Live {
-		kept = &p.paused
-	}
-	fresh := kept.step == step && kept.window == w
-	usable := kept.step == step && kept.window.Length() == w.Length()
-	if fresh || v.Live && usable {
-		out := *kept
-		if !fresh {
-			p.refresh(ctx, w, step)
-		}
-		p.mu.Unlock()
-		return out.panels, out.head
-	}
 	if v.Live {
-		// the first picture of this length: hand out empty charts rather than hold up the screen
-		p.refresh(ctx, w, step)
+		return p.latest(ctx, w, step)
+	}
+	return p.past(ctx, w, step)
+}
+
+// latest is the live picture as it was evaluated last. The first one of its length is empty charts: better than to hold up
+// the screen.
+func (p *panels) latest(ctx context.Context, w signal.Window, step time.Duration) ([]signal.Panel, signal.Headline) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	key := span{w.Length(), step}
+	kept := p.live[key]
+	if kept == nil {
+		kept = &picture{panels: p.empty(), head: unknownHeadline}
+		p.live[key] = kept
+		forget(p.live)
+	}
+	kept.used = p.asked
+	if kept.window != w {
+		p.refresh(ctx, key, w)
+	}
+	return kept.panels, kept.head
+}
+
+// past is the picture of a window that does not move.
+func (p *panels) past(ctx context.Context, w signal.Window, step time.Duration) ([]signal.Panel, signal.Headline) {
+	p.mu.Lock()
+	p.asked++
+	if kept := p.paused[w]; kept != nil && kept.step == step {
+		kept.used = p.asked
 		p.mu.Unlock()
-		return p.empty(), unknownHeadline
+		return kept.panels, kept.head
 	}
 	p.mu.Unlock()
 	pic := p.evaluate(ctx, w, step)
 	p.mu.Lock()
-	p.paused = pic
-	p.mu.Unlock()
+	defer p.mu.Unlock()
+	pic.used = p.asked
+	p.paused[w] = &pic
+	forget(p.paused)
 	return pic.panels, pic.head
 }
 
-// refresh evaluates the live picture in the background, one at a time. The caller holds the lock.
-func (p *panels) refresh(ctx context.Context, w signal.Window, step time.Duration) {
-	if p.running || p.closed {
+// forget drops the picture that was asked for the longest ago when there are too many.
+func forget[K comparable](all map[K]*picture) {
+	if len(all) <= maxPictures {
 		return
 	}
-	p.running = true
+	var oldest K
+	first := true
+	for k, pic := range all {
+		if !pic.running && (first || pic.used < all[oldest].used) {
+			oldest, first = k, false
+		}
+	}
+	if !first {
+		delete(all, oldest)
+	}
+}
+
+// refresh evaluates a live picture in the background, one at a time of each length. The caller holds the lock.
+func (p *panels) refresh(ctx context.Context, key span, w signal.Window) {
+	kept := p.live[key]
+	if kept.running || p.closed {
+		return
+	}
+	kept.running = true
 	p.work.Add(1)
 	go func() {
 		defer p.work.Done()
-		pic := p.evaluate(ctx, w, step)
+		pic := p.evaluate(ctx, w, key.step)
 		p.mu.Lock()
-		p.live, p.running = pic, false
+		pic.used = kept.used
+		p.live[key] = &pic
 		p.mu.Unlock()
 	}()
 }

@@ -138,7 +138,7 @@ func (s *Session) openChaos() (err error) {
 		return err
 	}
 	s.chaos, err = chaos.NewController(chaos.Config{
-		Journal: s.journal, Faults: s.faults, Inventory: inventory{s}, Event: s.Event, Session: s.id,
+		Journal: s.journal, Faults: s.faults, Inventory: inventory{s}, Event: s.faultEvent, Session: s.id,
 		Environment: s.cfg.Environment, Seed: s.cfg.Seed,
 	})
 	if err != nil {
@@ -297,12 +297,16 @@ func (s *Session) Event(e signal.Event) uint64 {
 }
 
 // Note puts an operator's remark onto the timeline.
-func (s *Session) Note(text string) {
-	s.Event(signal.Event{Kind: signal.EventNote, Title: text})
+func (s *Session) Note(text string) { s.note(text, "") }
+
+func (s *Session) note(text, by string) {
+	s.Event(signal.Event{Kind: signal.EventNote, Title: text, By: by})
 }
 
 // Set turns one of the system's switches.
-func (s *Session) Set(ctx context.Context, name string, on bool) error {
+func (s *Session) Set(ctx context.Context, name string, on bool) error { return s.set(ctx, name, on, "") }
+
+func (s *Session) set(ctx context.Context, name string, on bool, by string) error {
 	sys := s.System()
 	if sys == nil {
 		return errors.New("nothing can be switched before the system is up")
@@ -311,7 +315,7 @@ func (s *Session) Set(ctx context.Context, name string, on bool) error {
 		return err
 	}
 	word := map[bool]string{true: "on", false: "off"}[on]
-	s.Event(signal.Event{Kind: signal.EventSwitch, Title: name + " " + word})
+	s.Event(signal.Event{Kind: signal.EventSwitch, Title: name + " " + word, By: by})
 	return nil
 }
 

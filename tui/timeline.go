@@ -176,7 +176,7 @@ func importance(e signal.Event) int {
 		return 4
 	case signal.EventLoad:
 		return 7
-	case signal.EventProcess, signal.EventSource:
+	case signal.EventProcess, signal.EventSource, signal.EventPerson:
 		if e.Outcome == signal.Bad {
 			return 4
 		}
@@ -195,7 +195,7 @@ func short(e signal.Event) string {
 		}
 		return ""
 	}
-	if e.Kind == signal.EventProcess && e.Outcome == signal.Good {
+	if (e.Kind == signal.EventProcess || e.Kind == signal.EventPerson) && e.Outcome == signal.Good {
 		return "" // it is up again: the sign says that
 	}
 	text, _, _ = strings.Cut(text, ", ")
@@ -341,6 +341,8 @@ func (m *Model) markOf(e signal.Event) (string, themes.Role) {
 			return m.either("⚐", "o"), role
 		}
 		return m.either("⚑", "!"), role
+	case signal.EventPerson:
+		return m.either("☺", "@"), role
 	case signal.EventProcess, signal.EventSource:
 		if e.Outcome == signal.Bad {
 			return pen.Glyph(widget.DownTri), role

@@ -17,6 +17,7 @@ const (
 	EventSource                      // a source was lost or came back
 	EventSwitch                      // a resilience pattern or another switch was turned
 	EventAlert                       // an alert is pending (Warning), firing (Bad), or over (Good, with its End)
+	EventPerson                      // somebody came to a shared session, or left it
 )
 
 // Outcome is how an event is to be read: it decides colour, glyph and word, never only the colour.
@@ -46,7 +47,8 @@ type Event struct {
 	// Key is what a source calls the event, such as an alert's fingerprint and start; "" for most. One with a key that the
 	// timeline has already replaces it, as one with its ID does.
 	Key   string
-	Attrs Attrs // labels, such as those that an alert is silenced by
+	Attrs Attrs  // labels, such as those that an alert is silenced by
+	By    string // who did it, in a session that several people share; "" otherwise
 }
 
 // SourceState says how a source is doing.

@@ -85,6 +85,15 @@ type Frame struct {
 	Host          []Resource // the machine that gameday runs on; nil when it is not measured
 	Switches      []Switch
 	Store         StoreStats
+	People        []Person // who looks at a shared session; nil when it is not shared
+}
+
+// Person is somebody at a shared session.
+type Person struct {
+	Name     string
+	Operator bool // may start and undo things; others only look
+	Views    int  // how many terminals are open
+	Since    time.Time
 }
 
 // StoreStats is the balance of the bounded memory: received = kept + filtered + dropped, per kind of signal.

@@ -157,6 +157,7 @@ type ExperimentState struct {
 	Steps      []Step
 	Suspended  *Suspension // what the method waits for; nil when it goes on
 	Skipped    []string    // steps whose condition was not met, in words
+	By         string      // who started it, in a session that several people share
 }
 
 // Suspension is a method that waits for an operator's go-ahead.
@@ -193,6 +194,7 @@ type LoadState struct {
 	Steps     []LoadStep // per step of the scenario
 	Exemplars []RequestExemplar
 
+	By          string          // who started it, in a session that several people share
 	Adjustable  bool            // an operator may change its rate or its users while it runs
 	Phases      LoadPhases      // where the time of a request went, on average
 	PhasesTotal LoadPhases      // since start

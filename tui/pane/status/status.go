@@ -226,6 +226,9 @@ func events(ctx pane.Context, p widget.Pen) []row {
 		case !e.End.IsZero():
 			took = widget.Duration(e.End.Sub(e.Start))
 		}
+		if e.By != "" {
+			e.Detail = strings.TrimSpace(e.By + ": " + e.Detail)
+		}
 		r := row{text: when + " " + kind(e.Kind) + " " + e.Title + " " + e.Detail, segs: []widget.Seg{seg(themes.Muted, " "+when+" "), seg(role, glyph+" "+p.Left(kind(e.Kind), 11)),
 			seg(themes.Text, p.Left(oneLine(e.Title), 26)+" "), seg(themes.Muted, p.Left(took, 9)), seg(themes.Muted, oneLine(e.Detail))}}
 		at, id := e.Start, e.TraceID
@@ -239,7 +242,7 @@ func events(ctx pane.Context, p widget.Pen) []row {
 }
 
 func kind(k signal.EventKind) string {
-	names := [...]string{"note", "fault", "probe", "load", "experiment", "abort", "process", "source", "switch"}
+	names := [...]string{"note", "fault", "probe", "load", "experiment", "abort", "process", "source", "switch", "person"}
 	if int(k) >= len(names) {
 		return "event"
 	}
