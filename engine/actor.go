@@ -66,6 +66,22 @@ func (a Actor) Set(ctx context.Context, name string, on bool) error {
 	return a.s.set(ctx, name, on, a.name)
 }
 
+// LoadBy reports whether load runs, and who started it; "" when nobody did.
+func (s *Session) LoadBy() (runs bool, by string) {
+	s.mu.Lock()
+	l := s.load
+	s.mu.Unlock()
+	if l == nil {
+		return false, ""
+	}
+	select {
+	case <-l.run.Done():
+		return false, ""
+	default:
+		return true, l.by
+	}
+}
+
 // faultEvent is an entry of the chaos controller. Faults are injected by the experiment that runs, and by nothing else: its
 // starter is theirs. One that outlives its experiment keeps the name until another one is started.
 func (s *Session) faultEvent(e signal.Event) uint64 {

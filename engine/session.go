@@ -304,7 +304,9 @@ func (s *Session) note(text, by string) {
 }
 
 // Set turns one of the system's switches.
-func (s *Session) Set(ctx context.Context, name string, on bool) error { return s.set(ctx, name, on, "") }
+func (s *Session) Set(ctx context.Context, name string, on bool) error {
+	return s.set(ctx, name, on, "")
+}
 
 func (s *Session) set(ctx context.Context, name string, on bool, by string) error {
 	sys := s.System()

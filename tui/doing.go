@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"gameday/keymap"
 	"gameday/sources/signal"
 	"gameday/themes"
 	"gameday/tui/overlay"
@@ -177,7 +178,7 @@ func suspension(f *signal.Frame) *signal.Suspension {
 // abort undoes everything, at once and without a question. Whatever was open is closed, so that the answer is seen.
 func (m *Model) abort() tea.Cmd {
 	m.over = nil
-	if m.aborting {
+	if m.refuse(keymap.Abort) || m.aborting {
 		return nil
 	}
 	m.aborting = true
@@ -235,6 +236,9 @@ func abortText(a Aborted, took time.Duration) string {
 // undoes them.
 func (m *Model) quit() tea.Cmd {
 	m.over = nil
+	if m.shared != nil {
+		return m.part()
+	}
 	n := activeFaults(m.frame)
 	if m.leaving || m.err != nil || n == 0 {
 		m.err = nil

@@ -57,7 +57,9 @@ func (m *Model) footer(zones *[]zone) string {
 	abort := m.keyItem(0, keymap.Abort, "")
 	if len(abort.segs) > 0 {
 		abort.right = true
-		if !m.danger() {
+		if m.forbidden(keymap.Abort) != "" {
+			abort.segs = []widget.Seg{sg(themes.Warning, "you look only")}
+		} else if !m.danger() {
 			abort.segs[1].Role = themes.Muted
 		} else {
 			abort.segs[0].Role, abort.segs[1].Role = themes.Fault, themes.Fault
@@ -107,7 +109,11 @@ func (m *Model) keyItem(rank int, a keymap.Action, what string) item {
 	if what == "" {
 		what = b.Short
 	}
-	return item{segs: []widget.Seg{sg(themes.Key, k), sg(themes.Muted, " "+what)}, rank: rank, tag: string(a)}
+	key, text := themes.Key, themes.Muted
+	if m.forbidden(a) != "" {
+		key, text = themes.Border, themes.Border
+	}
+	return item{segs: []widget.Seg{sg(key, k), sg(text, " "+what)}, rank: rank, tag: string(a)}
 }
 
 // statusLine is the row above the footer: what was just done, or what needs the operator most.
@@ -197,11 +203,11 @@ func (m *Model) calm() (role themes.Role, glyph, text string) {
 		return themes.Focus, m.pen().Glyph(widget.FocusMark), "everything is narrowed to " + string(m.focus.current) + "; " + m.keys.Key(keymap.Leave) + " leaves"
 	case f.Experiment != nil && f.Experiment.Phase != signal.PhaseDone && f.Experiment.Phase != signal.PhaseIdle:
 		e := f.Experiment
-		return themes.Text, m.bolt(), title(e.Title) + ": " + e.Phase.String() + ", " + widget.Clock(e.Elapsed) + " of " + widget.Clock(e.Total)
+		return themes.Text, m.bolt(), title(e.Title) + ": " + e.Phase.String() + ", " + widget.Clock(e.Elapsed) + " of " + widget.Clock(e.Total) + startedBy(e.By)
 	case f.Experiment != nil && f.Experiment.Verdict != signal.VerdictNone:
 		return verdict(f.Experiment, m.pen())
 	case f.Load != nil && f.Load.Running:
-		return themes.Load, m.pen().Glyph(widget.Closed), "load " + f.Load.Name + ": " + widget.Number(f.Load.Rate) + " answers/s, p95 " + widget.Duration(f.Load.P95)
+		return themes.Load, m.pen().Glyph(widget.Closed), "load " + f.Load.Name + ": " + widget.Number(f.Load.Rate) + " answers/s, p95 " + widget.Duration(f.Load.P95) + startedBy(f.Load.By)
 	}
 	return themes.Muted, "", "quiet: " + m.keys.Key(keymap.Experiments) + " picks an experiment"
 }

@@ -106,6 +106,7 @@ func (m *Model) header() string {
 	if id := m.focus.current; id != "" {
 		items = append(items, piece(2, sg(themes.Focus, m.pen().Glyph(widget.FocusMark)+" "+id.Short())))
 	}
+	items = append(items, m.people()...)
 	items = append(items, m.figures()...)
 	if n := activeFaults(f); n > 0 {
 		text := m.bolt() + plural(n, "fault")

@@ -55,6 +55,9 @@ type actMsg struct{ action keymap.Action }
 
 // act carries out an action, or hands it to the pane with the cursor.
 func (m *Model) act(a keymap.Action) tea.Cmd {
+	if m.refuse(a) {
+		return nil
+	}
 	for _, do := range []func(keymap.Action) (tea.Cmd, bool){m.actRun, m.actLoad, m.actTime, m.actScreen, m.actMove} {
 		if cmd, ok := do(a); ok {
 			return cmd

@@ -40,6 +40,7 @@ type Config struct {
 	NoMouse  bool                 // leave the mouse to the terminal
 	Welcome  bool                 // say once which three keys to press
 	Focus    signal.CorrelationID // what the cockpit is narrowed to from the start
+	Shared   *Shared              // of a session that several people share; nil: it is the operator's own
 	Now      func() time.Time
 }
 
@@ -103,6 +104,8 @@ type Model struct {
 	spaces [8]workspace
 	space  int
 	screen geometry
+	shared *Shared
+	parted bool // the last operator was told what leaving means
 
 	over     overlay.Overlay
 	overAt   [2]int // where it was drawn
@@ -133,7 +136,7 @@ type message struct {
 func New(cfg Config) *Model {
 	m := &Model{
 		ctx: context.Background(), session: cfg.Session, keys: cfg.Keys, now: cfg.Now, ascii: cfg.ASCII,
-		given: cfg.Themes, noMouse: cfg.NoMouse, length: cfg.Window, restyled: cfg.Restyled,
+		given: cfg.Themes, noMouse: cfg.NoMouse, length: cfg.Window, restyled: cfg.Restyled, shared: cfg.Shared,
 		term:  terminal{depth: themes.AllColours, symbols: cfg.Symbols},
 		frame: &signal.Frame{Headline: signal.Headline{Rate: -1, P95: -1, ErrorRate: -1, Budget: -1}},
 		slots: map[string]*slot{}, pending: map[string]bool{}, spaces: workspaces(),
@@ -268,6 +271,9 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		return nil
 	case tea.MouseMsg:
 		return m.mouse(msg)
+	case Notice:
+		m.say(themes.Warning, "%s", oneLine(string(msg)))
+		return nil
 	case endedMsg:
 		m.err = msg.err
 		return tea.Quit

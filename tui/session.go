@@ -14,8 +14,8 @@ import (
 
 // Session is what the cockpit needs of the engine. All methods may be called from any goroutine, several at a time.
 type Session interface {
-	// Frame is the picture for a view. It is called beside the screen, never twice at a time, and never more than ten
-	// times a second while nothing is pressed. The same pointer as before means that nothing changed. Faults, Experiment,
+	// Frame is the picture for a view. A cockpit calls it beside its screen, never twice at a time, and never more than ten
+	// times a second while nothing is pressed; where several cockpits share a session, each does. nil is no picture. The same pointer as before means that nothing changed. Faults, Experiment,
 	// Load, Health and Processes are those of now, also when the view's window lies in the past: an operator who looks
 	// back must still see what is in force.
 	Frame(v signal.View) *signal.Frame

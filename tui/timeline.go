@@ -342,7 +342,7 @@ func (m *Model) markOf(e signal.Event) (string, themes.Role) {
 		}
 		return m.either("⚑", "!"), role
 	case signal.EventPerson:
-		return m.either("☺", "@"), role
+		return "@", role
 	case signal.EventProcess, signal.EventSource:
 		if e.Outcome == signal.Bad {
 			return pen.Glyph(widget.DownTri), role

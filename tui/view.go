@@ -69,7 +69,7 @@ func (m *Model) tooSmall() []string {
 	texts := []widget.Seg{
 		sg(themes.Title, fmt.Sprintf("gameday needs %dx%d", minWidth, minHeight)),
 		sg(themes.Text, fmt.Sprintf("this terminal is %dx%d: make it larger", m.width, m.height)),
-		sg(themes.Muted, m.keys.Key("abort")+" still undoes everything, "+m.keys.Key("quit")+" leaves"),
+		sg(themes.Muted, m.smallKeys()),
 	}
 	if n := activeFaults(m.frame); n > 0 {
 		texts = append(texts, sg(themes.Fault, m.bolt()+" "+plural(n, "fault")+" in force"))

@@ -217,9 +217,35 @@ func join(word, reason string) string {
 // agreed to.
 type operator struct {
 	*engine.Session
-	mu    sync.Mutex
-	plans map[string]*engine.Plan
+	by     string         // his name, where several people share the session
+	frames *engine.Frames // of a session that several people share; nil: the session's own
+	mu     sync.Mutex
+	plans  map[string]*engine.Plan
 }
+
+// Frame is the picture.
+func (o *operator) Frame(v signal.View) *signal.Frame {
+	if o.frames == nil {
+		return o.Session.Frame(v)
+	}
+	return o.frames.Frame(context.Background(), v)
+}
+
+// Note puts a remark onto the timeline.
+func (o *operator) Note(text string) { o.As(o.by).Note(text) }
+
+// Set turns a switch.
+func (o *operator) Set(ctx context.Context, name string, on bool) error {
+	return o.As(o.by).Set(ctx, name, on)
+}
+
+// StartLoad starts a load plan.
+func (o *operator) StartLoad(ctx context.Context, id string) error {
+	return o.As(o.by).StartLoad(ctx, id)
+}
+
+// Proceed gives the go-ahead.
+func (o *operator) Proceed() error { return o.As(o.by).Proceed() }
 
 // Experiments lists what can be run.
 func (o *operator) Experiments() []tui.Choice { return choices(o.Session.Experiments()) }
@@ -268,23 +294,23 @@ func (o *operator) StartExperiment(_ context.Context, id string) error {
 	}
 	p.GoAhead = experiments.GoAheadAsk
 	p.Consent = "typed confirmation" // without it the screen asks for nothing to be started in production
-	return o.Session.StartExperiment(p)
+	return o.As(o.by).StartExperiment(p)
 }
 
 // AdjustLoad changes the load that runs.
 func (o *operator) AdjustLoad(_ context.Context, how tui.LoadChange) (string, error) {
-	return o.Session.AdjustLoad(load.Adjustment{Factor: how.Factor, Resume: how.Resume})
+	return o.As(o.by).AdjustLoad(load.Adjustment{Factor: how.Factor, Resume: how.Resume})
 }
 
 // StopLoad ends the load that runs.
 func (o *operator) StopLoad(context.Context) error {
-	o.Session.StopLoad()
+	o.As(o.by).StopLoad()
 	return nil
 }
 
 // Abort undoes everything.
 func (o *operator) Abort(ctx context.Context, reason string) (tui.Aborted, error) {
-	did, err := o.Session.Abort(ctx, reason)
+	did, err := o.As(o.by).Abort(ctx, reason)
 	return tui.Aborted{Faults: did.Faults, Load: did.Load, Experiment: did.Experiment}, err
 }
 

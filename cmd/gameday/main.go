@@ -31,6 +31,7 @@ type cli struct {
 	Demo       demoCmd       `cmd:"" help:"Open the cockpit on the embedded demo shop."`
 	Watch      watchCmd      `cmd:"" help:"Open the cockpit on what sends OTLP here or is scraped."`
 	Triage     triageCmd     `cmd:"" help:"Show everything about one request, from all sources at once."`
+	Serve      serveCmd      `cmd:"" help:"Share one session among several people through SSH: operators and viewers."`
 	Run        runCmd        `cmd:"" help:"Run an experiment without a terminal; the exit code is the verdict."`
 	Approve    approveCmd    `cmd:"" help:"Agree to an experiment in production for somebody else to run."`
 	Schedule   scheduleCmd   `cmd:"" help:"Run experiments by themselves, when a schedule says so."`
