@@ -10,6 +10,9 @@ import (
 // whyNot says why an action would do nothing here and now, in the registry's words; "" when it would do something, or when
 // nobody can tell before it is tried.
 func (m *Model) whyNot(a keymap.Action) string {
+	if why := m.forbidden(a); why != "" {
+		return why
+	}
 	b, ok := m.keys.Lookup(a)
 	if !ok || b.Off == "" {
 		return ""

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,7 @@ import (
 )
 
 // slow is how long a test waits for something that should take a fraction of it: machines are shared.
-const slow = 60 * time.Second
+const slow = 30 * time.Second
 
 // stage is a session that remembers what was done to it.
 type stage struct {
@@ -118,6 +119,20 @@ func (a actor) Abort(context.Context, string) (tui.Aborted, error) {
 	return tui.Aborted{}, nil
 }
 
+// stagePanes fill the first workspace.
+func stagePanes() []pane.Pane {
+	all := status.All()
+	return []pane.Pane{fragile{placed{all[0], "metrics"}}, placed{all[1], "traces"}, placed{all[2], "logs"}, placed{status.Processes(), "experiment"}}
+}
+
+// placed is a pane in the place of another one.
+type placed struct {
+	pane.Pane
+	id string
+}
+
+func (p placed) ID() string { return p.id }
+
 // fragile is a pane that breaks at a key.
 type fragile struct{ pane.Pane }
 
@@ -183,7 +198,7 @@ func opened(t *testing.T, who people, change func(*Config)) *site {
 	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "known_hosts"), []byte(known), 0o600))
 	cfg := Config{HostKey: host, Keys: keys, Log: log, Grace: time.Minute,
 		Open: func(k Key) tui.Config {
-			return tui.Config{Session: actor{s.stage, k.Name}, Panes: append([]pane.Pane{fragile{status.Processes()}}, status.All()[1:]...), Theme: "dark"}
+			return tui.Config{Session: actor{s.stage, k.Name}, Panes: stagePanes(), Theme: "dark"}
 		},
 		Look: tuitest.Calm, Event: s.stage.event, Danger: s.stage.dangerous,
 		Abort:    func(_ context.Context, why string) error { s.stage.call("abort: %s", why); return nil },
@@ -243,7 +258,7 @@ func (s *site) ssh(key string, more ...string) *exec.Cmd {
 	_, port, err := net.SplitHostPort(s.server.Addr().String())
 	require.NoError(s.t, err)
 	args := []string{"-F", "none", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes",
-		"-o", "UserKnownHostsFile=" + filepath.Join(s.dir, "known_hosts"), "-o", "LogLevel=ERROR", "-p", port, "-i", filepath.Join(s.dir, key)}
+		"-o", "UserKnownHostsFile=" + filepath.Join(s.dir, "known_hosts"), "-p", port, "-i", filepath.Join(s.dir, key)}
 	// Options come before the host, the command after it.
 	for len(more) > 0 && strings.HasPrefix(more[0], "-") {
 		n := 1
@@ -252,7 +267,8 @@ func (s *site) ssh(key string, more ...string) *exec.Cmd {
 		}
 		args, more = append(args, more[:n]...), more[n:]
 	}
-	cmd := exec.Command("ssh", append(append(args, "someone@127.0.0.1"), more...)...)
+	args = append(args, "-o", "LogLevel=ERROR", "someone@127.0.0.1") // the first of two settings counts
+	cmd := exec.Command("ssh", append(args, more...)...)
 	// The emulator gets inserting and deleting characters wrong; a vt220 is sent none.
 	cmd.Env = []string{"TERM=vt220", "HOME=" + s.dir, "PATH=" + os.Getenv("PATH")}
 	return cmd
@@ -335,15 +351,19 @@ func (sc *screen) cells() []vt10x.Glyph {
 
 func (sc *screen) see(words ...string) {
 	sc.t.Helper()
-	require.Eventually(sc.t, func() bool {
+	for end := time.Now().Add(slow); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		text := sc.text()
-		for _, w := range words {
-			if !strings.Contains(text, w) {
-				return false
-			}
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) }) {
+			return
 		}
-		return true
-	}, slow, 20*time.Millisecond, "not on screen: %s", words)
+	}
+	require.FailNow(sc.t, "not on screen: "+strings.Join(words, ", "), sc.text())
+}
+
+// sent waits until the words were sent to the terminal, wherever they ended up.
+func (sc *screen) sent(words string) {
+	sc.t.Helper()
+	require.Eventually(sc.t, func() bool { return strings.Contains(sc.bytes(), words) }, slow, 10*time.Millisecond, "never sent: %q", words)
 }
 
 func (sc *screen) press(keys string) {
