@@ -52,8 +52,9 @@ func (f *Frames) Frame(ctx context.Context, v signal.View) *signal.Frame {
 		s := f.entry(key)
 		if s.busy == nil {
 			if s.frame != nil && time.Now().Before(s.next) {
+				out := s.frame
 				f.mu.Unlock()
-				return s.frame
+				return out
 			}
 			s.busy = make(chan struct{})
 			f.mu.Unlock()

@@ -87,7 +87,7 @@ func (p *panels) latest(ctx context.Context, w signal.Window, step time.Duration
 	if kept == nil {
 		kept = &picture{panels: p.empty(), head: unknownHeadline}
 		p.live[key] = kept
-		forget(p.live)
+		forget(p.live, key)
 	}
 	kept.used = p.asked
 	if kept.window != w {
@@ -111,23 +111,24 @@ func (p *panels) past(ctx context.Context, w signal.Window, step time.Duration) 
 	defer p.mu.Unlock()
 	pic.used = p.asked
 	p.paused[w] = &pic
-	forget(p.paused)
+	forget(p.paused, w)
 	return pic.panels, pic.head
 }
 
-// forget drops the picture that was asked for the longest ago when there are too many.
-func forget[K comparable](all map[K]*picture) {
-	if len(all) <= maxPictures {
-		return
-	}
-	var oldest K
-	first := true
-	for k, pic := range all {
-		if !pic.running && (first || pic.used < all[oldest].used) {
-			oldest, first = k, false
+// forget drops the pictures that were asked for the longest ago when there are too many, but not one: it has just come. What
+// is being made stays.
+func forget[K comparable](all map[K]*picture, but K) {
+	for len(all) > maxPictures {
+		var oldest K
+		found := false
+		for k, pic := range all {
+			if k != but && !pic.running && (!found || pic.used < all[oldest].used) {
+				oldest, found = k, true
+			}
 		}
-	}
-	if !first {
+		if !found {
+			return
+		}
 		delete(all, oldest)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/creack/pty"
@@ -276,19 +277,21 @@ func (s *site) ssh(key string, more ...string) *exec.Cmd {
 
 // screen is a terminal that keeps what was drawn.
 type screen struct {
-	t   *testing.T
-	mu  sync.Mutex
-	vt  vt10x.Terminal
-	raw bytes.Buffer
-	pty *os.File
-	cmd *exec.Cmd
-	end chan struct{}
+	t    *testing.T
+	mu   sync.Mutex
+	vt   vt10x.Terminal
+	raw  bytes.Buffer
+	pty  *os.File
+	cmd  *exec.Cmd
+	end  chan struct{}
+	told func(cols, rows int) // tells a cockpit of this process its size; nil: a signal does
 }
 
 // connect opens a cockpit in a terminal of that size.
 func (s *site) connect(key string, cols, rows int, more ...string) *screen {
 	s.t.Helper()
-	return attach(s.t, s.ssh(key, append([]string{"-tt", "-o", "SetEnv=COLORTERM=truecolor"}, more...)...), cols, rows)
+	more = append(append([]string{"-tt"}, more...), "-o", "SetEnv=COLORTERM=truecolor") // the first setting counts
+	return attach(s.t, s.ssh(key, more...), cols, rows)
 }
 
 func attach(t *testing.T, cmd *exec.Cmd, cols, rows int) *screen {
@@ -311,11 +314,20 @@ func attach(t *testing.T, cmd *exec.Cmd, cols, rows int) *screen {
 
 func (sc *screen) read(r io.Reader) {
 	buf := make([]byte, 32<<10)
+	var rest []byte // a character of which only a part has come: the emulator cannot put it together
 	for {
 		n, err := r.Read(buf)
 		sc.mu.Lock()
 		sc.raw.Write(buf[:n])
-		_, _ = sc.vt.Write(buf[:n]) // a screen takes everything
+		whole := append(rest, buf[:n]...)
+		cut := len(whole)
+		for i := max(0, cut-utf8.UTFMax+1); i < cut; i++ {
+			if utf8.RuneStart(whole[i]) && !utf8.FullRune(whole[i:]) {
+				cut = i
+			}
+		}
+		_, _ = sc.vt.Write(whole[:cut]) // a screen takes everything
+		rest = slices.Clone(whole[cut:])
 		sc.mu.Unlock()
 		if err != nil {
 			return
@@ -360,6 +372,21 @@ func (sc *screen) see(words ...string) {
 	require.FailNow(sc.t, "not on screen: "+strings.Join(words, ", "), sc.text())
 }
 
+// gone waits until the words have left the screen.
+func (sc *screen) gone(words string) {
+	sc.t.Helper()
+	require.Eventually(sc.t, func() bool { return !strings.Contains(sc.text(), words) }, slow, 10*time.Millisecond, "still on screen: %s", words)
+}
+
+// lowest waits until the words stand on that row.
+func (sc *screen) lowest(words string, row int) {
+	sc.t.Helper()
+	require.Eventually(sc.t, func() bool {
+		rows := strings.Split(sc.text(), "\n")
+		return len(rows) > row && strings.Contains(rows[row], words)
+	}, slow, 10*time.Millisecond, "not on row %d: %s", row, words)
+}
+
 // sent waits until the words were sent to the terminal, wherever they ended up.
 func (sc *screen) sent(words string) {
 	sc.t.Helper()
@@ -378,6 +405,9 @@ func (sc *screen) resize(cols, rows int) {
 	sc.vt.Resize(cols, rows)
 	sc.mu.Unlock()
 	require.NoError(sc.t, pty.Setsize(sc.pty, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)}))
+	if sc.told != nil {
+		sc.told(cols, rows)
+	}
 }
 
 func (sc *screen) ended() int {
