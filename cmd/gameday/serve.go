@@ -17,21 +17,22 @@ import (
 
 	"gameday/cmd/gameday/remote"
 	"gameday/engine"
+	"gameday/keymap"
 	"gameday/sources/signal"
 	"gameday/tui"
 )
 
 // serveCmd shows one session to several people.
 type serveCmd struct {
-	SSH      string        `name:"ssh" placeholder:"ADDR" default:":2222" help:"Listen there; :PORT is loopback only, 0.0.0.0:PORT and [::]:PORT are every address."`
-	Keys     string        `placeholder:"FILE" help:"Who may come in: authorised keys as OpenSSH has them, with role=\"operator\" or \"viewer\"; authorized_keys in gameday's configuration when not given."`
-	Grace    time.Duration `default:"30s" help:"After the last operator left, so long until running faults are undone."`
-	Idle     time.Duration `default:"1h" help:"Close a view in which no key was pressed for so long; 0 for never."`
-	Limit    time.Duration `default:"12h" help:"Close a view after so long; 0 for never."`
-	Max      int           `default:"16" help:"Views at a time; the last place is kept for an operator."`
-	Log      string        `enum:"text,json" default:"text" help:"How the log on standard error is written: text or json."`
-	Demo     bool          `help:"Share the embedded demo shop."`
-	Patterns string        `help:"With --demo: start with the shop's resilience patterns on or off." enum:"on,off" default:"off"`
+	SSH        string        `name:"ssh" placeholder:"ADDR" default:":2222" help:"Listen there; :PORT is loopback only, 0.0.0.0:PORT and [::]:PORT are every address."`
+	Authorized string        `name:"keys" placeholder:"FILE" help:"Who may come in: authorised keys as OpenSSH has them, with role=\"operator\" or \"viewer\"; authorized_keys in gameday's configuration when not given."`
+	Grace      time.Duration `default:"30s" help:"After the last operator left, so long until running faults are undone."`
+	Idle       time.Duration `default:"1h" help:"Close a view in which no key was pressed for so long; 0 for never."`
+	Limit      time.Duration `default:"12h" help:"Close a view after so long; 0 for never."`
+	Max        int           `default:"16" help:"Views at a time; the last place is kept for an operator."`
+	Log        string        `enum:"text,json" default:"text" help:"How the log on standard error is written: text or json."`
+	Demo       bool          `help:"Share the embedded demo shop."`
+	Patterns   string        `help:"With --demo: start with the shop's resilience patterns on or off." enum:"on,off" default:"off"`
 	systemFlags
 	screenFlags
 }
@@ -69,6 +70,7 @@ func (c *serveCmd) system(cfg engine.Config) (engine.Config, error) {
 		if err != nil {
 			return cfg, err
 		}
+		c.screenFlags = c.screenFlags.with(set)
 		return c.config(cfg, set)
 	}
 	cfg, err := demoConfig(cfg, c.Patterns == "on")
@@ -87,7 +89,11 @@ func (c serveCmd) serve(state string, cfg engine.Config, log *slog.Logger) (err 
 	if c.Grace < 0 || c.Idle < 0 || c.Limit < 0 || c.Max < 1 {
 		return errors.New("--grace, --idle and --limit cannot be negative, and --max is 1 at least")
 	}
-	keys, err := c.keys(log)
+	keys, err := c.authorised(log)
+	if err != nil {
+		return err
+	}
+	bound, err := keymap.New(c.Keys, c.Bind)
 	if err != nil {
 		return err
 	}
@@ -120,7 +126,7 @@ func (c serveCmd) serve(state string, cfg engine.Config, log *slog.Logger) (err 
 	}
 	armCrash()
 	s.Start()
-	shared := newShare(s, c.screenFlags)
+	shared := newShare(s, c.screenFlags, bound)
 	server, err := remote.Serve(listener, remote.Config{HostKey: host, Keys: keys, Log: log, Open: shared.open, Look: shared.look,
 		Event: func(e signal.Event) { s.Event(e) }, Danger: shared.danger, Abort: shared.abort, Commands: shared.commands(),
 		Grace: c.Grace, Idle: c.Idle, Limit: c.Limit, MaxViews: c.Max})
@@ -129,7 +135,7 @@ func (c serveCmd) serve(state string, cfg engine.Config, log *slog.Logger) (err 
 	}
 	shared.people.Store(server)
 	log.Info("serving", "system", cfg.Name, "environment", cfg.Environment, "ssh", listener.Addr().String(),
-		"host_key", gossh.FingerprintSHA256(host.PublicKey()), "keys", c.Keys)
+		"host_key", gossh.FingerprintSHA256(host.PublicKey()), "keys", c.Authorized)
 	<-ctx.Done()
 	return c.stop(ctx, state, s, server, log)
 }
@@ -156,16 +162,16 @@ func (c serveCmd) stop(ctx context.Context, state string, s *engine.Session, ser
 	return errors.Join(err, undone, closed)
 }
 
-// keys is the file of those who may come in.
-func (c *serveCmd) keys(log *slog.Logger) (*remote.KeyFile, error) {
-	if c.Keys == "" {
+// authorised is the file of those who may come in.
+func (c *serveCmd) authorised(log *slog.Logger) (*remote.KeyFile, error) {
+	if c.Authorized == "" {
 		dir, err := configDir()
 		if err != nil {
 			return nil, err
 		}
-		c.Keys = filepath.Join(dir, "authorized_keys")
+		c.Authorized = filepath.Join(dir, "authorized_keys")
 	}
-	return remote.OpenKeys(c.Keys, log)
+	return remote.OpenKeys(c.Authorized, log)
 }
 
 // commandWho and commandFaults are what can be asked for without a terminal.

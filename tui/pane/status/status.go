@@ -242,7 +242,7 @@ func events(ctx pane.Context, p widget.Pen) []row {
 }
 
 func kind(k signal.EventKind) string {
-	names := [...]string{"note", "fault", "probe", "load", "experiment", "abort", "process", "source", "switch", "person"}
+	names := [...]string{"note", "fault", "probe", "load", "experiment", "abort", "process", "source", "switch", "alert", "person"}
 	if int(k) >= len(names) {
 		return "event"
 	}
