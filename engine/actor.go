@@ -75,7 +75,7 @@ func (s *Session) LoadBy() (runs bool, by string) {
 		return false, ""
 	}
 	select {
-	case <-l.run.Done():
+	case <-l.Done():
 		return false, ""
 	default:
 		return true, l.by
