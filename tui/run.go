@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
@@ -22,7 +21,7 @@ func Run(ctx context.Context, cfg Config, opts ...tea.ProgramOption) error {
 	defer cancel() // ends what waits for the session
 	m := New(cfg)
 	m.ctx = ctx
-	all := append([]tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithEnvironment(cfg.Environ)}, opts...)
+	all := append([]tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}, opts...)
 	program := tea.NewProgram(m, all...)
 	if cfg.Shared != nil && cfg.Shared.Attach != nil {
 		cfg.Shared.Attach(program.Send)
@@ -35,17 +34,6 @@ func Run(ctx context.Context, cfg Config, opts ...tea.ProgramOption) error {
 		return fmt.Errorf("show the cockpit: %w", err)
 	}
 	return m.Err()
-}
-
-// noColor reports whether NO_COLOR is set to anything, as no-color.org has it. The last setting of a name counts.
-func noColor(environ []string) bool {
-	set := false
-	for _, e := range environ {
-		if value, ok := strings.CutPrefix(e, "NO_COLOR="); ok {
-			set = value != ""
-		}
-	}
-	return set
 }
 
 // RestoreTerminal is what must be written to a terminal to leave the cockpit when the program cannot do so itself: on a

@@ -103,9 +103,3 @@ func TestNoticesReachTheStatusLine(t *testing.T) {
 		require.Contains(t, b.screen(), "this view is closed in a minute")
 	})
 }
-
-func TestNoColorOfTheClient(t *testing.T) {
-	require.True(t, noColor([]string{"TERM=x", "NO_COLOR=1"}))
-	require.False(t, noColor([]string{"NO_COLOR=1", "NO_COLOR="}), "the last one counts, and empty is unset")
-	require.False(t, noColor(nil))
-}

@@ -101,6 +101,14 @@ func (c serveCmd) serve(state string, cfg engine.Config, log *slog.Logger) (err 
 	if err != nil {
 		return err
 	}
+	theme, err := chooseTheme(c.Theme)
+	if err != nil {
+		return err
+	}
+	symbols, err := tui.ParseSymbols(c.Symbols)
+	if err != nil {
+		return err
+	}
 	listener, err := remote.Listen(c.SSH)
 	if err != nil {
 		return err
@@ -126,7 +134,7 @@ func (c serveCmd) serve(state string, cfg engine.Config, log *slog.Logger) (err 
 	}
 	armCrash()
 	s.Start()
-	shared := newShare(s, c.screenFlags, bound)
+	shared := newShare(s, tui.Config{Themes: theme.all, Theme: theme.name, Window: c.Window, ASCII: c.ASCII, Symbols: symbols, NoMouse: c.NoMouse, Keys: bound})
 	server, err := remote.Serve(listener, remote.Config{HostKey: host, Keys: keys, Log: log, Open: shared.open, Look: shared.look,
 		Event: func(e signal.Event) { s.Event(e) }, Danger: shared.danger, Abort: shared.abort, Commands: shared.commands(),
 		Grace: c.Grace, Idle: c.Idle, Limit: c.Limit, MaxViews: c.Max})

@@ -10,7 +10,6 @@ import (
 
 	"gameday/cmd/gameday/remote"
 	"gameday/engine"
-	"gameday/keymap"
 	"gameday/sources/signal"
 	"gameday/tui"
 )
@@ -19,16 +18,15 @@ import (
 type share struct {
 	session *engine.Session
 	frames  *engine.Frames
-	screen  screenFlags
-	keys    *keymap.Map
+	cockpit tui.Config                    // of everybody, but for what is his own
 	people  atomic.Pointer[remote.Server] // nil until the server runs
 
 	mu    sync.Mutex
 	notes map[string][]time.Time // of viewers, by name: when the last ones were written
 }
 
-func newShare(s *engine.Session, look screenFlags, keys *keymap.Map) *share {
-	out := &share{session: s, screen: look, keys: keys, notes: map[string][]time.Time{}}
+func newShare(s *engine.Session, cockpit tui.Config) *share {
+	out := &share{session: s, cockpit: cockpit, notes: map[string][]time.Time{}}
 	out.frames = engine.NewFrames(func(v signal.View) *signal.Frame {
 		f := s.Frame(v)
 		f.People = out.here()
@@ -46,7 +44,8 @@ func (s *share) here() []signal.Person {
 
 // open is a cockpit for a person, with panes of its own.
 func (s *share) open(who remote.Key) tui.Config {
-	cfg := tui.Config{Panes: panes(), Theme: s.screen.Theme, Window: s.screen.Window, ASCII: s.screen.ASCII, NoMouse: s.screen.NoMouse, Keys: s.keys}
+	cfg := s.cockpit
+	cfg.Panes = panes()
 	op := &operator{Session: s.session, plans: map[string]*engine.Plan{}, by: who.Name, frames: s.frames}
 	if who.Role == remote.Operator {
 		cfg.Session = op

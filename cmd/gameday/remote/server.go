@@ -37,8 +37,7 @@ type Config struct {
 	HostKey gossh.Signer
 	Keys    *KeyFile
 	Log     *slog.Logger
-	// Open is a cockpit for a person. Its Session must refuse what the person's role does not allow; Shared, Theme where
-	// colours are not wanted, ASCII where the terminal cannot do more, and Environ are filled in here.
+	// Open is a cockpit for a person. Its Session must refuse what the person's role does not allow; Shared is filled in here.
 	Open func(who Key) tui.Config
 	// Look is a picture of the session for the greeting: Experiment and Faults are enough.
 	Look func() *signal.Frame

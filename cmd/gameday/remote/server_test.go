@@ -264,12 +264,13 @@ func alone(t *testing.T, s *site, at size) *screen {
 	go func() {
 		defer close(sc.end)
 		cfg := tui.Config{Session: actor{s.stage, "alice"}, Panes: stagePanes(), Theme: "dark",
-			Environ: []string{"TERM=vt220", "COLORTERM=truecolor"}, Shared: &tui.Shared{Name: "alice", Grace: time.Minute,
+			Shared: &tui.Shared{Name: "alice", Grace: time.Minute,
 				Attach: func(send func(tea.Msg)) {
 					sc.told = func(cols, rows int) { send(tea.WindowSizeMsg{Width: cols, Height: rows}) } // no signal comes: it is not our terminal
 					go send(tui.Notice(tui.Greeting(tuitest.Calm(), "alice")))
 				}}}
-		if err := tui.Run(ctx, cfg, tea.WithInput(term), tea.WithOutput(term)); err != nil {
+		if err := tui.Run(ctx, cfg, tea.WithInput(term), tea.WithOutput(term),
+			tea.WithEnvironment([]string{"TERM=vt220", "COLORTERM=truecolor"})); err != nil {
 			t.Error(err)
 		}
 	}()

@@ -133,7 +133,7 @@ func (s *Server) show(sess ssh.Session, conn gossh.Conn, v *view, g *gate, termN
 	v.ctx, v.cancel = context.WithCancelCause(sess.Context())
 	defer v.cancel(nil)
 	v.keys.Store(time.Now().UnixNano())
-	cfg := s.cockpit(v, sess.Environ(), termName)
+	cfg, environ := s.cockpit(v), append(sess.Environ(), "TERM="+sanitize.Line(termName, 40))
 	send := make(chan func(tea.Msg), 1)
 	cfg.Shared.Attach = func(f func(tea.Msg)) { send <- f }
 	v.send = func(m tea.Msg) {
@@ -150,7 +150,7 @@ func (s *Server) show(sess ssh.Session, conn gossh.Conn, v *view, g *gate, termN
 		"term", sanitize.Line(termName, 40), "size", fmt.Sprintf("%dx%d", g.size().cols, g.size().rows))
 	beside := s.beside(v, conn, g)
 	err := tui.Run(v.ctx, cfg, tea.WithInput(&typed{v: v, r: sess}), tea.WithOutput(&drawn{v: v, w: sess}),
-		tea.WithColorProfile(colorprofile.Env(cfg.Environ)), tea.WithWindowSize(g.size().cols, g.size().rows), tea.WithFilter(noSuspend))
+		tea.WithColorProfile(colorprofile.Env(environ)), tea.WithEnvironment(environ), tea.WithWindowSize(g.size().cols, g.size().rows), tea.WithFilter(noSuspend))
 	why := v.why(err)
 	v.cancel(nil)
 	select {
@@ -233,37 +233,14 @@ func (s *Server) look() *signal.Frame {
 	return &f
 }
 
-// cockpit is how the session looks to a person at a terminal.
-func (s *Server) cockpit(v *view, environ []string, termName string) tui.Config {
+// cockpit is how the session looks to a person.
+func (s *Server) cockpit(v *view) tui.Config {
 	cfg := s.cfg.Open(v.key)
-	cfg.Environ = append(environ, "TERM="+sanitize.Line(termName, 40))
-	cfg.ASCII = cfg.ASCII || !utf8Terminal(cfg.Environ)
 	cfg.Shared = &tui.Shared{Name: v.key.Name, Grace: s.cfg.Grace}
 	if v.key.Role != Operator {
 		cfg.Shared.Refused = "you are a viewer here: an operator has to do it"
 	}
 	return cfg
-}
-
-// utf8Terminal reports whether the client's locale is one of UTF-8, or is not told.
-func utf8Terminal(environ []string) bool {
-	value := func(name string) (out string) {
-		for _, e := range environ {
-			if v, ok := strings.CutPrefix(e, name+"="); ok {
-				out = v
-			}
-		}
-		return out
-	}
-	if value("TERM") == "linux" { // the console's fonts have no braille
-		return false
-	}
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if l := strings.ToLower(value(name)); l != "" {
-			return strings.Contains(l, "utf-8") || strings.Contains(l, "utf8")
-		}
-	}
-	return true
 }
 
 // noSuspend: there is no shell below the cockpit to go back to.
