@@ -372,6 +372,17 @@ func (sc *screen) see(words ...string) {
 	require.FailNow(sc.t, "not on screen: "+strings.Join(words, ", "), sc.text())
 }
 
+// seeAnew is see for words that took the place of others: the emulator knows nothing of inserting, and has to be drawn anew.
+func (sc *screen) seeAnew(words string, at size) {
+	sc.t.Helper()
+	taller := 0
+	for end := time.Now().Add(slow); !strings.Contains(sc.text(), words); time.Sleep(200 * time.Millisecond) {
+		require.True(sc.t, time.Now().Before(end), "not on screen: %s\n%s", words, sc.text())
+		taller = 1 - taller
+		sc.resize(at.cols, at.rows+taller)
+	}
+}
+
 // gone waits until the words have left the screen.
 func (sc *screen) gone(words string) {
 	sc.t.Helper()

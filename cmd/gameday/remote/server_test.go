@@ -40,8 +40,7 @@ func TestAnOperatorMayWhatAViewerMayNot(t *testing.T) {
 	b.press(ctrlX)
 	b.see("ABORT: you are a viewer here")
 	b.press("e")
-	b.resize(80, 25) // the emulator knows nothing of inserting, and has to be drawn anew
-	b.see("experiments: you are a viewer here")
+	b.seeAnew("experiments: you are a viewer here", size{80, 24})
 	require.Empty(t, s.stage.called(), "nothing of it reached the session")
 	a.press(ctrlX)
 	a.see("aborted")
