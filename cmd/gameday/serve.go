@@ -133,6 +133,7 @@ func (c serveCmd) serve(state string, cfg engine.Config, log *slog.Logger) (err 
 		return err
 	}
 	armCrash()
+	begun := time.Now()
 	s.Start()
 	shared := newShare(s, tui.Config{Themes: theme.all, Theme: theme.name, Window: c.Window, ASCII: c.ASCII, Symbols: symbols, NoMouse: c.NoMouse, Keys: bound})
 	server, err := remote.Serve(listener, remote.Config{HostKey: host, Keys: keys, Log: log, Open: shared.open, Look: shared.look,
@@ -145,11 +146,11 @@ func (c serveCmd) serve(state string, cfg engine.Config, log *slog.Logger) (err 
 	log.Info("serving", "system", cfg.Name, "environment", cfg.Environment, "ssh", listener.Addr().String(),
 		"host_key", gossh.FingerprintSHA256(host.PublicKey()), "keys", c.Authorized)
 	<-ctx.Done()
-	return c.stop(ctx, state, s, server, log)
+	return c.stop(ctx, state, s, begun, server, log)
 }
 
 // stop undoes everything first, then shows people out, then ends the session.
-func (c serveCmd) stop(ctx context.Context, state string, s *engine.Session, server *remote.Server, log *slog.Logger) error {
+func (c serveCmd) stop(ctx context.Context, state string, s *engine.Session, begun time.Time, server *remote.Server, log *slog.Logger) error {
 	why := "the server is being stopped"
 	if sig, ok := signalled(ctx); ok {
 		why += ": " + sig.String()
@@ -162,7 +163,7 @@ func (c serveCmd) stop(ctx context.Context, state string, s *engine.Session, ser
 		log.Error("undo", "error", undone)
 	}
 	closed := server.Close(why + "; what ran is undone")
-	err := leave(ctx, state, s, nil)
+	err := leave(ctx, state, s, begun, nil)
 	var e exitError
 	if errors.As(err, &e) && e.code == exitAborted { // that is how a server ends
 		err = nil
