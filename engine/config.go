@@ -93,6 +93,7 @@ type Config struct {
 	Headline    HeadlineSpec
 	Experiments []Document
 	LoadPlans   []Document
+	SLOs        []Document
 	OtherLoads  []OtherLoad // that something else makes
 	Ambient     string      // ID of the load plan that runs whenever no experiment brings its own; "" for none
 	Seed        uint64

@@ -11,6 +11,7 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 	f := s.store.Frame(v)
 	f.Lookup = s.lookup()
 	f.Host = s.host()
+	f.SLOs, f.Scorecard = s.reliability.get()
 	f.System, f.Environment = s.cfg.Name, s.cfg.Environment
 	f.Metrics, f.Headline = s.panels.get(s.ctx, v)
 	f.Store.MetricSeries = s.db.SeriesCount()

@@ -30,24 +30,25 @@ import (
 // Session is one running cockpit. It owns everything it starts, and ends it in the reverse order: chaos, load, sources,
 // store. All methods are safe for concurrent use.
 type Session struct {
-	cfg        Config
-	id         string
-	started    time.Time
-	store      *store.Store
-	db         *metrics.DB
-	receiver   *otlp.Receiver
-	links      *proxy.Set
-	containers *container.Engine
-	journal    *journal.Journal
-	keeper     *keeper.Keeper
-	chaos      *chaos.Controller
-	panels     *panels
-	faults     []chaos.Fault
-	docs       documents
-	loading    sync.Mutex // one change of the load at a time
-	lookups    lookups
-	hosts      hosts
-	correlate  *correlate.Reader
+	cfg         Config
+	id          string
+	started     time.Time
+	store       *store.Store
+	db          *metrics.DB
+	receiver    *otlp.Receiver
+	links       *proxy.Set
+	containers  *container.Engine
+	journal     *journal.Journal
+	keeper      *keeper.Keeper
+	chaos       *chaos.Controller
+	panels      *panels
+	faults      []chaos.Fault
+	docs        documents
+	loading     sync.Mutex // one change of the load at a time
+	lookups     lookups
+	hosts       hosts
+	reliability *reliability
+	correlate   *correlate.Reader
 
 	ctx    context.Context // of everything the session runs; ends last
 	cancel context.CancelCauseFunc
@@ -104,6 +105,7 @@ func New(cfg Config) (_ *Session, err error) {
 		}
 		s.cfg.Sources = append(slices.Clone(cfg.Sources), sources.Source{Name: "rules", Kind: "rules", Address: r.Address(), Driver: r})
 	}
+	s.reliability = newReliability(cfg.SLOs)
 	s.panels = newPanels(s.metrics, cfg.Panels, cfg.Headline)
 	if s.receiver, err = otlp.New(otlp.Config{GRPC: orLoopback(cfg.OTLPGRPC), HTTP: orLoopback(cfg.OTLPHTTP)}); err != nil {
 		return s, err
@@ -180,6 +182,7 @@ func (s *Session) Start() {
 	for _, src := range s.cfg.Sources {
 		s.supervise(src)
 	}
+	s.work.Go(s.keepPromises)
 	s.work.Go(func() {
 		sys, err := s.startSystem()
 		s.mu.Lock()

@@ -183,7 +183,7 @@ func screen() []Binding {
 
 // WorkspaceNames are the names behind the number keys 1 to 8.
 func WorkspaceNames() []string {
-	return []string{"cockpit", "load", "chaos", "traces", "logs", "metrics", "health", "events"}
+	return []string{"cockpit", "load", "chaos", "traces", "logs", "metrics", "reliability", "incident"}
 }
 
 func overlays() []Binding {

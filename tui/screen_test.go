@@ -95,7 +95,7 @@ func TestGoldenOverlays(t *testing.T) {
 		"zoomed":     {do: func(m *Model) { press(m, "z") }},
 		"paused":     {do: func(m *Model) { press(m, "space", "<") }},
 		"ascii":      {cfg: Config{ASCII: true}, do: func(*Model) {}},
-		"health":     {do: func(m *Model) { press(m, "7") }},
+		"reliability":     {do: func(m *Model) { press(m, "7") }},
 		"events":     {do: func(m *Model) { press(m, "8") }},
 	} {
 		for _, size := range [][2]int{{80, 24}, {120, 35}} {

@@ -35,7 +35,9 @@ func workspaces() [8]workspace {
 		layout.Leaf("traces"),
 		layout.Leaf("logs"),
 		layout.Leaf("metrics"),
-		layout.Columns(0.5, layout.Leaf("processes"), layout.Rows(0.5, layout.Leaf("host"), layout.Leaf("sources"))),
+		layout.Columns(0.55,
+			layout.Rows(0.4, layout.Leaf("slos"), layout.Rows(0.5, layout.Leaf("alerts"), layout.Leaf("scorecard"))),
+			layout.Rows(0.34, layout.Leaf("processes"), layout.Rows(0.5, layout.Leaf("host"), layout.Leaf("sources")))),
 		layout.Leaf("events"),
 	}
 	var out [8]workspace

@@ -9,6 +9,7 @@ import (
 	"gameday/engine"
 	"gameday/engine/load"
 	"gameday/engine/settings"
+	"gameday/engine/slo"
 	"gameday/sources/spec"
 )
 
@@ -46,6 +47,9 @@ func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) 
 		kind, _ = sub.Scalar() // a kind that is no word is reported by whoever reads it as an experiment
 	}
 	switch kind {
+	case slo.Kind:
+		_, err = slo.Parse(file, doc.Data)
+		return "service level objective", err
 	case settings.Kind:
 		_, err = settings.Load(file)
 		return "configuration", err
@@ -83,14 +87,17 @@ func checkScheduled(sch *schedule.Schedule) error {
 
 // schemaCmd prints a JSON Schema.
 type schemaCmd struct {
-	Kind string `arg:"" optional:"" enum:"experiment,load,schedule,config" default:"experiment" help:"experiment, load, schedule or config"`
+	Kind string `arg:"" optional:"" enum:"experiment,load,schedule,config,slo" default:"experiment" help:"experiment, load, schedule, config or slo"`
 }
 
 // Run prints the schema of that kind of document.
 func (c schemaCmd) Run(stdout io.Writer) error {
 	schema := engine.Schema
-	if c.Kind == "config" {
+	switch c.Kind {
+	case "config":
 		schema = func(string) ([]byte, error) { return settings.Schema() }
+	case "slo":
+		schema = func(string) ([]byte, error) { return slo.Schema() }
 	}
 	out, err := schema(c.Kind)
 	if err != nil {

@@ -72,7 +72,11 @@ func demoConfig(cfg engine.Config, patterns bool) (engine.Config, error) {
 	cfg.Name, cfg.Environment = "shop", "demo"
 	cfg.StartSystem = startShop(patterns)
 	cfg.Panels, cfg.Headline = shopPanels(), shopHeadline()
-	cfg.Experiments, cfg.LoadPlans = experiments, plans
+	slos, err := embedded("slos")
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Experiments, cfg.LoadPlans, cfg.SLOs = experiments, plans, slos
 	cfg.Sources = append(cfg.Sources, sources.Source{Name: "host", Kind: "host", Address: "local", Driver: host.New(host.DefaultEvery)})
 	return cfg, nil
 }

@@ -84,6 +84,8 @@ type Frame struct {
 	Processes     []Process
 	Host          []Resource // the machine that gameday runs on; nil when it is not measured
 	Switches      []Switch
+	SLOs          []SLO
+	Scorecard     *Scorecard // nil before the first
 	Store         StoreStats
 	People        []Person // who looks at a shared session; nil when it is not shared
 }

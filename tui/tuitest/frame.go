@@ -58,6 +58,9 @@ func SampleFrame() *signal.Frame {
 		Processes:  processes(),
 		Switches:   switches(),
 		Health:     health(),
+		SLOs:       slos(),
+		Scorecard:  scorecard(),
+		Host:       host(),
 		Store: signal.StoreStats{
 			Logs:         signal.KindStats{Received: 20123, Held: 18423, Evicted: 1700, Bytes: 6 << 20, MaxBytes: 256 << 20},
 			Spans:        signal.KindStats{Received: 48210, Held: 48210, Bytes: 21 << 20, MaxBytes: 256 << 20},

@@ -33,7 +33,7 @@ func host(ctx pane.Context, p widget.Pen) []row {
 		now := widget.Value(r.Now, "bytes") + "/s"
 		role := themes.Text
 		if r.Ratio {
-			now = widget.Percent(r.Now)
+			now = widget.Percent(100 * r.Now)
 			if r.Now > 0.9 {
 				role = themes.Warning
 			}

@@ -50,7 +50,9 @@ func Events() pane.Pane {
 }
 
 // All makes all of them.
-func All() []pane.Pane { return []pane.Pane{Processes(), Sources(), Events(), Host()} }
+func All() []pane.Pane {
+	return []pane.Pane{SLOs(), Alerts(), Scorecard(), Processes(), Host(), Sources(), Events()}
+}
 
 // ID implements pane.Pane.
 func (l *list) ID() string { return l.id }
