@@ -108,7 +108,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		if time.Since(began) >= s.cfg.Settle {
 			wait.Reset()
 		}
-		pause := wait.NextDelay()
+		pause := max(wait.NextDelay(), s.asked(err))
 		s.change(signal.SourceRetrying, err, time.Now().Add(pause))
 		select {
 		case <-ctx.Done():
@@ -117,6 +117,18 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// maxAsked bounds how long a system may have itself left alone.
+const maxAsked = 5 * time.Minute
+
+// asked is how long the system asked to be left alone, such as by Retry-After; 0 when it did not.
+func (s *Supervisor) asked(err error) time.Duration {
+	var patient interface{ AskedToWait() time.Duration }
+	if !errors.As(err, &patient) {
+		return 0
+	}
+	return min(max(patient.AskedToWait(), 0), maxAsked)
 }
 
 var errStuck = errors.New("driver did not end")

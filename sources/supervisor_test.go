@@ -80,6 +80,32 @@ func TestBackoffGrowsIsBoundedAndStartsAnew(t *testing.T) {
 	})
 }
 
+// patientError is a refusal that says for how long.
+type patientError struct{ wait time.Duration }
+
+func (e patientError) Error() string              { return "too many requests" }
+func (e patientError) AskedToWait() time.Duration { return e.wait }
+
+func TestASystemThatAsksToWaitIsLeftAlone(t *testing.T) {
+	for asked, want := range map[time.Duration]time.Duration{time.Minute: time.Minute, 24 * time.Hour: maxAsked, -time.Hour: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			var starts []time.Time
+			_, stop := supervise(Config{MinBackoff: time.Second, MaxBackoff: 2 * time.Second, Driver: driverFunc(func(context.Context, func(signal.Batch)) error {
+				starts = append(starts, time.Now())
+				return fmt.Errorf("ask: %w", patientError{asked})
+			})})
+			time.Sleep(time.Hour)
+			require.NoError(t, stop())
+			require.Greater(t, len(starts), 10)
+			for i := range starts[1:] {
+				pause := starts[i+1].Sub(starts[i])
+				require.GreaterOrEqual(t, pause, want)
+				require.LessOrEqual(t, pause, max(want, 2*time.Second))
+			}
+		})
+	}
+}
+
 func TestHealthFollowsTheDriver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var changes []string

@@ -61,6 +61,9 @@ func (e *StatusError) Error() string {
 	return text
 }
 
+// AskedToWait is RetryAfter: a supervisor leaves the system alone for that long.
+func (e *StatusError) AskedToWait() time.Duration { return e.RetryAfter }
+
 // wantsTLS knows what servers answer to plain HTTP where they expect TLS: Go's, nginx, Apache.
 func wantsTLS(says string) bool {
 	says = strings.ToLower(says)

@@ -170,7 +170,7 @@ func immenseAnswers(t *testing.T, s *suite) {
 	}{
 		{"many items", "", 100}, {"one text", "", 1 << 30}, {"many items in gzip", "gzip", 100}, {"one text in zstd", "zstd", 1 << 30},
 	} {
-		var packed bytes.Buffer // 16 MiB, so that packing is not measured
+		var packed bytes.Buffer // 10 MiB, so that packing is not measured
 		if one.encoding != "" {
 			var z io.WriteCloser = gzip.NewWriter(&packed)
 			if one.encoding == "zstd" {
@@ -178,7 +178,7 @@ func immenseAnswers(t *testing.T, s *suite) {
 				require.NoError(t, err)
 				z = enc
 			}
-			require.NoError(t, s.h.Huge.write(z, 16<<20, min(one.text, 16<<20)))
+			require.NoError(t, s.h.Huge.write(z, 10<<20, min(one.text, 10<<20)))
 			require.NoError(t, z.Close())
 		}
 		f := s.front(t, func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {

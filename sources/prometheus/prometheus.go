@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"gameday/sources/alert"
@@ -39,6 +40,8 @@ type Driver struct {
 	rename map[string]string
 	alerts *alert.Tracker // nil: not wanted
 	none   bool           // the server knows no alerts; Run's own
+
+	noExemplars atomic.Int64 // until then, in Unix milliseconds, exemplars are not asked for
 }
 
 // Open makes a driver; it reaches for nothing yet.

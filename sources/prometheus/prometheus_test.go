@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -258,6 +259,28 @@ func TestWhatOlderAndOtherServersAnswer(t *testing.T) {
 	require.ErrorContains(t, err, "the window ends before it begins")
 	_, err = d.Range(ctx, strings.Repeat("x", 9000), w, 0)
 	require.ErrorContains(t, err, "9000 bytes long")
+}
+
+func TestAServerWithoutExemplarsIsNotAskedEachTime(t *testing.T) {
+	var asked atomic.Int32
+	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/api/v1/query_exemplars" {
+			asked.Add(1)
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"1"]]}]}}`))
+	})
+	d := open(t, driver.Settings{Address: address})
+	w := signal.Window{From: time.Unix(0, 0), To: time.Unix(10, 0)}
+	for range 5 {
+		got, err := d.Range(context.Background(), "x", w, time.Second)
+		require.NoError(t, err, "a chart without exemplars is a chart")
+		require.Len(t, got, 1)
+	}
+	require.EqualValues(t, 1, asked.Load())
+	_, err := d.Exemplars(context.Background(), "x", w)
+	require.ErrorContains(t, err, "404", "whoever asks for them is told")
 }
 
 func TestTooManySeriesGiveTheFirstThousand(t *testing.T) {

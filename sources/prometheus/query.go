@@ -58,13 +58,28 @@ func (d *Driver) Range(ctx context.Context, query string, w signal.Window, step 
 		return nil, err
 	}
 	if len(res.series) > 0 && err == nil {
-		// an exemplar more or less is no reason to show no chart: servers without them say so with an error
-		if found, xerr := d.exemplars(ctx, query, w); xerr == nil {
-			attach(res.series, found, w.From, step)
-		}
+		d.decorate(ctx, query, res.series, w, step)
 	}
 	legend.Name(res.series, query)
 	return res.series, err
+}
+
+// noExemplarsFor is how long a server is not asked again that answered that it has no exemplars.
+const noExemplarsFor = 5 * time.Minute
+
+// decorate puts exemplars onto series, when there are any: without them a chart is still a chart.
+func (d *Driver) decorate(ctx context.Context, query string, series []signal.Series, w signal.Window, step time.Duration) {
+	if time.Now().UnixMilli() < d.noExemplars.Load() {
+		return
+	}
+	found, err := d.exemplars(ctx, query, w)
+	var refused *client.StatusError
+	switch {
+	case err == nil:
+		attach(series, found, w.From, step)
+	case errors.As(err, &refused):
+		d.noExemplars.Store(time.Now().Add(noExemplarsFor).UnixMilli())
+	}
 }
 
 // Instant implements driver.Metrics. A scalar is one series without labels.
