@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gameday/sources"
 	"gameday/sources/all"
@@ -21,6 +22,7 @@ type Source struct {
 	Off     bool              `yaml:"off" doc:"Leave it out."`
 	Fields  []string          `yaml:"fields" doc:"Attributes whose values join signals here, instead of correlation.fields."`
 	Rename  map[string]string `yaml:"rename" doc:"The system's own names for service, severity, trace_id, span_id, body and time."`
+	Every   time.Duration     `yaml:"every" doc:"How often it is asked what it does not push, such as alerts. Default 5s."`
 	Options *spec.Document    `yaml:"options" doc:"What the kind alone knows."`
 
 	Client client.Config `yaml:",inline"`
@@ -53,7 +55,7 @@ func (s *Source) open(doc *spec.Document, at string, fields []string) {
 		}
 		return
 	}
-	d, err := kind.Open(driver.Settings{Name: s.Name, Address: s.Address, Client: s.Client, Fields: fields, Rename: s.Rename, Options: s.Options})
+	d, err := kind.Open(driver.Settings{Name: s.Name, Address: s.Address, Client: s.Client, Every: s.Every, Fields: fields, Rename: s.Rename, Options: s.Options})
 	if err != nil {
 		doc.Reportf(at, "%v", err)
 		return

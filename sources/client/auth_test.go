@@ -221,3 +221,24 @@ func TestAWaiterForATokenCanGiveUp(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "late", got)
 }
+
+func TestRedirectsThatAreNotFollowed(t *testing.T) {
+	for _, one := range []struct{ from, to, want string }{
+		{"http://prom:9090/a", "http://prom:9090/b", ""},
+		{"http://prom/a", "https://PROM:443/a", ""}, // more secure, and the same host
+		{"https://prom/a", "http://prom/a", "from https to http"},
+		{"https://prom/a", "https://prom.evil.example/a", "another host, prom.evil.example"},
+		{"https://prom/a", "https://other/a", "another host, other"},
+	} {
+		from, err := http.NewRequest(http.MethodGet, one.from, nil)
+		require.NoError(t, err)
+		to, err := http.NewRequest(http.MethodGet, one.to, nil)
+		require.NoError(t, err)
+		err = stayHere(to, []*http.Request{from})
+		if one.want == "" {
+			require.NoError(t, err, one.to)
+			continue
+		}
+		require.ErrorContains(t, err, one.want)
+	}
+}

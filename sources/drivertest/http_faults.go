@@ -198,6 +198,7 @@ func immenseAnswers(t *testing.T, s *suite) {
 		if err != nil {
 			require.ErrorContains(t, err, f.URL, one.name)
 		}
+		t.Logf("%s: memory grew by %.1f MiB; %d signals; %v", one.name, float64(more)/(1<<20), a.Len(), err)
 		require.Less(t, more, uint64(maxGrowth), "%s: memory grew by %d MiB", one.name, more>>20)
 		f.set(nil)
 		s.goes(t, d, s.known.Len()) // and it works on
