@@ -11,6 +11,7 @@ import (
 	"gameday/engine/load/answer"
 	"gameday/engine/load/feed"
 	"gameday/engine/load/http1"
+	"gameday/engine/load/web"
 	"gameday/sources/sanitize"
 )
 
@@ -30,6 +31,7 @@ type Draft struct {
 	Duration  time.Duration
 	Feeds     []feed.Config
 	Cookies   load.CookiePolicy
+	HTTP      *web.Config
 	Executor  *load.Executor
 	Scenarios []Scenario
 }
@@ -59,6 +61,7 @@ type Step struct {
 	Extract            []load.Extract
 	Timeout            time.Duration
 	Think              load.ThinkTime
+	HTTP               *web.Config
 	Block              *Block // makes it a block: of the above only Weight counts
 }
 

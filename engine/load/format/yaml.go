@@ -35,6 +35,7 @@ func (d *Draft) YAML() []byte {
 	if d.Cookies != "" {
 		line("cookies: %s", d.Cookies)
 	}
+	httpSection(&b, d.HTTP)
 	feeds(&b, d.Feeds)
 	executor(&b, "", d.Executor)
 	line("scenarios:")

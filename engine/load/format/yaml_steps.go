@@ -227,6 +227,7 @@ func (st *Step) write(f *fields) {
 	if st.Timeout > 0 {
 		f.key("timeout", st.Timeout.String())
 	}
+	f.http(st.HTTP)
 	st.check(f)
 	if len(st.Extract) > 0 {
 		in := f.under("extract")

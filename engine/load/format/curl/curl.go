@@ -6,15 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
 	"gameday/engine/load"
 	"gameday/engine/load/format"
+	"gameday/engine/load/web"
 )
 
-const maxWords = 10_000
+const (
+	maxWords = 10_000
+	mostHops = 50 // redirects that curl follows at most when it is not told
+)
 
 // Options are what a command line does not say.
 type Options struct {
@@ -32,6 +37,10 @@ type command struct {
 	asQuery bool
 	head    bool
 	timeout time.Duration
+	http    web.Config
+	parts   []load.Part
+	file    string // that is sent as it is
+	hops    int    // redirects that --location follows
 }
 
 // Convert reads a command line and makes a plan of one request, for one user and a minute.
@@ -46,7 +55,7 @@ func Convert(line string, o Options) (*format.Result, error) {
 	if len(words) == 0 || words[0] != "curl" && !strings.HasSuffix(words[0], "/curl") {
 		return nil, errors.New("a curl command line begins with curl")
 	}
-	c := &command{cov: &format.Coverage{}}
+	c := &command{cov: &format.Coverage{}, hops: mostHops}
 	if err := c.read(words[1:]); err != nil {
 		return nil, err
 	}
@@ -58,6 +67,7 @@ func (c *command) plan(o Options) (*format.Result, error) {
 	if len(c.urls) == 0 {
 		return nil, errors.New("the command line has no address")
 	}
+	c.oneBody()
 	d := &format.Draft{From: "a curl command line", Name: "curl", Duration: time.Minute}
 	d.Executor = &load.Executor{Kind: load.ConstantUsers, Users: 1}
 	c.cov.Add("executor", "the command line", format.Approximated, "a command line says nothing about how much: one user for one minute")
@@ -88,6 +98,10 @@ func (c *command) plan(o Options) (*format.Result, error) {
 		d.Target = o.Target
 	}
 	d.Timeout = c.timeout
+	c.reconcile()
+	if !reflect.DeepEqual(c.http, web.Config{}) {
+		d.HTTP = &c.http
+	}
 	if len(sc.Steps) > 0 {
 		d.Scenarios = []format.Scenario{sc}
 	}
@@ -105,8 +119,14 @@ func (c *command) step(path string) (format.Step, bool) {
 		}
 		step.Path += sep + format.Literal(format.Encode(body))
 		body = ""
-	case len(c.data) > 0:
+	case len(c.data) > 0 || len(c.parts) > 0:
 		step.Method = "POST"
+	case c.file != "":
+		step.Method = "PUT"
+	}
+	step.Parts, step.BodyFile = c.parts, c.file
+	if c.file != "" && strings.HasSuffix(path, "/") { // as curl does, which would write into a folder
+		step.Path += format.Literal(url.PathEscape(c.file[strings.LastIndexByte(c.file, '/')+1:]))
 	}
 	if c.head {
 		step.Method = "HEAD"

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gameday/engine/load/format"
+	"gameday/engine/load/web"
 )
 
 func TestCommandLines(t *testing.T) {
@@ -41,14 +42,54 @@ func TestCommandLines(t *testing.T) {
 }
 
 func TestWhatIsNotConvertedIsNamed(t *testing.T) {
-	res, err := Convert("curl -k -F file=@x --proxy http://p http://h/ https://other/", Options{Target: "http://t:1"})
+	res, err := Convert("curl -F 'file=<x' --proxy ftp://p --resolve h:80 http://h/ https://other/", Options{Target: "http://t:1"})
 	require.NoError(t, err)
 	require.Equal(t, "http://t:1", res.Plan.Target)
 	table := res.Coverage.String()
-	for _, want := range []string{"--insecure", "--form", "--proxy", "a plan has one target"} {
+	for _, want := range []string{"--form", "--proxy", "--resolve", "a plan has one target"} {
 		require.Contains(t, table, want)
 	}
 	require.Equal(t, 4, res.Coverage.Count(format.NotConverted))
+}
+
+// TestHowHTTPIsSpoken: what a command line says about connections is the plan's section http.
+func TestHowHTTPIsSpoken(t *testing.T) {
+	convert := func(line string) *format.Result {
+		res, err := Convert(line, Options{})
+		require.NoError(t, err, line)
+		require.NotContains(t, string(res.YAML), "geheim")
+		return res
+	}
+	res := convert("curl -L --max-redirs 3 --compressed --tlsv1.3 --cacert ca.pem -E client.pem --key client.key --resolve h:443:10.0.0.7 https://h/x")
+	h := res.Plan.HTTP
+	require.Equal(t, 3, *h.Redirects)
+	require.True(t, *h.Compression)
+	require.Equal(t, web.TLS{Cert: "client.pem", Key: "client.key", CA: "ca.pem", MinVersion: "1.3"}, *h.TLS)
+	require.Equal(t, map[string]string{"h:443": "10.0.0.7:443"}, h.Resolve)
+	require.Zero(t, res.Coverage.Count(format.NotConverted), res.Coverage.String())
+
+	res = convert("curl -L -x me:geheim@proxy:3128 --resolve h:80:10.0.0.7 http://h/")
+	require.Equal(t, 50, *res.Plan.HTTP.Redirects)
+	require.Equal(t, &web.Proxy{URL: "http://proxy:3128", User: "me", Password: "${env:LOAD_PROXY_PASSWORD}"}, res.Plan.HTTP.Proxy)
+	require.Nil(t, res.Plan.HTTP.Resolve)
+	require.Equal(t, 1, res.Coverage.Count(format.NotConverted), res.Coverage.String())
+	require.Equal(t, "socks5://proxy:1080", convert("curl -x socks5h://proxy http://h/").Plan.HTTP.Proxy.URL)
+
+	st := convert("curl -F 'note=hello {{n}}' -F 'photo=@cat.jpg;type=image/jpeg' http://h/up").Plan.Scenarios[0].Steps[0]
+	require.Equal(t, "POST", st.Method)
+	require.Len(t, st.Multipart, 2)
+	require.Equal(t, "cat.jpg", st.Multipart[1].File)
+	require.Equal(t, "image/jpeg", st.Multipart[1].Type)
+	require.Contains(t, st.Multipart[0].Value, "{{pick {{}}n}}", "braces of the line stand for themselves")
+	st = convert("curl -T dir/report.pdf http://h/files/").Plan.Scenarios[0].Steps[0]
+	require.Equal(t, "PUT /files/report.pdf dir/report.pdf", st.Method+" "+st.Path+" "+st.BodyFile)
+
+	require.Equal(t, web.TLS{Insecure: true}, *convert("curl -k --cacert ca.pem https://h/").Plan.HTTP.TLS)
+
+	res = convert("curl --key lonely.key -d a=1 -T x -F b=2 http://h/")
+	require.Nil(t, res.Plan.HTTP)
+	require.Equal(t, "a=1", res.Plan.Scenarios[0].Steps[0].Body)
+	require.Equal(t, 3, res.Coverage.Count(format.NotConverted), res.Coverage.String())
 }
 
 func TestBadCommandLines(t *testing.T) {
@@ -66,6 +107,7 @@ func TestBadCommandLines(t *testing.T) {
 }
 
 func FuzzCurl(f *testing.F) {
+	f.Add("curl -kLx u:p@h --resolve a:1:::1 -F a=@b;type=c -T d -E e:f --key g --tls-max 1.2 --max-redirs 7 http://h/")
 	f.Add("curl -XPOST 'http://h/{{x}}?${y}' -d $'a\\x00\\u1234' -H \"A: b\" -u a:b")
 	f.Fuzz(func(t *testing.T, line string) {
 		if res, err := Convert(line, Options{}); err == nil {

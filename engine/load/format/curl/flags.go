@@ -24,7 +24,7 @@ var valued = map[string]bool{
 	"--proxy": true, "--write-out": true, "--cookie-jar": true, "--cert": true, "--key": true, "--cacert": true, "--url": true,
 	"--oauth2-bearer": true, "--resolve": true, "--connect-to": true, "--dump-header": true, "--retry": true, "--range": true,
 	"--config": true, "--max-redirs": true, "--interface": true, "--limit-rate": true, "--ciphers": true, "--unix-socket": true,
-	"--proxy-user": true, "--aws-sigv4": true, "--stderr": true, "--retry-delay": true, "--retry-max-time": true, "--trace-ascii": true,
+	"--proxy-user": true, "--tls-max": true, "--aws-sigv4": true, "--stderr": true, "--retry-delay": true, "--retry-max-time": true, "--trace-ascii": true,
 }
 
 // silent say only what curl prints.
@@ -134,16 +134,14 @@ func (c *command) flag(flag, value string) {
 		c.seconds(flag, value)
 	case "--connect-timeout":
 		c.cov.Add(flag, line, format.Approximated, "a request's timeout includes connecting")
-	case "--compressed":
-		c.header("Accept-Encoding", "gzip, deflate")
-		done()
-	case "--location":
-		refuse("redirects are not followed; they show as 3xx")
-	case "--insecure":
-		refuse("certificates are always verified")
-	case "--form", "--form-string", "--upload-file":
-		refuse("multipart bodies and files are not sent")
+	case "--form", "--form-string":
+		c.form(flag, value)
+	case "--upload-file":
+		c.upload(value)
 	default:
+		if c.connection(flag, value) {
+			return
+		}
 		if silent[flag] {
 			c.cov.Add(flag, line, format.Skipped, "says only what curl prints")
 			return

@@ -51,6 +51,7 @@ func Convert(data []byte, o Options) (*format.Result, error) {
 	first.plan(root)
 	c := &converter{cov: &format.Coverage{}, draft: &format.Draft{}, origin: first.origins.Main(), live: first.live, anyLive: first.anyLive}
 	c.plan(root)
+	hoist(c.draft)
 	c.draft.Target = c.origin
 	if o.Target != "" {
 		c.draft.Target = o.Target
@@ -268,7 +269,6 @@ func (c *converter) unknown(e element, path string) {
 
 // reasons are for the elements that are met most.
 var reasons = map[string]string{
-	"AuthManager":            "give the Authorization header under headers",
 	"HtmlExtractor":          "CSS selectors are not understood: use XPath",
 	"JMESPathExtractor":      "JMESPath is not understood: use JSONPath",
 	"JMESPathAssertion":      "JMESPath is not understood: use JSONPath",

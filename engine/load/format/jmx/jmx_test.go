@@ -11,6 +11,7 @@ import (
 
 	"gameday/engine/load"
 	"gameday/engine/load/format"
+	"gameday/engine/load/web"
 )
 
 const fixture = "../../../../testdata/load/formats/shop.jmx"
@@ -203,6 +204,36 @@ func TestValues(t *testing.T) {
 	}
 	require.NotContains(t, c().text("${loop}", "x"), "panic", "a circle ends")
 	require.Equal(t, "a+b%26${a}", c().escaped("a b&${a}", "x"))
+}
+
+// TestHowSamplersSpeak: redirects, connections and who asks.
+func TestHowSamplersSpeak(t *testing.T) {
+	const follow = `<boolProp name="HTTPSampler.follow_redirects">true</boolProp>`
+	manager := func(entries string) string {
+		return `<AuthManager testname="A"><collectionProp name="AuthManager.auth_list">` + entries + `</collectionProp></AuthManager><hashTree/>`
+	}
+	entry := func(url, user, password, mechanism string) string {
+		return `<elementProp name="" elementType="Authorization">` + prop("Authorization.url", url) + prop("Authorization.username", user) +
+			prop("Authorization.password", password) + prop("Authorization.mechanism", mechanism) + `</elementProp>`
+	}
+	res := convert(t, request("a", follow)+request("b", follow))
+	require.Equal(t, 20, *res.Plan.HTTP.Redirects, "what all have in common is the plan's")
+	require.Zero(t, res.Coverage.Count(format.NotConverted), res.Coverage.String())
+
+	res = convert(t, manager(entry("", "ann", "geheim", "BASIC")+entry("http://h/b", "bob", "${pw}", ""))+
+		request("a", follow)+request("b", "")+request("c", `<boolProp name="HTTPSampler.use_keepalive">false</boolProp>`))
+	require.Nil(t, res.Plan.HTTP)
+	steps := res.Plan.Scenarios[0].Steps
+	require.Equal(t, 20, *steps[0].HTTP.Redirects)
+	require.Equal(t, web.Basic{User: "ann", Password: "${env:LOAD_PASSWORD}"}, *steps[0].HTTP.Auth.Basic)
+	require.Equal(t, "bob", steps[1].HTTP.Auth.Basic.User)
+	require.Nil(t, steps[1].HTTP.Redirects)
+	require.Equal(t, "request", steps[2].HTTP.Connections)
+	require.NotContains(t, string(res.YAML)+res.Coverage.String(), "geheim")
+
+	res = convert(t, manager(entry("", "ann", "x", "KERBEROS")+entry("", "a:b", "x", "BASIC"))+request("a", ""))
+	require.Equal(t, 2, res.Coverage.Count(format.NotConverted), res.Coverage.String())
+	require.Nil(t, res.Plan.HTTP)
 }
 
 func TestHostilePlans(t *testing.T) {

@@ -70,15 +70,10 @@ func (c *converter) sampler(e element, sc scope, at string) (step format.Step, o
 	step.Within, step.MinSize, step.MaxSize = sc.within, sc.minSize, sc.maxSize
 	c.timeouts(&step, get, at)
 	c.arguments(e, sc, &step, at)
-	if e.flag("HTTPSampler.follow_redirects") || e.flag("HTTPSampler.auto_redirects") {
-		c.cov.Add("follow redirects", at, format.Approximated, "redirects are not followed; they count as good answers")
-	}
 	if e.flag("HTTPSampler.image_parser") {
 		c.cov.Add("embedded resources", at, format.NotConverted, "what a page refers to is not asked for")
 	}
-	if e.prop("HTTPSampler.use_keepalive") == "false" {
-		c.cov.Add("use KeepAlive off", at, format.Approximated, "connections are kept")
-	}
+	step.HTTP = c.spoken(e, sc, origin+step.Path, at)
 	c.cov.Add(e.kind(), at, format.Converted, "")
 	return step, true
 }

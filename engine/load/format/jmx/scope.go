@@ -24,13 +24,14 @@ type scope struct {
 	within   time.Duration // of a duration assertion
 	minSize  int64         // of size assertions
 	maxSize  int64
+	logins   []login // of authorization managers, the nearest last
 }
 
 // isScope reports whether an element counts for what stands beside and below it.
 func isScope(kind string) bool {
 	switch kind {
 	case "Arguments", "ConfigTestElement", "HeaderManager", "ConstantTimer", "UniformRandomTimer", "GaussianRandomTimer",
-		"PoissonRandomTimer", "ConstantThroughputTimer", "PreciseThroughputTimer", "CookieManager", "CacheManager":
+		"PoissonRandomTimer", "ConstantThroughputTimer", "PreciseThroughputTimer", "CookieManager", "CacheManager", "AuthManager":
 		return true
 	}
 	return isData(kind) || isLook(kind)
@@ -79,6 +80,8 @@ func (c *converter) scope(sc scope, list []element) scope {
 		switch kind {
 		case "CookieManager":
 			c.cookies(e, at)
+		case "AuthManager":
+			sc.logins = append(slices.Clone(sc.logins), c.logins(e, at)...)
 		case "CacheManager":
 			c.cov.Add(kind, at, format.Approximated, "every request goes out; answers are not cached")
 		case "Arguments":
