@@ -140,8 +140,8 @@ A key is written as ` + "`x`" + `, ` + "`G`" + `, ` + "`space`" + `, ` + "`f5`" 
 cockpit opens: actions that do not exist, keys that are none, a key that two actions would answer in the same place, and
 an abort, answer or way back that a prompt would swallow as text. Help, footer, palette and ` + "`gameday keys`" + ` follow.
 
-A question before something harmful stands on **back**: a second key (tab or an arrow) moves to the harmful answer, enter
-gives it, and it is only taken after a quarter of a second in which no key was pressed. Keys typed ahead start nothing.
+A question before something harmful stands on **back** (but for gameday's own demo shop): a second key (tab or an arrow) moves to
+the harmful answer, enter gives it, and it is only taken after a quarter of a second in which no key was pressed. Keys typed ahead start nothing.
 
 Bold actions harm a system or take harm back.
 

@@ -38,6 +38,7 @@ type fakeSession struct {
 	most    int
 	slow    time.Duration
 	prod    bool
+	own     bool // the system is gameday's own demo
 	refuse  error
 	stuck   error // what Abort answers
 	ended   chan error
@@ -86,6 +87,9 @@ func (s *fakeSession) Plan(_ context.Context, id string) (Plan, error) {
 		return Plan{}, s.refuse
 	}
 	p := samplePlan()
+	if s.own {
+		p.Environment = "demo"
+	}
 	if s.prod {
 		p.Environment, p.Production, p.Typed = "production", true, "checkout"
 	}
@@ -93,7 +97,7 @@ func (s *fakeSession) Plan(_ context.Context, id string) (Plan, error) {
 }
 
 func samplePlan() Plan {
-	return Plan{Title: "Checkout survives a slow payment provider", Environment: "demo",
+	return Plan{Title: "Checkout survives a slow payment provider", Environment: "staging",
 		Hypothesis: "When the payment provider answers 800 ms late, checkouts still succeed and answer within 200 ms.",
 		Probes:     []string{"success rate > 99%", "p95 < 200ms"},
 		Load:       "checkout mix, 120 requests/s for 1m50s",

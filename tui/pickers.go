@@ -178,7 +178,7 @@ func services(f *signal.Frame) []string {
 
 // question writes a plan down for the operator.
 func question(p Plan, c choiceMsg) overlay.Question {
-	q := overlay.Question{Title: p.Title, Typed: p.Typed, Refused: p.Refused, Yes: "START", Msg: startMsg{c}}
+	q := overlay.Question{Title: p.Title, Typed: p.Typed, Refused: p.Refused, Yes: "START", Msg: startMsg{c}, Own: p.Environment == "demo"}
 	if q.Title == "" {
 		q.Title = c.Title
 	}

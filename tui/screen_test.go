@@ -83,20 +83,20 @@ func TestGoldenOverlays(t *testing.T) {
 		frame *signal.Frame
 		do    func(m *Model)
 	}{
-		"help":       {do: func(m *Model) { press(m, "?") }},
-		"palette":    {do: func(m *Model) { press(m, ":", "c", "h") }},
-		"experiment": {do: func(m *Model) { press(m, "e", "down") }},
-		"question":   {do: func(m *Model) { ask(m, samplePlan()) }},
-		"production": {frame: tuitest.Production(), do: func(m *Model) { ask(m, production) }},
-		"refused":    {do: func(m *Model) { ask(m, refused) }},
-		"switches":   {do: func(m *Model) { press(m, "p") }},
-		"filter":     {do: func(m *Model) { press(m, "/", "a", "!") }},
-		"welcome":    {cfg: Config{Welcome: true}, frame: tuitest.Calm(), do: func(*Model) {}},
-		"zoomed":     {do: func(m *Model) { press(m, "z") }},
-		"paused":     {do: func(m *Model) { press(m, "space", "<") }},
-		"ascii":      {cfg: Config{ASCII: true}, do: func(*Model) {}},
-		"reliability":     {do: func(m *Model) { press(m, "7") }},
-		"events":     {do: func(m *Model) { press(m, "8") }},
+		"help":        {do: func(m *Model) { press(m, "?") }},
+		"palette":     {do: func(m *Model) { press(m, ":", "c", "h") }},
+		"experiment":  {do: func(m *Model) { press(m, "e", "down") }},
+		"question":    {do: func(m *Model) { ask(m, samplePlan()) }},
+		"production":  {frame: tuitest.Production(), do: func(m *Model) { ask(m, production) }},
+		"refused":     {do: func(m *Model) { ask(m, refused) }},
+		"switches":    {do: func(m *Model) { press(m, "p") }},
+		"filter":      {do: func(m *Model) { press(m, "/", "a", "!") }},
+		"welcome":     {cfg: Config{Welcome: true}, frame: tuitest.Calm(), do: func(*Model) {}},
+		"zoomed":      {do: func(m *Model) { press(m, "z") }},
+		"paused":      {do: func(m *Model) { press(m, "space", "<") }},
+		"ascii":       {cfg: Config{ASCII: true}, do: func(*Model) {}},
+		"reliability": {do: func(m *Model) { press(m, "7") }},
+		"events":      {do: func(m *Model) { press(m, "8") }},
 	} {
 		for _, size := range [][2]int{{80, 24}, {120, 35}} {
 			t.Run(fmt.Sprintf("%s-%dx%d", name, size[0], size[1]), func(t *testing.T) {

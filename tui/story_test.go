@@ -87,6 +87,21 @@ func TestTheDefaultAnswerStartsNothing(t *testing.T) {
 	})
 }
 
+// In gameday's own shop nothing can be harmed: there two enters are enough, with a quiet moment between them.
+func TestTheDemoBeginsOnYes(t *testing.T) {
+	s := newFake()
+	s.own = true
+	drive(t, s, Config{}, func(b *bench) {
+		b.press("e", "enter", "enter")
+		b.wait(50 * time.Millisecond)
+		require.Equal(t, "plan payment-slow", s.called(), "typed ahead")
+		b.wait(300 * time.Millisecond)
+		b.press("enter")
+		b.wait(50 * time.Millisecond)
+		require.Contains(t, s.called(), "start payment-slow")
+	})
+}
+
 func TestTheMouseAnswersWithTwoClicks(t *testing.T) {
 	s := newFake()
 	drive(t, s, Config{}, func(b *bench) {

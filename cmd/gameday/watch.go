@@ -57,6 +57,9 @@ func (c systemFlags) config(cfg engine.Config, set *settings.Settings) (engine.C
 	if err != nil {
 		return cfg, err
 	}
+	if c.Environment == settings.Demo {
+		return cfg, errors.New("--environment demo is gameday's own shop: say local, staging, production or a name of your own")
+	}
 	cfg.Name, cfg.Environment = orElse(c.Name, cfg.Name), orElse(c.Environment, cfg.Environment)
 	cfg.OTLPGRPC, cfg.OTLPHTTP = orElse(c.OTLPGRPC, cfg.OTLPGRPC), orElse(c.OTLPHTTP, cfg.OTLPHTTP)
 	cfg.Panels, cfg.Headline = watchPanels(), watchHeadline()

@@ -103,6 +103,10 @@ func (*Size) JSONSchema() map[string]any {
 	return map[string]any{"type": []string{"string", "integer"}}
 }
 
+// Demo is the environment of gameday's own shop. Nothing else may call itself that: questions before something harmful are
+// easier there.
+const Demo = "demo"
+
 // DefaultFields join signals when a configuration names none.
 func DefaultFields() []string {
 	return []string{"request_id", "x-correlation-id", "correlation_id", "order_id"}
@@ -169,6 +173,9 @@ func (s *Settings) check(doc *spec.Document) {
 		if strings.TrimSpace(f) == "" {
 			doc.Reportf(fmt.Sprintf("correlation.fields[%d]", i), "is empty: name an attribute such as request_id")
 		}
+	}
+	if s.System.Environment == Demo {
+		doc.Reportf("system.environment", "demo is gameday's own shop, where nothing can be harmed: say local, staging, production or a name of your own")
 	}
 	for i, a := range s.Scrape.Targets {
 		if _, _, err := net.SplitHostPort(a); err != nil {

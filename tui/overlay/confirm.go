@@ -29,11 +29,13 @@ type Question struct {
 	Typed      string // the word that must be typed before yes is taken; "" for none
 	Refused    string // why it cannot be started at all; "" when it can
 	Yes        string // what yes does, a verb
-	Msg        tea.Msg
+	// Own is a system that gameday started itself, to be broken: the answer it begins on is yes. Everywhere else it is back.
+	Own bool
+	Msg tea.Msg
 }
 
-// Confirm asks a question. Until it knows what to ask it says so, and takes no yes. The answer it begins on is back; it
-// takes a second key, or the typed word, to get to yes.
+// Confirm asks a question. Until it knows what to ask it says so, and takes no yes. The answer it begins on is back, but for
+// gameday's own demo; it takes a second key, or the typed word, to get to yes.
 type Confirm struct {
 	what  string
 	q     *Question
@@ -59,7 +61,7 @@ type armMsg struct {
 
 // Ask shows the question, and starts the quiet time.
 func (c *Confirm) Ask(q Question) tea.Cmd {
-	c.q = &q
+	c.q, c.yes = &q, q.Own
 	return c.rearm()
 }
 
