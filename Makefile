@@ -94,10 +94,11 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 golden: ## write the golden screens anew; look at the diff before committing
 	$(GO) test ./tui/... -update
+	$(GO) test ./cmd/gameday -run '^TestReplayLooksTheSame$$' -update
 	$(GO) run ./cmd/gameday keys --markdown >docs/keys.md
 
-picture: ## draw README's picture from a real run
-	GAMEDAY_PICTURE=docs/cockpit.svg $(GO) test -count=1 -run '^TestStory$$' ./cmd/gameday/e2e
+picture: build ## draw README's picture from the recorded session that the tests replay
+	TZ=UTC ./$(BIN) snapshot --replay testdata/recordings/payment-slow.gameday --at 57s --keys "ctrl+l ctrl+j enter" --size 120x35 --format svg -o docs/cockpit.svg
 
 check: lint test ## what CI runs
 

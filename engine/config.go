@@ -103,6 +103,8 @@ type Config struct {
 	SSH string
 	// Guarded are more addresses that faults on the machine's network spare: where this session's own operators come in.
 	Guarded []netip.AddrPort
+	// Record is the file that the session is recorded into, for a replay; "" for none. It must not be there yet.
+	Record string
 	// Log gets one line for everything that a person might look for afterwards. It must not write to the terminal.
 	Log func(format string, args ...any)
 }

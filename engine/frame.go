@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"gameday/engine/record"
 	"gameday/sources/signal"
 )
 
@@ -14,27 +15,36 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 	f.SLOs, f.Scorecard = s.reliability.get()
 	f.System, f.Environment = s.cfg.Name, s.cfg.Environment
 	f.Metrics, f.Headline = s.panels.get(s.ctx, v)
-	f.Store.MetricSeries = s.db.SeriesCount()
-	f.Faults = s.chaos.States()
+	now := s.state()
+	f.Store.MetricSeries = now.Store.MetricSeries
+	f.Faults, f.Processes, f.Switches = now.Faults, now.Processes, now.Switches
+	f.Experiment, f.Load, f.Health = now.Experiment, now.Load, now.Health
+	return f
+}
+
+// state is what a frame shows besides signals, now.
+func (s *Session) state() record.State {
+	st := record.State{Faults: s.chaos.States(), Store: s.store.Stats()}
+	st.Store.MetricSeries = s.db.SeriesCount()
 	s.mu.Lock()
 	sys, run, load, sups := s.system, s.run, s.load, s.supervisors
 	s.mu.Unlock()
 	if sys != nil {
-		f.Processes, f.Switches = sys.Processes(), sys.Switches()
+		st.Processes, st.Switches = sys.Processes(), sys.Switches()
 	}
 	if run != nil {
-		state := run.runner.State()
-		state.By = run.recording.plan.By
-		f.Experiment = &state
+		e := run.runner.State()
+		e.By = run.recording.plan.By
+		st.Experiment = &e
 	}
 	if load != nil {
-		state := load.State()
-		state.By = load.by
-		f.Load = &state
+		l := load.State()
+		l.By = load.by
+		st.Load = &l
 	}
-	f.Health = make([]signal.SourceHealth, 0, len(sups))
+	st.Health = make([]signal.SourceHealth, 0, len(sups))
 	for _, sup := range sups {
-		f.Health = append(f.Health, sup.Health())
+		st.Health = append(st.Health, sup.Health())
 	}
-	return f
+	return st
 }

@@ -81,7 +81,7 @@ func (s *Session) replace(title, by string, begin func() (OtherRun, *load.Run, e
 		return err
 	}
 	event := signal.Event{Kind: signal.EventLoad, Title: title, Start: time.Now(), Open: true, Detail: "load started", By: by}
-	event.ID = s.store.Event(event)
+	event.ID = s.tell(event)
 	ended := make(chan struct{})
 	s.work.Go(func() {
 		defer close(ended)
@@ -90,7 +90,7 @@ func (s *Session) replace(title, by string, begin func() (OtherRun, *load.Run, e
 		if err := run.Err(); err != nil {
 			event.Outcome, event.Detail = signal.Bad, err.Error()
 		}
-		s.store.Event(event)
+		s.tell(event)
 	})
 	s.load = &loadRun{OtherRun: run, run: own, by: by, stop: func() { run.Stop(); <-ended }}
 	return nil

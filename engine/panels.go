@@ -28,6 +28,8 @@ type panels struct {
 	ask   asked
 	specs []PanelSpec
 	head  HeadlineSpec
+	// timeout bounds one evaluation
+	timeout time.Duration
 
 	mu     sync.Mutex
 	live   map[span]*picture          // by what is shown; the latest of each
@@ -52,7 +54,7 @@ type picture struct {
 }
 
 func newPanels(ask asked, specs []PanelSpec, head HeadlineSpec) *panels {
-	return &panels{ask: ask, specs: specs, head: head, live: map[span]*picture{}, paused: map[signal.Window]*picture{}}
+	return &panels{ask: ask, specs: specs, head: head, timeout: panelTimeout, live: map[span]*picture{}, paused: map[signal.Window]*picture{}}
 }
 
 // stepFor is the distance of two points: about 120 of them across the window, on whole seconds, so that the points of
@@ -167,7 +169,7 @@ func (p *panels) empty() []signal.Panel {
 }
 
 func (p *panels) evaluate(ctx context.Context, w signal.Window, step time.Duration) picture {
-	ctx, cancel := context.WithTimeout(ctx, panelTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	pic := picture{window: w, step: step, panels: make([]signal.Panel, len(p.specs))}
 	for i, s := range p.specs {

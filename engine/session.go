@@ -17,6 +17,7 @@ import (
 	"gameday/chaos/journal"
 	"gameday/chaos/keeper"
 	"gameday/chaos/proxy"
+	"gameday/engine/record"
 	"gameday/sources"
 	"gameday/sources/correlate"
 	"gameday/sources/metrics"
@@ -42,6 +43,7 @@ type Session struct {
 	keeper      *keeper.Keeper
 	chaos       *chaos.Controller
 	panels      *panels
+	recorder    *record.Writer // nil when nothing is recorded
 	faults      []chaos.Fault
 	docs        documents
 	loading     sync.Mutex // one change of the load at a time
@@ -58,6 +60,7 @@ type Session struct {
 	work      sync.WaitGroup
 
 	mu          sync.Mutex
+	recordErr   error
 	system      System
 	systemErr   error
 	ready       chan struct{} // closed when the system is up or has failed
@@ -95,7 +98,10 @@ func New(cfg Config) (_ *Session, err error) {
 	if s.store, err = store.New(cfg.Store); err != nil {
 		return s, err
 	}
-	if s.db, err = metrics.Open(metrics.Config{Retention: cfg.Retention}); err != nil {
+	if err = s.openRecording(); err != nil {
+		return s, err
+	}
+	if s.db, err = metrics.Open(metrics.Config{Retention: cfg.Retention, Tap: s.tap()}); err != nil {
 		return s, err
 	}
 	if len(cfg.Rules) > 0 {
@@ -271,7 +277,14 @@ func (s *Session) sink(b signal.Batch) {
 		}
 	}
 	s.correlate.Batch(&b)
+	for _, e := range b.Events {
+		s.tell(e)
+	}
+	b.Events = nil
 	s.store.Add(b)
+	if s.recorder != nil {
+		s.recorder.Batch(b)
+	}
 }
 
 // Ready is closed when the system is up or has failed; then SystemErr tells which.
@@ -296,7 +309,7 @@ func (s *Session) Event(e signal.Event) uint64 {
 	if e.Start.IsZero() {
 		e.Start = time.Now()
 	}
-	return s.store.Event(e)
+	return s.tell(e)
 }
 
 // Note puts an operator's remark onto the timeline.
@@ -358,6 +371,9 @@ func (s *Session) close(ctx context.Context) error {
 	}
 	s.cancel(errors.New("session closed"))
 	s.work.Wait()
+	if s.recorder != nil {
+		s.endRecording()
+	}
 	if s.receiver != nil {
 		errs = append(errs, s.receiver.Close())
 	}

@@ -66,6 +66,8 @@ const (
 	Workspace8  Action = "workspace.8"
 	WindowLess  Action = "window.shorter"
 	WindowMore  Action = "window.longer"
+	Slower      Action = "replay.slower"
+	Faster      Action = "replay.faster"
 	Grow        Action = "pane.grow"
 	Shrink      Action = "pane.shrink"
 	Even        Action = "pane.even" // the workspace's own sizes again

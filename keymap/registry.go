@@ -138,6 +138,10 @@ func timing() []Binding {
 			Long: "a shorter window of time"},
 		{Action: WindowMore, Scopes: global, Keys: []string{"]"}, Short: "longer", Group: Timing, Palette: true,
 			Long: "a longer window of time"},
+		{Action: Faster, Scopes: global, Keys: []string{"."}, Short: "faster", Group: Timing, Palette: true,
+			Long: "in a replay: play faster"},
+		{Action: Slower, Scopes: global, Keys: []string{","}, Short: "slower", Group: Timing, Palette: true,
+			Long: "in a replay: play slower"},
 	}
 }
 

@@ -178,7 +178,7 @@ func suspension(f *signal.Frame) *signal.Suspension {
 // abort undoes everything, at once and without a question. Whatever was open is closed, so that the answer is seen.
 func (m *Model) abort() tea.Cmd {
 	m.over = nil
-	if m.refuse(keymap.Abort) || m.aborting {
+	if m.past(keymap.Abort) || m.refuse(keymap.Abort) || m.aborting {
 		return nil
 	}
 	m.aborting = true
@@ -240,6 +240,9 @@ func (m *Model) quit() tea.Cmd {
 		return m.part()
 	}
 	n := activeFaults(m.frame)
+	if m.play != nil {
+		n = 0 // what was in force then
+	}
 	if m.leaving || m.err != nil || n == 0 {
 		m.err = nil
 		return tea.Quit

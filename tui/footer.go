@@ -19,7 +19,7 @@ type zone struct {
 // footer is the last row: the keys that work here and now.
 func (m *Model) footer(zones *[]zone) string {
 	items := []item{m.keyItem(4, keymap.NextPane, "")}
-	if suspension(m.frame) != nil {
+	if suspension(m.frame) != nil && m.play == nil {
 		goOn := m.keyItem(0, keymap.Proceed, "")
 		for i := range goOn.segs {
 			goOn.segs[i].Role = themes.Warning
@@ -41,10 +41,17 @@ func (m *Model) footer(zones *[]zone) string {
 		}
 		items = append(items, m.keyItem(5, keymap.Filter, name))
 	}
-	items = append(items, m.keyItem(2, keymap.Experiments, ""), m.keyItem(8, keymap.LoadPlans, ""), m.keyItem(9, keymap.Switches, ""))
 	pause := ""
 	if m.paused {
 		pause = "live"
+	}
+	if m.play == nil {
+		items = append(items, m.keyItem(2, keymap.Experiments, ""), m.keyItem(8, keymap.LoadPlans, ""), m.keyItem(9, keymap.Switches, ""))
+	} else {
+		items = append(items, m.keyItem(2, keymap.EarlierLeap, "back"), m.keyItem(2, keymap.LaterLeap, "on"), m.keyItem(7, keymap.Faster, ""), m.keyItem(8, keymap.Slower, ""))
+		if m.paused {
+			pause = "play"
+		}
 	}
 	items = append(items, m.keyItem(5, keymap.Pause, pause))
 	if m.here().zoomed {
@@ -55,7 +62,7 @@ func (m *Model) footer(zones *[]zone) string {
 	items = append(items, m.keyItem(6, keymap.Palette, ""), m.keyItem(1, keymap.Help, ""))
 	items = unique(items)
 	abort := m.keyItem(0, keymap.Abort, "")
-	if len(abort.segs) > 0 {
+	if len(abort.segs) > 0 && m.play == nil {
 		abort.right = true
 		if m.forbidden(keymap.Abort) != "" {
 			abort.segs = []widget.Seg{sg(themes.Warning, "you look only")}
@@ -75,6 +82,9 @@ func (m *Model) footer(zones *[]zone) string {
 
 // danger reports whether there is something to abort.
 func (m *Model) danger() bool {
+	if m.play != nil {
+		return false // it was there then
+	}
 	return activeFaults(m.frame) > 0 || m.frame.Load != nil && m.frame.Load.Running
 }
 
@@ -145,7 +155,7 @@ func (m *Model) attention() (role themes.Role, glyph, text string) {
 		}
 		return m.status.role, glyph, m.status.text
 	}
-	if q := suspension(m.frame); q != nil {
+	if q := suspension(m.frame); q != nil && m.play == nil {
 		return themes.Warning, pen.Glyph(widget.Warn), "waiting for you: " + oneLine(q.Message) + "; " + m.keys.Key(keymap.Proceed) + " goes on, " +
 			m.keys.Key(keymap.Abort) + " undoes everything; " + widget.Clock(max(q.Until.Sub(m.frame.Now), 0)) + " left"
 	}
@@ -208,6 +218,9 @@ func (m *Model) calm() (role themes.Role, glyph, text string) {
 		return verdict(f.Experiment, m.pen())
 	case f.Load != nil && f.Load.Running:
 		return themes.Load, m.pen().Glyph(widget.Closed), "load " + f.Load.Name + ": " + widget.Number(f.Load.Rate) + " answers/s, p95 " + widget.Duration(f.Load.P95) + startedBy(f.Load.By)
+	}
+	if m.play != nil {
+		return themes.Muted, "", "nothing happens here"
 	}
 	return themes.Muted, "", "quiet: " + m.keys.Key(keymap.Experiments) + " picks an experiment"
 }

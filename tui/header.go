@@ -152,6 +152,8 @@ func (m *Model) clockSegs() []widget.Seg {
 	switch {
 	case !m.seen:
 		return []widget.Seg{sg(themes.Muted, "waiting for the first picture")}
+	case m.play != nil:
+		return m.replaySegs()
 	case m.paused && m.ascii:
 		return []widget.Seg{sg(themes.Warning, "|| paused "+m.at.Local().Format("15:04:05"))}
 	case m.paused:

@@ -28,7 +28,7 @@ func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 		}
 		m.over = nil // and the key does what it does
 	}
-	if m.paused {
+	if m.paused || m.play != nil {
 		if a, ok := m.keys.Action(keymap.Paused, name); ok {
 			return m.act(a)
 		}
@@ -55,7 +55,7 @@ type actMsg struct{ action keymap.Action }
 
 // act carries out an action, or hands it to the pane with the cursor.
 func (m *Model) act(a keymap.Action) tea.Cmd {
-	if m.refuse(a) {
+	if m.past(a) || m.refuse(a) {
 		return nil
 	}
 	for _, do := range []func(keymap.Action) (tea.Cmd, bool){m.actRun, m.actLoad, m.actTime, m.actScreen, m.actMove} {
@@ -115,6 +115,10 @@ func (m *Model) actTime(a keymap.Action) (tea.Cmd, bool) {
 		return m.travel(-m.length / 4), true
 	case keymap.LaterLeap:
 		return m.travel(m.length / 4), true
+	case keymap.Faster:
+		return m.hurry(true), true
+	case keymap.Slower:
+		return m.hurry(false), true
 	case keymap.WindowLess:
 		return m.resize(false), true
 	case keymap.WindowMore:

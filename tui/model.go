@@ -42,6 +42,14 @@ type Config struct {
 	Focus    signal.CorrelationID // what the cockpit is narrowed to from the start
 	Shared   *Shared              // of a session that several people share; nil: it is the operator's own
 	Now      func() time.Time
+	// Playback is the clock of a replay; nil: the session is alive. Frames are asked for by its time, and nothing can be
+	// started, changed or undone.
+	Playback *Playback
+	// Tour is shown from the start, until it is over or the operator presses a key.
+	Tour []Scene
+	// Mark is told what happens to experiments, as labels; Resized the terminal's size. Both are called while the screen waits.
+	Mark    func(label string)
+	Resized func(width, height int)
 }
 
 // Validate says what is missing.
@@ -93,6 +101,7 @@ type Model struct {
 	most   time.Duration // what it grows to by itself while there is little to show; 0 when it does not
 	began  time.Time
 	paused bool
+	play   *Playback     // nil in a live session
 	at     time.Time     // the instant the operator looks at while paused
 	lead   time.Duration // how much of the window lies behind it
 
@@ -114,6 +123,10 @@ type Model struct {
 	leaving  bool
 	err      error
 	pending  map[string]bool // switches on their way
+	tour     *tour           // nil when none is given
+	onMark   func(string)
+	onSize   func(int, int)
+	marked   map[marked]bool
 	pointer  pointer
 }
 
@@ -137,7 +150,8 @@ func New(cfg Config) *Model {
 	m := &Model{
 		ctx: context.Background(), session: cfg.Session, keys: cfg.Keys, now: cfg.Now, ascii: cfg.ASCII,
 		given: cfg.Themes, noMouse: cfg.NoMouse, length: cfg.Window, restyled: cfg.Restyled, shared: cfg.Shared,
-		term:  terminal{depth: themes.AllColours, symbols: cfg.Symbols},
+		term: terminal{depth: themes.AllColours, symbols: cfg.Symbols},
+		play: cfg.Playback, onMark: cfg.Mark, onSize: cfg.Resized, marked: map[marked]bool{},
 		frame: &signal.Frame{Headline: signal.Headline{Rate: -1, P95: -1, ErrorRate: -1, Budget: -1}},
 		slots: map[string]*slot{}, pending: map[string]bool{}, spaces: workspaces(),
 	}
@@ -150,7 +164,12 @@ func New(cfg Config) *Model {
 	if m.length <= 0 {
 		m.length = 5 * time.Minute
 	}
-	if !cfg.Whole {
+	if len(cfg.Tour) > 0 {
+		m.tour = &tour{scenes: cfg.Tour}
+	}
+	if m.play != nil {
+		m.play.run(m.now())
+	} else if !cfg.Whole {
 		m.began, m.most = m.now(), m.length
 		m.length = min(m.length, lengths[0])
 	}
@@ -254,6 +273,9 @@ func (m *Model) view() signal.View {
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) { return m, m.update(msg) }
 
 func (m *Model) update(msg tea.Msg) tea.Cmd {
+	if m.takeOver(msg) {
+		return nil
+	}
 	switch msg := msg.(type) {
 	case tickMsg:
 		return m.ticked()
@@ -261,6 +283,9 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		return m.framed(msg)
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
+		if m.onSize != nil {
+			m.onSize(m.width, m.height)
+		}
 		return nil
 	case tea.KeyPressMsg:
 		return m.key(msg)
@@ -299,10 +324,12 @@ func (m *Model) ticked() tea.Cmd {
 		m.status = message{}
 	}
 	m.grow()
+	m.played()
+	next := m.guide()
 	if m.paused && m.seen && m.ticks%pausedEvery != 1 {
-		return tick()
+		return tea.Batch(tick(), next)
 	}
-	return tea.Batch(tick(), m.fetch())
+	return tea.Batch(tick(), m.fetch(), next)
 }
 
 // framed takes a frame. One that was asked for before the last key is shown as well, so that a key that is held down
@@ -319,6 +346,7 @@ func (m *Model) framed(msg frameMsg) tea.Cmd {
 	}
 	m.frame, m.seen = f, true
 	m.seq++
+	m.mark(f)
 	m.refreshSwitches()
 	m.tellLookup()
 	for _, id := range m.visible() {

@@ -16,7 +16,7 @@ var lengths = [...]time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 
 
 // window is the span of time that is wanted now.
 func (m *Model) window() signal.Window {
-	to := m.now()
+	to := m.clock()
 	if m.paused {
 		to = m.at.Add(m.lead)
 	}
@@ -25,6 +25,9 @@ func (m *Model) window() signal.Window {
 
 // pause stands still at the picture that is on the screen, or goes on.
 func (m *Model) pause() tea.Cmd {
+	if m.play != nil {
+		return m.pausePlayback()
+	}
 	if m.paused {
 		m.paused = false
 		m.say(themes.OK, "live again")
@@ -41,6 +44,9 @@ func (m *Model) pause() tea.Cmd {
 
 // travel moves the instant; it pauses first.
 func (m *Model) travel(by time.Duration) tea.Cmd {
+	if m.play != nil {
+		return m.travelPlayback(by)
+	}
 	if !m.paused {
 		if by > 0 {
 			return nil // there is nothing after now
@@ -57,9 +63,15 @@ func (m *Model) travel(by time.Duration) tea.Cmd {
 
 // moment pauses with an instant on the screen, a little room behind it.
 func (m *Model) moment(at time.Time) tea.Cmd {
+	last := m.now()
+	if m.play != nil {
+		m.play.hold(last)
+		m.play.seek(last, at)
+		at, last = m.play.at, m.play.span.To
+	}
 	m.paused = true
 	m.at = at
-	m.lead = min(m.length/10, max(m.now().Sub(at), 0))
+	m.lead = min(m.length/10, max(last.Sub(at), 0))
 	return m.fetchSoon()
 }
 

@@ -126,7 +126,7 @@ func (m *Model) ends(w signal.Window) (from, tail string) {
 		mark = "|"
 	}
 	from = w.From.Local().Format("15:04:05")
-	if m.paused {
+	if m.paused || m.play != nil {
 		return from, pen.Row(6, sg(themes.Warning, mark+w.To.Local().Format("15:04")))
 	}
 	return from, pen.Row(6, sg(themes.OK, mark+"now"))

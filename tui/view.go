@@ -82,6 +82,7 @@ func (m *Model) rows() ([]string, *tea.Cursor) {
 	rows := make([]string, 0, m.height)
 	rows = append(rows, m.header())
 	rows = append(rows, m.panes()...)
+	rows = append(rows, m.caption()...)
 	rows = append(rows, m.timeline()...)
 	m.pointer.zones = m.pointer.zones[:0]
 	rows = append(rows, m.statusLine(), m.footer(&m.pointer.zones))

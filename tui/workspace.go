@@ -119,6 +119,7 @@ func (m *Model) active() string { return m.here().active }
 // geometry remembers where everything was put, for drawing and for the mouse.
 type geometry struct {
 	width, height, space int
+	strip                int // rows of captions
 	tree                 *layout.Node
 	zoomed               bool
 	active               string
@@ -136,15 +137,15 @@ func (m *Model) lines() int {
 
 // area is where the panes go: below the header, above timeline, status and footer.
 func (m *Model) area() layout.Rect {
-	return layout.Rect{X: 0, Y: 1, W: m.width, H: max(m.height-3-m.lines(), 0)}
+	return layout.Rect{X: 0, Y: 1, W: m.width, H: max(m.height-3-m.lines()-m.strip(), 0)}
 }
 
 func (m *Model) placement() layout.Placement {
 	w := m.here()
 	g := &m.screen
-	if g.width != m.width || g.height != m.height || g.space != m.space || g.tree != w.tree || g.zoomed != w.zoomed || g.active != w.active {
+	if g.width != m.width || g.height != m.height || g.space != m.space || g.tree != w.tree || g.zoomed != w.zoomed || g.strip != m.strip() || g.active != w.active {
 		place, pages := w.place(m.area())
-		*g = geometry{m.width, m.height, m.space, w.tree, w.zoomed, w.active, place, pages}
+		*g = geometry{m.width, m.height, m.space, m.strip(), w.tree, w.zoomed, w.active, place, pages}
 	}
 	return g.place
 }

@@ -105,7 +105,9 @@ func inSession(ctx context.Context, cfg engine.Config, do func(s *engine.Session
 	done := do(s)
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
-	if err := s.Close(end); err != nil {
+	closed := s.Close(end)
+	tellRecorded(s)
+	if err := closed; err != nil {
 		return exitError{exitRollbackFailed, errors.Join(done, err)}
 	}
 	return done

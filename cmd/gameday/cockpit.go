@@ -41,6 +41,8 @@ type screenFlags struct {
 
 	Focus signal.CorrelationID `kong:"-"` // what it is narrowed to from the start
 	Bind  map[string][]string  `kong:"-"` // keys by action, from the configuration
+	castFlag
+	tour []tui.Scene
 }
 
 // with takes from the settings what the flags leave open.
@@ -52,8 +54,10 @@ func (f screenFlags) with(set *settings.Settings) screenFlags {
 // demoCmd opens the cockpit on the embedded shop.
 type demoCmd struct {
 	Patterns string `help:"Start with the shop's resilience patterns on or off; a key turns them later." enum:"on,off" default:"off"`
+	Tour     bool   `help:"Be shown around: a scripted story with captions; any key ends it."`
 	screenFlags
 	receiverFlags
+	recordFlag
 }
 
 // Run starts the shop and the cockpit, and ends both.
@@ -63,11 +67,14 @@ func (c demoCmd) Run() error {
 		if err != nil {
 			return err
 		}
-		cfg.OTLPGRPC, cfg.OTLPHTTP, cfg.Ambient = c.OTLPGRPC, c.OTLPHTTP, "shop"
+		cfg.OTLPGRPC, cfg.OTLPHTTP, cfg.Ambient, cfg.Record = c.OTLPGRPC, c.OTLPHTTP, "shop", c.Record
 		if c.Window == 0 {
 			c.Window = 2 * time.Minute // an experiment of the demo is over in one
 		}
-		return cockpit(state, cfg, c.screenFlags, true)
+		if c.Tour {
+			c.tour = demoTour()
+		}
+		return cockpit(state, cfg, c.screenFlags, !c.Tour)
 	})
 }
 
@@ -134,8 +141,8 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	s.Start()
 	saved, unfollow := theme.follow(ctx)
 	defer unfollow()
-	shown := tui.Run(ctx, tui.Config{
-		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Themes: theme.all, Theme: theme.name, Restyled: saved, Window: look.Window, ASCII: look.ASCII, Symbols: symbols, NoMouse: look.NoMouse, Keys: keys, Welcome: welcome, Focus: look.Focus,
+	shown := look.show(ctx, "gameday "+cfg.Name+" "+cfg.Environment, tui.Config{
+		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Themes: theme.all, Theme: theme.name, Restyled: saved, Window: look.Window, ASCII: look.ASCII, Symbols: symbols, NoMouse: look.NoMouse, Keys: keys, Welcome: welcome, Focus: look.Focus, Tour: look.tour,
 	})
 	restore()
 	if err := returned(); err != nil {
@@ -175,6 +182,7 @@ func leave(ctx context.Context, state string, s *engine.Session, began time.Time
 	defer cancel()
 	closed := s.Close(end)
 	farewell(os.Stderr, s, began)
+	tellRecorded(s)
 	if sig, ok := signalled(ctx); ok {
 		if sig.String() == "quit" {
 			if path, err := dumpGoroutines(state); err == nil {

@@ -32,6 +32,8 @@ type cli struct {
 	Watch      watchCmd      `cmd:"" help:"Open the cockpit on what sends OTLP here or is scraped."`
 	Triage     triageCmd     `cmd:"" help:"Show everything about one request, from all sources at once."`
 	Serve      serveCmd      `cmd:"" help:"Share one session among several people through SSH: operators and viewers."`
+	Replay     replayCmd     `cmd:"" help:"Open the cockpit on a recording: pause, seek, search, as it was."`
+	Snapshot   snapshotCmd   `cmd:"" help:"Print one screen of a recording or of the demo: text, ANSI or SVG."`
 	Run        runCmd        `cmd:"" help:"Run an experiment without a terminal; the exit code is the verdict."`
 	Approve    approveCmd    `cmd:"" help:"Agree to an experiment in production for somebody else to run."`
 	Schedule   scheduleCmd   `cmd:"" help:"Run experiments by themselves, when a schedule says so."`

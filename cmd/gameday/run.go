@@ -24,6 +24,7 @@ type runCmd struct {
 	Report   []string `placeholder:"FILE" help:"Write a report there: .html, .md, .json or .xml (JUnit); may be given several times."`
 	against
 	receiverFlags
+	recordFlag
 	foreignFlags
 }
 
@@ -51,6 +52,7 @@ func (c runCmd) run(ctx context.Context, stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
+		cfg.Record = c.Record
 		cfg.OTLPGRPC, cfg.OTLPHTTP = orElse(c.OTLPGRPC, cfg.OTLPGRPC), orElse(c.OTLPHTTP, cfg.OTLPHTTP)
 		_, closeCrash, err := crashFile(state)
 		if err != nil {

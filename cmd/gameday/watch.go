@@ -34,6 +34,7 @@ type systemFlags struct {
 type watchCmd struct {
 	systemFlags
 	screenFlags
+	recordFlag
 }
 
 // Run opens the cockpit.
@@ -46,6 +47,7 @@ func (c watchCmd) Run() error {
 		if cfg, err = c.config(cfg, set); err != nil {
 			return err
 		}
+		cfg.Record = c.Record
 		return cockpit(state, cfg, c.screenFlags.with(set), false)
 	})
 }

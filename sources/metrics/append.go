@@ -162,7 +162,7 @@ type appendable struct{ db *DB }
 
 // AppenderV2 implements storage.AppendableV2.
 func (a appendable) AppenderV2(ctx context.Context) storage.AppenderV2 {
-	now := time.Now()
+	now := a.db.cfg.Now()
 	return &appender{
 		AppenderV2: a.db.tsdb.AppenderV2(ctx), db: a.db,
 		oldest: now.Add(-a.db.cfg.Retention).UnixMilli(), newest: now.Add(maxFuture).UnixMilli(),
@@ -173,6 +173,35 @@ type appender struct {
 	storage.AppenderV2
 	db             *DB
 	oldest, newest int64
+	written        []written // for the tap
+}
+
+// written is one sample that was appended and is not committed yet.
+type written struct {
+	key       uint64
+	ls        labels.Labels
+	t         int64
+	v         float64
+	exemplars []signal.Exemplar
+}
+
+// Commit implements storage.AppenderV2.
+func (a *appender) Commit() error {
+	err := a.AppenderV2.Commit()
+	if err == nil {
+		for i := range a.written {
+			w := &a.written[i]
+			a.db.cfg.Tap(w.key, w.ls, w.t, w.v, w.exemplars)
+		}
+	}
+	a.written = a.written[:0]
+	return err
+}
+
+// Rollback implements storage.AppenderV2.
+func (a *appender) Rollback() error {
+	a.written = a.written[:0]
+	return a.AppenderV2.Rollback()
 }
 
 // Append implements storage.AppenderV2. A timestamp from the far past or future would move the head's bounds and shut
@@ -192,14 +221,28 @@ func (a *appender) Append(ref storage.SeriesRef, ls labels.Labels, st, t int64, 
 	var partial *storage.AppendPartialError
 	switch {
 	case err == nil:
+		a.tap(ref, ls, t, v, h, fh, opts.Exemplars)
 	case errors.As(err, &partial):
 		err = nil // the sample was kept; exemplars that came twice or late are no loss
+		a.tap(ref, ls, t, v, h, fh, nil)
 	case errors.Is(err, errTooManySeries):
 		c.refused.Add(1)
 	case !counted(err):
 		c.invalid.Add(1)
 	}
 	return ref, err
+}
+
+// tap remembers a sample for Config.Tap. Native histograms are not told: no source asks for them.
+func (a *appender) tap(ref storage.SeriesRef, ls labels.Labels, t int64, v float64, h *histogram.Histogram, fh *histogram.FloatHistogram, es []exemplar.Exemplar) {
+	if a.db.cfg.Tap == nil || h != nil || fh != nil {
+		return
+	}
+	w := written{key: uint64(ref), ls: ls, t: t, v: v}
+	for i := range es {
+		w.exemplars = append(w.exemplars, exemplarOf(es[i]))
+	}
+	a.written = append(a.written, w)
 }
 
 // within keeps the exemplars that have a sane time, sorted by it, as the database wants them.

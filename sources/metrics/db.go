@@ -26,6 +26,8 @@ import (
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunks"
+
+	"gameday/sources/signal"
 )
 
 // Config bounds the memory. The zero value of each field means its default.
@@ -48,6 +50,11 @@ type Config struct {
 	Lookback time.Duration
 	// OutOfOrder is how late a sample may arrive behind newer ones of its series; 10 s by default, negative for not at all.
 	OutOfOrder time.Duration
+	// Now judges what is too old and what lies in the future; nil is time.Now. A replay lives in the time of its recording.
+	Now func() time.Time
+	// Tap, when set, is told each sample that was written, with its exemplars, once its batch is committed. key is the
+	// same for all samples of a series. It is called from the goroutines that write and must not block.
+	Tap func(key uint64, ls labels.Labels, ms int64, v float64, exemplars []signal.Exemplar)
 	// Log gets Prometheus's own messages; nil discards them. They must never reach the terminal.
 	Log slog.Handler
 }
@@ -64,6 +71,9 @@ func (c Config) withDefaults() Config {
 	set(&c.OutOfOrder, 10*time.Second)
 	c.Retention = max(c.Retention, time.Minute)
 	c.OutOfOrder = max(c.OutOfOrder, 0)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	for _, n := range []struct {
 		v   *int
 		def int

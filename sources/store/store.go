@@ -24,6 +24,7 @@ const (
 	DefaultEventBytes = 4 << 20
 	minBytes          = 256 << 10
 	maxSignalBytes    = 16 << 20 // no signal may be bigger, however much memory there is
+	frameBudget       = 1500 * time.Microsecond
 )
 
 // Config bounds the memory. A zero takes the default; the bounds are bytes of heap, per kind of signal.
@@ -34,6 +35,9 @@ type Config struct {
 	// CorrelationFields are the attribute keys, in any case, whose values join signals like a trace ID does: request_id,
 	// x-correlation-id, ...
 	CorrelationFields []string
+	// FrameBudget is how long one frame may look for what a filter admits, per kind of signal; 1.5 ms by default. More makes
+	// frames that are the same every time, at the price of slow ones.
+	FrameBudget time.Duration
 }
 
 // Validate reports every fault of the configuration.
@@ -89,7 +93,7 @@ func New(c Config) (*Store, error) {
 		spans:  newColumn[spanRec](pick(c.MaxSpanBytes, DefaultSpanBytes), fields),
 		traces: newTraceTable(),
 		events: newTimeline(pick(c.MaxEventBytes, DefaultEventBytes)),
-		budget: 1500 * time.Microsecond,
+		budget: max(c.FrameBudget, frameBudget),
 	}, nil
 }
 

@@ -127,3 +127,6 @@ func (t *timeline) stats() signal.KindStats {
 	return signal.KindStats{Received: t.received, Held: uint64(len(t.events)), Evicted: t.evicted, Dropped: t.dropped,
 		Bytes: uint64(t.bytes), MaxBytes: uint64(t.max)}
 }
+
+// Events are those that overlap the window, by start.
+func (s *Store) Events(w signal.Window) []signal.Event { return s.events.in(w) }

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -48,14 +46,6 @@ func TestStory(t *testing.T) {
 	})
 	require.Contains(t, waterfall, "INFO inventory", "the trace's log lines stand among its spans")
 	require.Contains(t, waterfall, "stock reserved")
-	if path := os.Getenv("GAMEDAY_PICTURE"); path != "" {
-		time.Sleep(7 * time.Second) // the charts have more to show then
-		term.resize(121, 35)        // everything is drawn anew: the emulator loses a cell now and then
-		time.Sleep(time.Second)
-		term.resize(120, 35)
-		time.Sleep(time.Second)
-		picture(t, term, path)
-	}
 
 	term.press(ctrlX)
 	term.see(slow, "abort", "undone")
@@ -64,11 +54,3 @@ func TestStory(t *testing.T) {
 }
 
 const exitAborted = 3
-
-// picture draws the screen for the README.
-func picture(t *testing.T, term *terminal, path string) {
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(repository(t), path)
-	}
-	require.NoError(t, term.picture(path, 0xd8dee9, 0x16181d))
-}
