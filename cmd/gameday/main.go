@@ -44,6 +44,7 @@ type cli struct {
 	Import     importCmd     `cmd:"" help:"Turn an experiment of Chaos Toolkit, LitmusChaos, Chaos Mesh or AWS FIS into one of gameday's."`
 	Check      checkCmd      `cmd:"" help:"Check experiments, load plans and schedules; report every fault in them at once."`
 	Rules      rulesCmd      `cmd:"" help:"Check Prometheus rule files."`
+	Silence    silenceCmd    `cmd:"" help:"Keep alerts quiet that an experiment is going to raise, with the reason."`
 	Faults     faultsCmd     `cmd:"" help:"List the faults that are in force on this machine, by whom and until when; or all there are."`
 	Abort      abortCmd      `cmd:"" help:"Undo every fault of the sessions that run on this machine."`
 	Recover    recoverCmd    `cmd:"" help:"Undo what a session that died may have left behind."`
