@@ -254,15 +254,15 @@ func (p *Pane) spanSegs(pen widget.Pen, t *tree, g geometry, it item) []widget.S
 	}
 	add(colour, s.Service+" ")
 	add(name, s.Name)
-	from, to := t.share(s.Start), t.share(s.End())
+	from, to := t.share(t.begin(s)), t.share(t.end(s))
 	bar := pen.SpanBar(from, to, g.bar)
 	segs = append(segs, widget.Seg{Role: themes.Text, Text: pen.Left("", room) + " "})
-	segs = append(segs, noted(pen, barRole, bar, to, s, n)...)
+	segs = append(segs, noted(pen, barRole, bar, t, s, n)...)
 	return append(segs, widget.Seg{Role: themes.Text, Text: " " + pen.Right(duration(max(s.Duration, 0)), 8)})
 }
 
 // noted writes the word for what is odd about a span beside its bar, where the bar leaves room.
-func noted(pen widget.Pen, role themes.Role, bar string, to float64, s *signal.Span, n *node) []widget.Seg {
+func noted(pen widget.Pen, role themes.Role, bar string, t *tree, s *signal.Span, n *node) []widget.Seg {
 	word, wordRole := "", themes.Warning
 	switch {
 	case s.Failed && s.Message != "":
@@ -271,6 +271,8 @@ func noted(pen widget.Pen, role themes.Role, bar string, to float64, s *signal.S
 		word, wordRole = "failed", themes.Failed
 	case n.orphan:
 		word = "orphan: its parent is missing"
+	case n.moved:
+		word = "clock " + skewWord(t.skews[s.Service])
 	case n.skewed:
 		word = "clock skew"
 	}
@@ -294,6 +296,14 @@ func noted(pen widget.Pen, role themes.Role, bar string, to float64, s *signal.S
 	return []widget.Seg{{Role: role, Text: bar}}
 }
 
+// skewWord says by how much a clock is wrong.
+func skewWord(d time.Duration) string {
+	if d < 0 {
+		return duration(-d) + " behind"
+	}
+	return duration(d) + " ahead"
+}
+
 // logSegs is a log line at its instant: level and service under the label, the body from where the instant lies, if
 // that leaves room to read it.
 func logSegs(pen widget.Pen, ctx pane.Context, t *tree, g geometry, it item) []widget.Seg {
@@ -306,10 +316,10 @@ func logSegs(pen widget.Pen, ctx pane.Context, t *tree, g geometry, it item) []w
 		body = themes.Muted
 	}
 	width := g.bar + 9
-	at := min(max(int(t.share(r.Time)*float64(g.bar)), 0), max(g.bar-1, 0))
+	at := min(max(int(t.share(t.wrote(r))*float64(g.bar)), 0), max(g.bar-1, 0))
 	start := min(at, max(width-widget.Width(r.Body)-2, 0))
 	lead := pen.Left("", start)
-	offset := "+" + duration(r.Time.Sub(t.start))
+	offset := "+" + duration(t.wrote(r).Sub(t.start))
 	segs := []widget.Seg{{Role: body, Text: label + lead + pen.Glyph(widget.Wall)}, {Role: body, Text: r.Body}}
 	if used := widget.Width(r.Body) + start + 1; width-used > len(offset)+1 {
 		segs = append(segs, widget.Seg{Role: themes.Muted, Text: " " + offset})

@@ -207,6 +207,25 @@ func TestOddTraces(t *testing.T) {
 	}
 }
 
+// TestClocksThatDiffer: a service whose clock is a second behind is drawn where it was, and said to be.
+func TestClocksThatDiffer(t *testing.T) {
+	f := sample.Frame()
+	id := sample.TraceID(1)
+	f.Detail = &signal.Trace{TraceSummary: signal.TraceSummary{ID: id}, Spans: []signal.Span{
+		{TraceID: id, SpanID: signal.SpanID{1}, Service: "gateway", Name: "call", Kind: signal.SpanClient, Start: sample.Now, Duration: 100 * time.Millisecond},
+		{TraceID: id, SpanID: signal.SpanID{2}, ParentID: signal.SpanID{1}, Service: "payment", Name: "charge", Kind: signal.SpanServer, Start: sample.Now.Add(-970 * time.Millisecond), Duration: 40 * time.Millisecond},
+		{TraceID: id, SpanID: signal.SpanID{3}, ParentID: signal.SpanID{2}, Service: "payment", Name: "insert", Start: sample.Now.Add(-960 * time.Millisecond), Duration: 10 * time.Millisecond},
+	}, Logs: []signal.Record{{TraceID: id, SpanID: signal.SpanID{2}, Service: "payment", Body: "charged", Time: sample.Now.Add(-950 * time.Millisecond)}}}
+	ctx := panetest.Context(t, f, 160, 21)
+	p := traces.New(nil)
+	p.Update(ctx, pane.OpenTraceMsg{ID: id})
+	text := panetest.Text(p, ctx)
+	require.Contains(t, strings.Split(text, "\n")[0], "100 ms", "the trace takes what its first service waited: "+text)
+	require.Equal(t, 1, strings.Count(text, "clock 1.00 s behind"), "once for a service: "+text)
+	require.Contains(t, text, "+50 ms", "log lines are moved with it: "+text)
+	require.Contains(t, panetest.Do(p, ctx, keymap.CopyRow).(pane.CopyMsg).Text, sample.Now.Format("15:04:05"), "what is copied is as it came")
+}
+
 func TestBigTrace(t *testing.T) {
 	f := sample.Frame()
 	f.Detail = sample.BigTrace(5000)

@@ -15,7 +15,8 @@ type node struct {
 	children []int // nodes, by start
 	logs     []int // indexes into Trace.Logs, by time
 	orphan   bool  // its parent is not in the trace
-	skewed   bool  // it starts before its parent, or a log line lies outside it: clocks differ
+	skewed   bool  // it starts before its parent: clocks differ, in a way that cannot be corrected
+	moved    bool  // its service's clock differs, and it is the first of that service: where that is said
 }
 
 // tree is a trace made ready for drawing. Building it is linear in spans and log lines.
@@ -26,13 +27,22 @@ type tree struct {
 	loose []int // log lines whose span is not in the trace
 	start time.Time
 	total time.Duration
+	skews map[string]time.Duration // by how much services' clocks are ahead; taken out for drawing
 }
+
+// begin is when a span began, by the clock of the trace's first service.
+func (t *tree) begin(s *signal.Span) time.Time { return s.Start.Add(-t.skews[s.Service]) }
+
+func (t *tree) end(s *signal.Span) time.Time { return t.begin(s).Add(s.Duration) }
+
+// wrote is when a log line was written, by the same clock.
+func (t *tree) wrote(r *signal.Record) time.Time { return r.Time.Add(-t.skews[r.Service]) }
 
 // skewSlack is how much earlier than its parent a span may start before clocks are blamed.
 const skewSlack = time.Millisecond
 
 func newTree(tr *signal.Trace) *tree {
-	t := &tree{trace: tr, nodes: make([]node, len(tr.Spans))}
+	t := &tree{trace: tr, nodes: make([]node, len(tr.Spans)), skews: signal.ClockSkews(tr.Spans)}
 	byID := make(map[signal.SpanID]int, len(tr.Spans))
 	for i := range tr.Spans {
 		if _, twice := byID[tr.Spans[i].SpanID]; !twice {
@@ -47,7 +57,8 @@ func newTree(tr *signal.Trace) *tree {
 		}
 		if p, ok := byID[s.ParentID]; ok && p != i {
 			t.nodes[i].parent = p
-			t.nodes[i].skewed = s.Start.Before(tr.Spans[p].Start.Add(-skewSlack))
+			t.nodes[i].skewed = t.begin(s).Before(t.begin(&tr.Spans[p]).Add(-skewSlack))
+			t.nodes[i].moved = t.skews[s.Service] != t.skews[tr.Spans[p].Service]
 		} else {
 			t.nodes[i].orphan = true
 		}
@@ -95,7 +106,7 @@ func (t *tree) cutCycles() {
 func (t *tree) sortByStart() {
 	spans := t.trace.Spans
 	byStart := func(list []int) func(i, j int) bool {
-		return func(i, j int) bool { return spans[list[i]].Start.Before(spans[list[j]].Start) }
+		return func(i, j int) bool { return t.begin(&spans[list[i]]).Before(t.begin(&spans[list[j]])) }
 	}
 	sort.SliceStable(t.roots, byStart(t.roots))
 	for i := range t.nodes {
@@ -120,10 +131,10 @@ func (t *tree) measure() {
 	var end time.Time
 	for i := range t.trace.Spans {
 		s := &t.trace.Spans[i]
-		if i == 0 || s.Start.Before(t.start) {
-			t.start = s.Start
+		if b := t.begin(s); i == 0 || b.Before(t.start) {
+			t.start = b
 		}
-		if e := s.End(); i == 0 || e.After(end) {
+		if e := t.end(s); i == 0 || e.After(end) {
 			end = e
 		}
 	}
@@ -174,7 +185,7 @@ func (t *tree) items(collapsed, expanded map[signal.SpanID]bool) []item {
 		switch {
 		case len(l.kids) == 0 && len(l.logs) == 0:
 			stack = stack[:len(stack)-1]
-		case len(l.kids) == 0 || len(l.logs) > 0 && t.trace.Logs[l.logs[0]].Time.Before(t.trace.Spans[l.kids[0]].Start):
+		case len(l.kids) == 0 || len(l.logs) > 0 && t.wrote(&t.trace.Logs[l.logs[0]]).Before(t.begin(&t.trace.Spans[l.kids[0]])):
 			out = append(out, item{kind: logItem, index: l.logs[0], depth: l.depth})
 			l.logs = l.logs[1:]
 		default:
