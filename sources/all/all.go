@@ -11,6 +11,7 @@ import (
 	"gameday/sources/journald"
 	"gameday/sources/loki"
 	"gameday/sources/prometheus"
+	"gameday/sources/tempo"
 	"gameday/sources/zipkin"
 )
 
@@ -27,6 +28,7 @@ func Kinds() []driver.Kind {
 		journald.Kind(),
 		host.Kind(),
 		zipkin.Kind(),
+		tempo.Kind(),
 	}
 }
 
