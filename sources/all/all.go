@@ -10,6 +10,7 @@ import (
 	"gameday/sources/jaeger"
 	"gameday/sources/journald"
 	"gameday/sources/loki"
+	"gameday/sources/otlp"
 	"gameday/sources/prometheus"
 	"gameday/sources/tempo"
 	"gameday/sources/zipkin"
@@ -29,6 +30,7 @@ func Kinds() []driver.Kind {
 		host.Kind(),
 		zipkin.Kind(),
 		tempo.Kind(),
+		otlp.Kind(),
 	}
 }
 

@@ -169,7 +169,7 @@ func (g *overGRPC) find(ctx context.Context, w signal.Window, s tracing.Search, 
 	}
 	defer cancel()
 	q := &api_v2.TraceQueryParameters{ServiceName: s.Service, OperationName: s.Operation, Tags: tagsOf(s), StartTimeMin: w.From,
-		StartTimeMax: w.To, DurationMin: s.MinDuration, DurationMax: s.MaxDuration, SearchDepth: int32(limit), RawTraces: true}
+		StartTimeMax: w.To.Add(-time.Nanosecond), DurationMin: s.MinDuration, DurationMax: s.MaxDuration, SearchDepth: int32(limit), RawTraces: true}
 	stream, err := g.query.FindTraces(ctx, &api_v2.FindTracesRequest{Query: q})
 	if err != nil {
 		return tracing.Page{}, g.explain("search", err)

@@ -85,7 +85,7 @@ func (h *overHTTP) operations(ctx context.Context, service string) ([]string, er
 
 func (h *overHTTP) find(ctx context.Context, w signal.Window, s tracing.Search, limit int) (p tracing.Page, err error) {
 	q := url.Values{"service": {s.Service}, "limit": {strconv.Itoa(limit)}, "raw": {"true"},
-		"start": {strconv.FormatInt(w.From.UnixMicro(), 10)}, "end": {strconv.FormatInt(w.To.UnixMicro(), 10)}}
+		"start": {strconv.FormatInt(w.From.UnixMicro(), 10)}, "end": {strconv.FormatInt(w.To.UnixMicro()-1, 10)}} // it takes what begins at the end as well
 	if s.Operation != "" {
 		q.Set("operation", s.Operation)
 	}

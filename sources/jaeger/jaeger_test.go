@@ -60,10 +60,10 @@ func both(t *testing.T, test func(t *testing.T, d *jaeger.Driver)) {
 	t.Run("http", func(t *testing.T) {
 		s := httptest.NewServer(system(t, known()))
 		t.Cleanup(s.Close)
-		test(t, open(t, driver.Settings{Address: s.URL, Fields: []string{"order_id"}}))
+		test(t, open(t, driver.Settings{Address: s.URL, Fields: []string{"order_id"}, Options: options(t, "lookback: 10m")}))
 	})
 	t.Run("grpc", func(t *testing.T) {
-		test(t, open(t, driver.Settings{Address: "grpc://" + serve(t, &queries{known: known()}), Fields: []string{"order_id"}}))
+		test(t, open(t, driver.Settings{Address: "grpc://" + serve(t, &queries{known: known()}), Fields: []string{"order_id"}, Options: options(t, "lookback: 10m")}))
 	})
 }
 
@@ -297,7 +297,7 @@ func (q *queries) FindTraces(r *api_v2.FindTracesRequest, s api_v2.QueryService_
 	ids := map[signal.TraceID]bool{}
 	for _, sp := range q.known.Spans {
 		match := sp.Service == p.ServiceName && (p.OperationName == "" || p.OperationName == sp.Name) && sp.Duration >= p.DurationMin &&
-			!sp.Start.Before(p.StartTimeMin) && sp.Start.Before(p.StartTimeMax)
+			!sp.Start.Before(p.StartTimeMin) && !sp.Start.After(p.StartTimeMax)
 		for k, v := range p.Tags {
 			match = match && sp.Attrs.Get(k) == v
 		}

@@ -82,7 +82,7 @@ func matcher(r *http.Request) func(signal.Span) bool {
 		}
 		op := r.FormValue("operation")
 		return s.Service == r.FormValue("service") && (op == "" || op == s.Name) && s.Duration >= least &&
-			!s.Start.Before(micros("start")) && s.Start.Before(micros("end"))
+			!s.Start.Before(micros("start")) && !s.Start.After(micros("end")) // the end as well, as the real one
 	}
 }
 

@@ -1,0 +1,120 @@
+// Package forward sends signals on to a driver.Exporter from a bounded queue: whoever offers them never waits, and what
+// finds no room is dropped and counted.
+package forward
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"gameday/sources/driver"
+	"gameday/sources/signal"
+)
+
+// Config bounds a queue. Zero values mean the defaults.
+type Config struct {
+	Most    int           // signals that wait at most; 20,000 by default
+	Timeout time.Duration // how long one batch may take to be sent, with all tries; 30 s by default
+}
+
+// Queue is what waits to be sent. Offer and Report may be called from any goroutine.
+type Queue struct {
+	to      driver.Exporter
+	timeout time.Duration
+	most    int
+	wake    chan struct{}
+
+	mu       sync.Mutex
+	waiting  []signal.Batch
+	size     int
+	received uint64
+	sent     uint64
+	dropped  uint64
+	err      error
+}
+
+// New makes a queue; Run sends what is in it.
+func New(to driver.Exporter, cfg Config) *Queue {
+	if cfg.Most <= 0 {
+		cfg.Most = 20_000
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 30 * time.Second
+	}
+	return &Queue{to: to, timeout: cfg.Timeout, most: cfg.Most, wake: make(chan struct{}, 1)}
+}
+
+// Offer puts a batch into the queue, or drops it whole when there is no room. Nobody may change the batch afterwards.
+func (q *Queue) Offer(b signal.Batch) {
+	n := b.Len()
+	if n == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.received += uint64(n)
+	if q.size+n > q.most {
+		q.dropped += uint64(n)
+		return
+	}
+	q.waiting = append(q.waiting, b)
+	q.size += n
+	select {
+	case q.wake <- struct{}{}:
+	default: // it knows already
+	}
+}
+
+// Run sends until ctx ends. A batch that cannot be sent is dropped and counted.
+func (q *Queue) Run(ctx context.Context) error {
+	for {
+		b, ok := q.next()
+		if !ok {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-q.wake:
+				continue
+			}
+		}
+		one, cancel := context.WithTimeout(ctx, q.timeout)
+		err := q.to.Export(one, b)
+		cancel()
+		q.done(b.Len(), err)
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+func (q *Queue) next() (signal.Batch, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		return signal.Batch{}, false
+	}
+	b := q.waiting[0]
+	q.waiting[0] = signal.Batch{}
+	q.waiting = q.waiting[1:]
+	return b, true
+}
+
+// done counts; the room of a batch is free only when it is sent, so that what is held is bounded.
+func (q *Queue) done(n int, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.size -= n
+	q.err = err
+	if err != nil {
+		q.dropped += uint64(n)
+		return
+	}
+	q.sent += uint64(n)
+}
+
+// Report is the balance: received = sent + dropped + what waits. err is what went wrong with the last batch.
+func (q *Queue) Report() (received, sent, dropped uint64, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.received, q.sent, q.dropped, q.err
+}

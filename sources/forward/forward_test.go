@@ -1,0 +1,67 @@
+package forward_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"gameday/sources/forward"
+	"gameday/sources/signal"
+)
+
+type exporter func(context.Context, signal.Batch) error
+
+func (e exporter) Export(ctx context.Context, b signal.Batch) error { return e(ctx, b) }
+
+func batch(n int) signal.Batch { return signal.Batch{Logs: make([]signal.Record, n)} }
+
+// TestWhatFindsNoRoomIsDroppedAndCounted, while nobody waits for an endpoint that hangs.
+func TestWhatFindsNoRoomIsDroppedAndCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan error)
+		var got []int
+		q := forward.New(exporter(func(ctx context.Context, b signal.Batch) error {
+			select {
+			case err := <-release:
+				got = append(got, b.Len())
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}), forward.Config{Most: 10})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- q.Run(ctx) }()
+		for _, n := range []int{6, 4, 1, 0} {
+			q.Offer(batch(n))
+		}
+		synctest.Wait()
+		received, sent, dropped, err := q.Report()
+		require.NoError(t, err)
+		require.Equal(t, []uint64{11, 0, 1}, []uint64{received, sent, dropped})
+		release <- nil
+		synctest.Wait()
+		q.Offer(batch(6)) // there is room again
+		release <- errors.New("refused")
+		synctest.Wait()
+		_, sent, dropped, err = q.Report()
+		require.EqualError(t, err, "refused")
+		require.Equal(t, []uint64{6, 5}, []uint64{sent, dropped})
+		release <- nil
+		synctest.Wait()
+		received, sent, dropped, err = q.Report()
+		require.NoError(t, err)
+		require.Equal(t, []uint64{17, 12, 5}, []uint64{received, sent, dropped})
+		require.Equal(t, []int{6, 4, 6}, got, "in their order")
+
+		q.Offer(batch(2)) // the endpoint hangs: it is given up after the time-out, or when the end comes
+		synctest.Wait()
+		cancel()
+		require.NoError(t, <-done)
+		received, sent, dropped, _ = q.Report()
+		require.Equal(t, received, sent+dropped)
+	})
+}
