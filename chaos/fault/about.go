@@ -27,6 +27,7 @@ const (
 var about = map[string]About{
 	"process.kill":           {"cannot be undone; whether the supervisor restarts it is watched", "the right to signal the process"},
 	"process.pause":          {"SIGCONT to exactly those processes", "the right to signal the process"},
+	"process.clock":          {"the first instructions of what tells the time are put back; the fault ends with the process", "the right to trace the process, Linux on amd64"},
 	"zone.partition":         {passAgain, "links that gameday carries, processes labelled zone"},
 	"zone.pause":             {"SIGCONT to exactly those processes", "processes labelled zone, and the right to signal them"},
 	"zone.kill":              {"cannot be undone; whether the supervisor restarts them is watched", "processes labelled zone, and the right to signal them"},

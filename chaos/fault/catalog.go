@@ -4,6 +4,7 @@ package fault
 import (
 	"gameday/chaos"
 	"gameday/chaos/fault/action"
+	"gameday/chaos/fault/clock"
 	"gameday/chaos/fault/compute"
 	"gameday/chaos/fault/container"
 	"gameday/chaos/fault/dependency"
@@ -50,7 +51,7 @@ func Catalog(p Parts) []chaos.Fault {
 	}
 	all := network.All(p.Links, p.Seed)
 	all = append(all, dependency.All(p.Links, p.Seed)...)
-	all = append(all, process.NewKill(p.Inventory), process.NewPause())
+	all = append(all, process.NewKill(p.Inventory), process.NewPause(), clock.New())
 	all = append(all, zone.All(p.Links, p.Inventory)...)
 	all = append(all, netfilter.All(netfilter.Options{Guard: p.Guard, Seed: p.Seed})...)
 	return append(all,

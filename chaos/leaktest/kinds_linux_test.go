@@ -68,6 +68,7 @@ func kinds() map[string]func(w *world) []step {
 	}
 	add("process.kill", it, fixed(nil))
 	add("process.pause", it, fixed(nil))
+	add("process.clock", it, fixed(map[string]any{"by": "1h"}))
 	add("compute.cpu", it, fixed(map[string]any{"millicores": 50}))
 	add("compute.memory", it, fixed(map[string]any{"limit": "64MiB", "scope": "process"}))
 	add("compute.pids", it, fixed(map[string]any{"scope": "process"}))

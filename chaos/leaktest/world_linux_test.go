@@ -3,6 +3,7 @@ package leaktest
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"maps"
 	"net"
@@ -177,6 +178,34 @@ func (w *world) lookAtTarget(s state) {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
 		s["target "+name] = fmt.Sprint(string(data), err)
 	}
+	clock, err := vdso(pid)
+	s["target clock"] = fmt.Sprint(crc32.ChecksumIEEE(clock), err)
+}
+
+// vdso is what tells a process the time (vdso(7)), without the padding at its end.
+func vdso(pid int) ([]byte, error) {
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(maps)) {
+		var from, to int64
+		if _, err := fmt.Sscanf(line, "%x-%x", &from, &to); err != nil || !strings.Contains(line, "[vdso]") {
+			continue
+		}
+		f, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		b := make([]byte, to-from)
+		if _, err = f.ReadAt(b, from); err != nil || pid == os.Getpid() {
+			return bytes.TrimRight(b, "\x00"), err
+		}
+		own, err := vdso(os.Getpid())
+		return b[:min(len(own), len(b))], err
+	}
+	return nil, nil
 }
 
 func (w *world) lookAtGroup(top string, s state) {

@@ -265,7 +265,7 @@ func TestDoctorFindsWhatThereIs(t *testing.T) {
 	home(t)
 	code, out, stderr := gameday("doctor")
 	require.Zero(t, code, stderr)
-	for _, want := range []string{"this machine", "✔ network.latency", "can be used here", "host.netem", "sch_netem", "can be written", "none: no session runs", "clock skew"} {
+	for _, want := range []string{"this machine", "✔ network.latency", "can be used here", "host.netem", "sch_netem", "can be written", "none: no session runs", "process.clock"} {
 		require.Contains(t, out, want)
 	}
 	t.Setenv("SSH_CONNECTION", "nonsense")

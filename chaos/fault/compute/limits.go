@@ -140,10 +140,3 @@ func NewPIDs() *cgroup.Fault {
 			}, words, nil
 		}}
 }
-
-// Clock says why there is no fault that shifts a clock: nothing on Linux shifts the wall clock of a process that runs.
-func Clock() error {
-	return errors.New("clock skew is not offered: time namespaces shift only the monotonic clock, and only for processes started in them; " +
-		"settimeofday would hit the whole machine; a preloaded library (libfaketime) has to be there when the target starts, " +
-		"so start the target under it yourself if you need this")
-}
