@@ -120,7 +120,7 @@ func fieldOf(kind string) string {
 
 // engines are what kinds without a counterpart here need.
 var engines = map[string]string{
-	"KernelChaos": "kubernetes", "TimeChaos": "kubernetes", "JVMChaos": "kubernetes", "BlockChaos": "kubernetes", "PodNetworkChaos": "kubernetes",
+	"KernelChaos": "kubernetes", "JVMChaos": "kubernetes", "BlockChaos": "kubernetes", "PodNetworkChaos": "kubernetes",
 	"AWSChaos": "aws", "GCPChaos": "gcp", "AzureChaos": "azure", "PhysicalMachineChaos": "chaosd",
 }
 
@@ -150,6 +150,8 @@ func (c *converter) fault(kind string, spec *format.Node, lasts time.Duration) (
 		return f.dns()
 	case "HTTPChaos":
 		return f.http()
+	case "TimeChaos":
+		return f.clock()
 	}
 	engine, known := engines[kind]
 	if !known {
