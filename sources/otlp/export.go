@@ -33,7 +33,7 @@ import (
 
 // Kind is how a configuration names an endpoint that signals are sent to: a collector, or a back-end that takes OTLP.
 func Kind() driver.Kind {
-	return driver.Kind{Name: "otlp", Help: "Sends what gameday does and what arrives on to a collector, in OTLP.", Signals: []string{"traces", "logs", "metrics"},
+	return driver.Kind{Name: "otlp", Help: "An endpoint that signals can be sent to in OTLP, such as a collector.", Signals: []string{"traces", "logs", "metrics"},
 		Open: func(s driver.Settings) (driver.Driver, error) {
 			e, err := OpenExporter(s)
 			if err != nil {
