@@ -13,7 +13,7 @@ UNCACHED := gameday/cmd$$|/leaktest$$|/e2e$$
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 
-.PHONY: help build demo test test-integration test-jaeger test-tools lint bench bench-load bench-grpc bench-proxy leak-test fuzz golden picture check clean
+.PHONY: help build demo test test-integration test-loki test-jaeger test-tools lint bench bench-load bench-grpc bench-proxy leak-test fuzz golden picture check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -42,7 +42,7 @@ test: $(CACHE)/made test-tools ## every test: race detector on, golden screens, 
 	$(GO) test -count=1 $(TESTFLAGS) $$($(GO) list ./... | grep -E '$(UNCACHED)' | grep -v /e2e$$)
 	$(GO) test -count=1 -timeout 15m -parallel 3 ./cmd/gameday/e2e
 
-test-integration: test-jaeger ## tests against servers that take minutes to build (once)
+test-integration: test-jaeger test-loki ## tests against servers that take minutes to build (once)
 
 test-jaeger: $(CACHE)/bin/jaeger
 	$(GO) test -count=1 -timeout 10m -run Real ./sources/jaeger
@@ -50,6 +50,13 @@ test-jaeger: $(CACHE)/bin/jaeger
 # The last version 1 of Jaeger, whose receiver of OTLP is the OpenTelemetry collector's (v0.140). It is only run, by tests.
 $(CACHE)/bin/jaeger: sources/jaeger/testserver/go.mod
 	cd sources/jaeger/testserver && GOFLAGS=-mod=mod GOWORK=off $(GO) build -trimpath -o $@ github.com/jaegertracing/jaeger/cmd/all-in-one
+
+test-loki: $(CACHE)/bin/loki
+	$(GO) test -count=1 -timeout 10m -run Real ./sources/loki
+
+# Loki 2.2.1 is its last release under the Apache licence; it is only run, as a server, by tests.
+$(CACHE)/bin/loki: sources/loki/testserver/go.mod
+	cd sources/loki/testserver && GOFLAGS=-mod=mod GOWORK=off $(GO) build -o $@ github.com/grafana/loki/cmd/loki
 
 lint: $(CACHE)/bin/staticcheck ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed: $$out"; exit 1; fi

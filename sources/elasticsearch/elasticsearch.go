@@ -18,7 +18,7 @@ import (
 	"gameday/sources/driver"
 )
 
-// Options are what a configuration can say besides how it is reached. What fields are called stands in labels.
+// Options are what a configuration can say besides how it is reached. What fields are called stands in rename.
 type Options struct {
 	Index      string        `yaml:"index" doc:"Which indices, aliases and data streams, with wildcards and commas. Default logs-*."`
 	Follow     string        `yaml:"follow" enum:"poll,off" doc:"Whether new records are asked for again and again. Default poll."`

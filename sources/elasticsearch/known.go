@@ -146,7 +146,7 @@ func (d *Driver) checkTime(ctx context.Context) driver.Finding {
 	case len(m) == 0:
 		f.State = driver.FindingBad
 		f.Says = fmt.Sprintf("no index in %s has a field %s", d.opt.Index, d.fields.time)
-		f.Advice = "correct index, or name the field that holds the time in labels, such as my_time: time"
+		f.Advice = "correct index, or say in rename which field holds the time, such as my_time: time"
 	default:
 		f.Says = d.fields.time + " is a date"
 		for kind := range m {
@@ -177,7 +177,7 @@ func (d *Driver) checkTraceIDs(ctx context.Context) driver.Finding {
 		f.Says = fmt.Sprintf("no records within 15 minutes in %s", d.opt.Index)
 	case with == 0:
 		f.State, f.Says = driver.FindingBad, fmt.Sprintf("none of the %d newest records names its trace", n)
-		f.Advice = "have services write trace.id (ECS loggers and Elastic's agents do), or name the field that has it in labels, such as my_trace: trace_id"
+		f.Advice = "have services write trace.id (ECS loggers and Elastic's agents do), or say in rename which field has it, such as my_trace: trace_id"
 	case with*2 < n:
 		f.State, f.Says = driver.FindingPoor, fmt.Sprintf("only %d of the %d newest records name their trace", with, n)
 		f.Advice = "look which services write no trace.id, and have them write it"

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gameday/sources/signal"
 )
@@ -62,15 +63,24 @@ func levelOf(s signal.Severity) string {
 
 // sameName compares an attribute's key with a name as Loki writes it: what is no letter, digit or _ is _ there.
 func sameName(key, name string) bool {
-	if len(key) != len(name) {
-		return len(key) > 0 && digit(key[0]) && len(name) == len(key)+1 && name[0] == '_' && sameName("_"+key, name)
+	if key == name {
+		return true
 	}
-	for i := 0; i < len(key); i++ {
-		if key[i] != name[i] && (name[i] != '_' || nameByte(key[i])) {
+	j := 0
+	if key != "" && digit(key[0]) && name != "" && name[0] == '_' {
+		j = 1
+	}
+	for i := 0; i < len(key); i, j = i+1, j+1 {
+		if j == len(name) || key[i] != name[j] && (name[j] != '_' || nameByte(key[i])) {
 			return false
 		}
+		if key[i] >= utf8.RuneSelf { // one _ for a whole character
+			for i+1 < len(key) && !utf8.RuneStart(key[i+1]) {
+				i++
+			}
+		}
 	}
-	return true
+	return j == len(name)
 }
 
 // plainName writes a key as Loki does.
@@ -91,9 +101,10 @@ func appendName(b []byte, key string) []byte {
 		b = append(b, '_')
 	}
 	for i := 0; i < len(key); i++ {
-		if c := key[i]; nameByte(c) {
+		switch c := key[i]; {
+		case nameByte(c):
 			b = append(b, c)
-		} else {
+		case utf8.RuneStart(c): // one for a whole character
 			b = append(b, '_')
 		}
 	}

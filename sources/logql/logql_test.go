@@ -53,7 +53,7 @@ func TestWhatAQueryKeeps(t *testing.T) {
 			`{} | json | status >= 200 | status_extracted=502`, `{} | json | took > 1s and took <= 1.5s`, `{} | json | size > 10KB`, `{} | json | size < 1MiB`,
 			`{} | json | err_code="E7"`, `{} | json | msg="slow \"card\""`, `{} | json | ok="false" | none="" | err_at=""`, `{} | json | level="WARN"`,
 			`{} | json c="err.code", n="err.at[0].n", two="err.at[1]" | c="E7" | n="x" | two=2`, `{} | json l="err.at" | l=~"\\[.*"`, `{} | json m="[\"msg\"]" | m=~"slow.*"`,
-			`{} | json x="absent.path" | x=""`, `{} | json | ____n____=1 or _n_="" `, `{service="payment"} |= "card" | json | status_extracted >= 500 | line_format "{{.err_code}} {{.took}}" |= "E7 1.5s"`,
+			`{} | json x="absent.path" | x=""`, `{} | json | _n_=1 or absent="x"`, `{service="payment"} |= "card" | json | status_extracted >= 500 | line_format "{{.err_code}} {{.took}}" |= "E7 1.5s"`,
 			`{} | json | keep err_code | err_code="E7" | took=""`, `{} | json | drop err_code | err_code=""`,
 		}, []string{
 			`{} | json | took > 2s`, `{} | json | err_code="E8"`, `{} | json | size > 12.5kB`, `{} | json | level="error"`, `{} | json | status >= 500`,

@@ -59,7 +59,7 @@ func (d *Driver) checkTraceIDs(ctx context.Context) driver.Finding {
 	case with == 0:
 		f.State = driver.FindingBad
 		f.Says = fmt.Sprintf("none of the %d newest records names its trace", n)
-		f.Advice = "have services write trace_id into each line or send it as structured metadata (OpenTelemetry's log exporters do), or name the field that has it in labels:"
+		f.Advice = "have services write trace_id into each line or send it as structured metadata (OpenTelemetry's log exporters do), or say in rename which field has it, such as my_trace: trace_id"
 	case asLabel > 0:
 		f.State = driver.FindingPoor
 		f.Says = fmt.Sprintf("%d of the %d newest records name their trace, in a label of the stream", with, n)
