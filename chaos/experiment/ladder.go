@@ -134,6 +134,8 @@ func (t *tally) throughout(over bool, l limits) signal.Check {
 		return signal.CheckError
 	case !enough && !over:
 		return signal.CheckPending
+	case !over && t.run.count > 0: // tolerated so far: nobody may read "passed" beside a reading that is bad
+		return signal.CheckPending
 	case enough && t.known > t.unknown+t.errors && t.known > 0:
 		return signal.CheckPassed
 	case t.unknown > 0 || t.errors > 0 || over:

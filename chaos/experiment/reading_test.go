@@ -3,6 +3,7 @@ package experiment_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,6 +34,32 @@ func TestEveryReadingIsTold(t *testing.T) {
 		require.Greater(t, failed, 5)
 		for i := 1; i < len(told); i++ {
 			require.True(t, told[i].At.After(told[i-1].At))
+		}
+	})
+}
+
+// While a bad reading is tolerated, the phase is neither passed nor failed: nobody sees "passed" beside a value that is bad.
+func TestABadReadingThatIsToleratedIsPending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, err := experiment.New(w.config(parse(t, with(slow, `expect: "< 200ms"}`, `expect: "< 200ms", tolerate: 6s}`))))
+		require.NoError(t, err)
+		over := make(chan experiment.Result, 1)
+		go func() { over <- r.Run(t.Context()) }()
+		seen := map[signal.Check]int{}
+		for {
+			select {
+			case res := <-over:
+				require.Equal(t, signal.CheckFailed, res.State.Probes[0].During)
+				require.Positive(t, seen[signal.CheckPending], "the first bad readings are tolerated")
+				require.Positive(t, seen[signal.CheckFailed])
+				require.Zero(t, seen[signal.CheckPassed])
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+			if s := r.State(); s.Phase == signal.PhaseDuring && s.Probes[0].Now == signal.CheckFailed {
+				seen[s.Probes[0].During]++
+			}
 		}
 	})
 }
