@@ -53,6 +53,7 @@ type result struct {
 	cpu   time.Duration
 	bytes int64
 	trips []time.Duration
+	round []time.Duration // the median of each round
 	late  []time.Duration // beyond the delay that was asked for
 }
 
@@ -129,6 +130,9 @@ func bulk(p *process, r *result, size int64, _ time.Duration) error {
 func trips(p *process, r *result, _ int64, _ time.Duration) error {
 	took, err := roundTrips(p.echo, direct)
 	r.trips = append(r.trips, took...)
+	if err == nil {
+		r.round = append(r.round, at(took, 0.5))
+	}
 	return err
 }
 
@@ -161,11 +165,22 @@ func print(results []*result, rounds int, size int64, delay time.Duration) {
 	micro := func(d time.Duration) string { return fmt.Sprintf("%.0f µs", float64(d.Nanoseconds())/1e3) }
 	row("round trip P50", func(r *result) string { return micro(at(r.trips, 0.5)) })
 	row("round trip P99", func(r *result) string { return micro(at(r.trips, 0.99)) })
+	row("the same, times the bare one's, median of the rounds", func(r *result) string { return fmt.Sprintf("%.2f", ratio(r.round, results[1].round)) })
 	for _, q := range []float64{0.5, 0.99} {
 		row(fmt.Sprintf("later than the %v asked for, P%g", delay, q*100), func(r *result) string {
 			return fmt.Sprintf("%.2f ms", at(r.late, q).Seconds()*1e3)
 		})
 	}
+}
+
+// ratio is the median of what each round says: two that were measured one after the other differ by what the machine does
+// besides less than two medians of them all.
+func ratio(ours, theirs []time.Duration) float64 {
+	var all []float64
+	for i := range min(len(ours), len(theirs)) {
+		all = append(all, float64(ours[i])/float64(theirs[i]))
+	}
+	return middle(all)
 }
 
 func middle(s []float64) float64 {
