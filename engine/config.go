@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gameday/chaos"
+	"gameday/engine/incident"
 	"gameday/sources"
 	"gameday/sources/scrape"
 	"gameday/sources/signal"
@@ -94,9 +95,11 @@ type Config struct {
 	Experiments []Document
 	LoadPlans   []Document
 	SLOs        []Document
-	OtherLoads  []OtherLoad // that something else makes
-	Ambient     string      // ID of the load plan that runs whenever no experiment brings its own; "" for none
-	Seed        uint64
+	// Escalation says who is told of incidents; the zero value is incident.DefaultPolicy.
+	Escalation incident.Policy
+	OtherLoads []OtherLoad // that something else makes
+	Ambient    string      // ID of the load plan that runs whenever no experiment brings its own; "" for none
+	Seed       uint64
 	// ExperimentSeed takes the place of the seed that experiments have in their files; nil: each has its own.
 	ExperimentSeed *uint64
 	// SSH is the value of $SSH_CONNECTION: the operator's own link, which faults on the machine's network spare.

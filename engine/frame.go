@@ -13,6 +13,7 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 	f.Lookup = s.lookup()
 	f.Host = s.host()
 	f.SLOs, f.Scorecard = s.reliability.get()
+	f.Incidents = s.incidents.get()
 	f.System, f.Environment = s.cfg.Name, s.cfg.Environment
 	f.Metrics, f.Headline = s.panels.get(s.ctx, v)
 	now := s.state()

@@ -147,7 +147,7 @@ func reportFaults(plan *Plan, res experiment.Result) []report.Fault {
 var eventKinds = map[signal.EventKind]string{
 	signal.EventNote: "note", signal.EventFault: "fault", signal.EventProbe: "probe", signal.EventLoad: "load", signal.EventExperiment: "experiment",
 	signal.EventAbort: "abort", signal.EventProcess: "process", signal.EventSource: "source", signal.EventSwitch: "switch", signal.EventAlert: "alert",
-	signal.EventPerson: "person",
+	signal.EventPerson: "person", signal.EventIncident: "incident",
 }
 
 var outcomes = map[signal.Outcome]string{signal.Good: "good", signal.Warning: "warning", signal.Bad: "bad"}

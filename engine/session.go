@@ -50,6 +50,7 @@ type Session struct {
 	lookups     lookups
 	hosts       hosts
 	reliability *reliability
+	incidents   incidents
 	correlate   *correlate.Reader
 
 	ctx    context.Context // of everything the session runs; ends last
@@ -112,6 +113,9 @@ func New(cfg Config) (_ *Session, err error) {
 		s.cfg.Sources = append(slices.Clone(cfg.Sources), sources.Source{Name: "rules", Kind: "rules", Address: r.Address(), Driver: r})
 	}
 	s.reliability = newReliability(cfg.SLOs)
+	if err := s.openIncidents(); err != nil {
+		return s, err
+	}
 	s.panels = newPanels(s.metrics, cfg.Panels, cfg.Headline)
 	if s.receiver, err = otlp.New(otlp.Config{GRPC: orLoopback(cfg.OTLPGRPC), HTTP: orLoopback(cfg.OTLPHTTP)}); err != nil {
 		return s, err
@@ -189,6 +193,7 @@ func (s *Session) Start() {
 		s.supervise(src)
 	}
 	s.work.Go(s.keepPromises)
+	s.work.Go(s.watchIncidents)
 	s.work.Go(func() {
 		sys, err := s.startSystem()
 		s.mu.Lock()

@@ -18,6 +18,7 @@ const (
 	EventSwitch                      // a resilience pattern or another switch was turned
 	EventAlert                       // an alert is pending (Warning), firing (Bad), or over (Good, with its End)
 	EventPerson                      // somebody came to a shared session, or left it
+	EventIncident                    // an incident was opened, taken, passed on, told about or resolved
 )
 
 // Outcome is how an event is to be read: it decides colour, glyph and word, never only the colour.

@@ -85,6 +85,7 @@ type Frame struct {
 	Host          []Resource // the machine that gameday runs on; nil when it is not measured
 	Switches      []Switch
 	SLOs          []SLO
+	Incidents     []Incident // open ones first, then the newest
 	Scorecard     *Scorecard // nil before the first
 	Store         StoreStats
 	People        []Person // who looks at a shared session; nil when it is not shared

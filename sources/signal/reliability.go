@@ -54,3 +54,38 @@ type ScorePart struct {
 	Share  float64 // of them; NaN when not known, and then it does not count
 	Says   string
 }
+
+// Incident is one incident as it stands now.
+type Incident struct {
+	ID           string          `json:"id"`
+	Title        string          `json:"title"`
+	Severity     int             `json:"severity"` // 1, the worst, to 4
+	Opened       time.Time       `json:"opened"`
+	Acknowledged time.Time       `json:"acknowledged,omitzero"`
+	Resolved     time.Time       `json:"resolved,omitzero"`
+	Level        int             `json:"level"` // how often it was passed on
+	LevelName    string          `json:"-"`     // who is told now
+	Told         time.Time       `json:"told,omitzero"`
+	EscalatesAt  time.Time       `json:"-"`               // when the next is told; zero: never by itself
+	Trace        string          `json:"trace,omitempty"` // a request that shows it, in hex
+	Entries      []IncidentEntry `json:"entries"`
+}
+
+// Status is the word for it.
+func (i *Incident) Status() string {
+	switch {
+	case !i.Resolved.IsZero():
+		return "resolved"
+	case !i.Acknowledged.IsZero():
+		return "acknowledged"
+	}
+	return "open"
+}
+
+// IncidentEntry is one thing that was done about an incident.
+type IncidentEntry struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by,omitempty"` // "" is gameday itself, or who sits at the only keyboard
+	Kind string    `json:"kind"`         // "opened", "acknowledged", "escalated", "update", "severity", "resolved"
+	Text string    `json:"text"`
+}
