@@ -38,6 +38,7 @@ const (
 	Abort       Action = "abort"
 	Proceed     Action = "proceed" // give the go-ahead that an experiment waits for
 	Note        Action = "note"
+	Incidents   Action = "incidents"
 	Copy        Action = "copy"
 	CopyRow     Action = "copy.row"
 	NextTheme   Action = "theme.next"

@@ -80,6 +80,8 @@ func doing() []Binding {
 			Long: "end the load that runs, and leave faults and experiments alone"},
 		{Action: Note, Scopes: global, Keys: []string{"n"}, Short: "note", Group: Doing, Palette: true,
 			Long: "write a note onto the timeline"},
+		{Action: Incidents, Scopes: global, Keys: []string{"i"}, Short: "incident", Group: Doing, Palette: true,
+			Long: "open an incident, or acknowledge, escalate, tell about, regrade or resolve one"},
 		{Action: Palette, Scopes: global, Keys: []string{":", "ctrl+p"}, Short: "palette", Group: Doing,
 			Long: "find any command, experiment, plan, service, trace or theme by a few letters"},
 		{Action: Help, Scopes: []Scope{Global, HelpView}, Keys: []string{"?"}, Short: "help", Group: Doing, Palette: true,

@@ -68,6 +68,10 @@ func (m *Model) done(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 		return m.started(msg), true
 	case abortedMsg:
 		return m.aborted(msg), true
+	case incidentMsg:
+		return m.incident(msg), true
+	case incidentDoneMsg:
+		return m.incidentDone(msg), true
 	case proceededMsg:
 		m.report(msg.err, "go on", "go-ahead given")
 		return m.fetchSoon(), true

@@ -122,6 +122,10 @@ func (s *fakeSession) AdjustLoad(_ context.Context, how LoadChange) (string, err
 	s.call("adjust %+v", how)
 	return "the rate from 120/s to 132/s", s.refuse
 }
+func (s *fakeSession) Incident(_ context.Context, act IncidentAct) (string, error) {
+	s.call("incident %s %s %d", act.Do, act.Text, act.Severity)
+	return "incident " + act.Do, nil
+}
 func (s *fakeSession) Note(text string)   { s.call("note %s", text) }
 func (s *fakeSession) Done() <-chan error { return s.ended }
 

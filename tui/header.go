@@ -115,6 +115,13 @@ func (m *Model) header() string {
 		}
 		items = append(items, onRight(1, sg(themes.Fault, text)))
 	}
+	if inc := openIncident(f); inc != nil {
+		role := themes.Failed
+		if !inc.Acknowledged.IsZero() {
+			role = themes.Warning
+		}
+		items = append(items, onRight(1, sg(role, incidentMark(m.pen(), inc, m.width >= 100))))
+	}
 	return m.bar(items, m.gap(), nil)
 }
 

@@ -91,6 +91,8 @@ func (m *Model) actRun(a keymap.Action) (tea.Cmd, bool) {
 		m.pickSwitches()
 	case keymap.Note:
 		m.askNote()
+	case keymap.Incidents:
+		m.pickIncident()
 	case keymap.Palette:
 		m.openPalette()
 	case keymap.Help:

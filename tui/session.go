@@ -37,6 +37,8 @@ type Session interface {
 	Proceed() error
 	// Note puts an operator's remark onto the timeline.
 	Note(text string)
+	// Incident does something about an incident, and says in a sentence what was done.
+	Incident(ctx context.Context, act IncidentAct) (string, error)
 	// Set turns a switch of the frame.
 	Set(ctx context.Context, name string, on bool) error
 	// Done is closed, or gives an error first, when the session ended by itself. nil never ends.
@@ -81,6 +83,15 @@ type PlannedFault struct {
 type LoadChange struct {
 	Factor float64 // of its rate or its users; 0 holds it
 	Resume bool    // instead: lets a load that is held go on as it was
+}
+
+// IncidentAct is what somebody does about an incident.
+type IncidentAct struct {
+	Do       string // "open", "acknowledge", "escalate", "update", "severity", "resolve"
+	ID       string // which; "" with open
+	Text     string // title, update or resolution
+	Severity int    // with open and severity: 1, the worst, to 4
+	Trace    signal.TraceID
 }
 
 // Aborted says what an abort found and undid.

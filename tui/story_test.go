@@ -572,3 +572,24 @@ func TestAKeyThatDoesNothingSaysWhy(t *testing.T) {
 		require.Contains(t, b.screen(), "not now: no experiment waits for a go-ahead")
 	})
 }
+
+func TestAnIncidentIsOpenedAndTakenByKeys(t *testing.T) {
+	s := newFake()
+	s.frame = tuitest.SampleFrame()
+	s.frame.Incidents = nil
+	drive(t, s, Config{}, func(b *bench) {
+		b.press("i", "enter") // nothing is open: the first row opens one of the worst kind
+		b.text("checkout fails")
+		b.press("enter")
+		b.wait(50 * time.Millisecond)
+		require.Equal(t, "incident open checkout fails 1", s.called())
+		s.frame = tuitest.SampleFrame()
+		b.wait(200 * time.Millisecond)
+		require.Contains(t, b.screen(), "SEV2 acknowledged")
+		b.press("i", "enter") // it is taken already, so telling comes first
+		b.text("better")
+		b.press("enter")
+		b.wait(50 * time.Millisecond)
+		require.Contains(t, s.called(), "incident update better 0")
+	})
+}

@@ -170,7 +170,7 @@ func importance(e signal.Event) int {
 			return 2
 		}
 		return 5
-	case signal.EventExperiment:
+	case signal.EventExperiment, signal.EventIncident:
 		return 3
 	case signal.EventNote:
 		return 4
@@ -343,6 +343,8 @@ func (m *Model) markOf(e signal.Event) (string, themes.Role) {
 		return m.either("⚑", "!"), role
 	case signal.EventPerson:
 		return "@", role
+	case signal.EventIncident:
+		return pen.Glyph(widget.Alarm), role
 	case signal.EventProcess, signal.EventSource:
 		if e.Outcome == signal.Bad {
 			return pen.Glyph(widget.DownTri), role

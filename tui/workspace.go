@@ -38,7 +38,7 @@ func workspaces() [8]workspace {
 		layout.Columns(0.55,
 			layout.Rows(0.4, layout.Leaf("slos"), layout.Rows(0.5, layout.Leaf("alerts"), layout.Leaf("scorecard"))),
 			layout.Rows(0.34, layout.Leaf("processes"), layout.Rows(0.5, layout.Leaf("host"), layout.Leaf("sources")))),
-		layout.Leaf("events"),
+		layout.Rows(0.55, layout.Leaf("incidents"), layout.Leaf("events")),
 	}
 	var out [8]workspace
 	for i, name := range keymap.WorkspaceNames() {

@@ -242,6 +242,11 @@ func (o *operator) Frame(v signal.View) *signal.Frame {
 // Note puts a remark onto the timeline.
 func (o *operator) Note(text string) { o.As(o.by).Note(text) }
 
+// Incident does something about an incident.
+func (o *operator) Incident(_ context.Context, act tui.IncidentAct) (string, error) {
+	return o.As(o.by).Incident(engine.IncidentAct(act))
+}
+
 // Set turns a switch.
 func (o *operator) Set(ctx context.Context, name string, on bool) error {
 	return o.As(o.by).Set(ctx, name, on)

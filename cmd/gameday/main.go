@@ -48,6 +48,7 @@ type cli struct {
 	Faults     faultsCmd     `cmd:"" help:"List the faults that are in force on this machine, by whom and until when; or all there are."`
 	Abort      abortCmd      `cmd:"" help:"Undo every fault of the sessions that run on this machine."`
 	Recover    recoverCmd    `cmd:"" help:"Undo what a session that died may have left behind."`
+	Incident   incidentCmd   `cmd:"" help:"List incidents, and write post-mortems."`
 	Init       initCmd       `cmd:"" help:"Write a commented configuration for the systems that answer on this machine."`
 	Sources    sourcesCmd    `cmd:"" help:"List the kinds of source that a configuration can name."`
 	Doctor     doctorCmd     `cmd:"" help:"Say what this machine can do: which faults, and what the others lack."`

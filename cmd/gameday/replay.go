@@ -126,7 +126,10 @@ func (r *replayed) AdjustLoad(context.Context, tui.LoadChange) (string, error) {
 func (r *replayed) Abort(context.Context, string) (tui.Aborted, error) {
 	return tui.Aborted{}, engine.ErrReplay
 }
-func (r *replayed) Proceed() error                          { return engine.ErrReplay }
-func (r *replayed) Note(string)                             {} // the screen refuses it and says why
+func (r *replayed) Proceed() error { return engine.ErrReplay }
+func (r *replayed) Note(string)    {} // the screen refuses it and says why
+func (r *replayed) Incident(context.Context, tui.IncidentAct) (string, error) {
+	return "", engine.ErrReplay
+}
 func (r *replayed) Set(context.Context, string, bool) error { return engine.ErrReplay }
 func (r *replayed) Done() <-chan error                      { return nil }

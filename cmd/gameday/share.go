@@ -167,6 +167,9 @@ func (v *viewer) Proceed() error { return errViewer }
 // Note leaves a remark, some of them a minute.
 func (v *viewer) Note(text string) { v.note(text) }
 
+// Incident is refused.
+func (v *viewer) Incident(context.Context, tui.IncidentAct) (string, error) { return "", errViewer }
+
 // Set is refused.
 func (v *viewer) Set(context.Context, string, bool) error { return errViewer }
 

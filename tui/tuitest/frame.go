@@ -60,6 +60,7 @@ func SampleFrame() *signal.Frame {
 		Health:     health(),
 		SLOs:       slos(),
 		Scorecard:  scorecard(),
+		Incidents:  incidents(),
 		Host:       host(),
 		Store: signal.StoreStats{
 			Logs:         signal.KindStats{Received: 20123, Held: 18423, Evicted: 1700, Bytes: 6 << 20, MaxBytes: 256 << 20},

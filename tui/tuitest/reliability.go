@@ -41,3 +41,17 @@ func host() []signal.Resource {
 		{Name: "network in lo", Unit: "B/s", Now: 1.3e6, History: rising[:3], Trend: signal.TrendUnknown},
 	}
 }
+
+func incidents() []signal.Incident {
+	opened := Now.Add(-4 * time.Minute)
+	return []signal.Incident{
+		{ID: "2", Title: "checkouts take a second", Severity: 2, Opened: opened, Acknowledged: opened.Add(50 * time.Second), LevelName: "on-call", Trace: SampleTrace.String(),
+			Entries: []signal.IncidentEntry{
+				{At: opened, By: "alice", Kind: "opened", Text: "SEV2; on-call is told"},
+				{At: opened.Add(50 * time.Second), By: "bob", Kind: "acknowledged", Text: "after 50s"},
+				{At: opened.Add(2 * time.Minute), By: "bob", Kind: "update", Text: "payment answers 800 ms late; the breaker is off"},
+			}},
+		{ID: "1", Title: "replica-1 was gone", Severity: 3, Opened: opened.Add(-time.Hour), Acknowledged: opened.Add(-59 * time.Minute), Resolved: opened.Add(-40 * time.Minute), LevelName: "on-call",
+			Entries: []signal.IncidentEntry{{At: opened.Add(-time.Hour), Kind: "opened", Text: "SEV3; on-call is told"}}},
+	}
+}

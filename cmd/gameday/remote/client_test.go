@@ -109,8 +109,12 @@ func (a actor) StartLoad(context.Context, string) error        { a.call("load");
 func (a actor) StopLoad(context.Context) error                 { a.call("stop"); return nil }
 func (a actor) Proceed() error                                 { a.call("proceed"); return nil }
 func (a actor) Note(text string)                               { a.call("%s notes %s", a.name, text) }
-func (a actor) Set(context.Context, string, bool) error        { a.call("set"); return nil }
-func (a actor) Done() <-chan error                             { return nil }
+func (a actor) Incident(context.Context, tui.IncidentAct) (string, error) {
+	a.call("incident")
+	return "", nil
+}
+func (a actor) Set(context.Context, string, bool) error { a.call("set"); return nil }
+func (a actor) Done() <-chan error                      { return nil }
 func (a actor) AdjustLoad(context.Context, tui.LoadChange) (string, error) {
 	a.call("adjust")
 	return "", nil

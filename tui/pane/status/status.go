@@ -51,7 +51,7 @@ func Events() pane.Pane {
 
 // All makes all of them.
 func All() []pane.Pane {
-	return []pane.Pane{SLOs(), Alerts(), Scorecard(), Processes(), Host(), Sources(), Events()}
+	return []pane.Pane{SLOs(), Alerts(), Scorecard(), Processes(), Host(), Sources(), Incidents(), Events()}
 }
 
 // ID implements pane.Pane.
@@ -244,7 +244,7 @@ func events(ctx pane.Context, p widget.Pen) []row {
 }
 
 func kind(k signal.EventKind) string {
-	names := [...]string{"note", "fault", "probe", "load", "experiment", "abort", "process", "source", "switch", "alert", "person"}
+	names := [...]string{"note", "fault", "probe", "load", "experiment", "abort", "process", "source", "switch", "alert", "person", "incident"}
 	if int(k) >= len(names) {
 		return "event"
 	}
