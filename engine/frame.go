@@ -47,5 +47,6 @@ func (s *Session) state() record.State {
 	for _, sup := range sups {
 		st.Health = append(st.Health, sup.Health())
 	}
+	st.Health = append(st.Health, s.exportHealth()...)
 	return st
 }

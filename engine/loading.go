@@ -91,6 +91,9 @@ func (s *Session) replace(title, by string, begin func() (OtherRun, *load.Run, e
 			event.Outcome, event.Detail = signal.Bad, err.Error()
 		}
 		s.tell(event)
+		if own != nil {
+			s.exportExemplars(title, own.State().Exemplars)
+		}
 	})
 	s.load = &loadRun{OtherRun: run, run: own, by: by, stop: func() { run.Stop(); <-ended }}
 	return nil

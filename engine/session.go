@@ -49,6 +49,7 @@ type Session struct {
 	loading     sync.Mutex // one change of the load at a time
 	lookups     lookups
 	hosts       hosts
+	exporters   []exporter
 	reliability *reliability
 	incidents   incidents
 	correlate   *correlate.Reader
@@ -112,6 +113,7 @@ func New(cfg Config) (_ *Session, err error) {
 		}
 		s.cfg.Sources = append(slices.Clone(cfg.Sources), sources.Source{Name: "rules", Kind: "rules", Address: r.Address(), Driver: r})
 	}
+	s.exporters = openExporters(s.cfg.Sources)
 	s.reliability = newReliability(cfg.SLOs)
 	if err := s.openIncidents(); err != nil {
 		return s, err
@@ -192,6 +194,9 @@ func (s *Session) Start() {
 	for _, src := range s.cfg.Sources {
 		s.supervise(src)
 	}
+	for _, x := range s.exporters {
+		s.work.Go(func() { s.export(x) })
+	}
 	s.work.Go(s.keepPromises)
 	s.work.Go(s.watchIncidents)
 	s.work.Go(func() {
@@ -245,8 +250,12 @@ func (s *Session) link(from, to, proto, upstream string) (string, error) {
 
 // supervise runs a driver until the session ends. What it emits goes through the sanitiser into the memory.
 func (s *Session) supervise(src sources.Source) {
+	sink := s.sink
+	if src.Driver == sources.Driver(s.receiver) {
+		sink = s.relay
+	}
 	sup := sources.NewSupervisor(sources.Config{Name: src.Name, Kind: src.Kind, Address: src.Address, Driver: src.Driver,
-		Secrets: src.Secrets, Sink: s.sink, OnChange: s.sourceChanged()})
+		Secrets: src.Secrets, Sink: sink, OnChange: s.sourceChanged()})
 	s.mu.Lock()
 	s.supervisors = append(s.supervisors, sup)
 	s.mu.Unlock()
@@ -382,6 +391,7 @@ func (s *Session) close(ctx context.Context) error {
 	if s.receiver != nil {
 		errs = append(errs, s.receiver.Close())
 	}
+	errs = append(errs, closeSources(s.cfg.Sources)...)
 	errs = append(errs, s.links.Close(), s.containers.Close())
 	if s.keeper != nil {
 		errs = append(errs, s.keeper.Close(ctx))

@@ -69,6 +69,7 @@ func (s *Session) tell(e signal.Event) uint64 {
 	if s.recorder != nil && e.ID != 0 {
 		s.recorder.Event(e)
 	}
+	s.exportEvent(e)
 	return e.ID
 }
 
