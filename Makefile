@@ -3,6 +3,8 @@ SHELL := /bin/bash
 GO ?= go
 BIN := bin/gameday
 CACHE := $(CURDIR)/.cache
+# Servers that take minutes to build are kept for all checkouts of a user.
+SERVERS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gameday-testservers
 STATICCHECK_VERSION := v0.8.2
 # The end-to-end tests come last and alone: they judge a real system by its latency, and run the binary that users get.
 # Those that judge run one by one; only then do those that kill and abort, three at a time.
@@ -44,18 +46,18 @@ test: $(CACHE)/made test-tools ## every test: race detector on, golden screens, 
 
 test-integration: test-jaeger test-loki ## tests against servers that take minutes to build (once)
 
-test-jaeger: $(CACHE)/bin/jaeger
+test-jaeger: $(SERVERS)/jaeger
 	$(GO) test -count=1 -timeout 10m -run Real ./sources/jaeger
 
 # The last version 1 of Jaeger, whose receiver of OTLP is the OpenTelemetry collector's (v0.140). It is only run, by tests.
-$(CACHE)/bin/jaeger: sources/jaeger/testserver/go.mod
+$(SERVERS)/jaeger: sources/jaeger/testserver/go.mod
 	cd sources/jaeger/testserver && GOFLAGS=-mod=mod GOWORK=off $(GO) build -trimpath -o $@ github.com/jaegertracing/jaeger/cmd/all-in-one
 
-test-loki: $(CACHE)/bin/loki
+test-loki: $(SERVERS)/loki
 	$(GO) test -count=1 -timeout 10m -run Real ./sources/loki
 
 # Loki 2.2.1 is its last release under the Apache licence; it is only run, as a server, by tests.
-$(CACHE)/bin/loki: sources/loki/testserver/go.mod
+$(SERVERS)/loki: sources/loki/testserver/go.mod
 	cd sources/loki/testserver && GOFLAGS=-mod=mod GOWORK=off $(GO) build -o $@ github.com/grafana/loki/cmd/loki
 
 lint: $(CACHE)/bin/staticcheck ## gofmt, vet, staticcheck

@@ -27,8 +27,9 @@ type real struct{ http, grpc, otlpGRPC, otlpHTTP string }
 
 func startReal(t *testing.T) real {
 	t.Helper()
-	bin, err := filepath.Abs("../../.cache/bin/jaeger")
+	cache, err := os.UserCacheDir()
 	require.NoError(t, err)
+	bin := filepath.Join(cache, "gameday-testservers", "jaeger")
 	if _, err := os.Stat(bin); err != nil {
 		t.Skipf("%s is not there: make test-jaeger builds it, in 5 to 20 minutes", bin)
 	}

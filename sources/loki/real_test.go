@@ -26,9 +26,6 @@ import (
 	"gameday/sources/signal"
 )
 
-// server is the program that `make .cache/bin/loki` builds.
-const server = "../../.cache/bin/loki"
-
 const config = `
 auth_enabled: false
 server: {http_listen_address: 127.0.0.1, http_listen_port: %d, grpc_listen_address: 127.0.0.1, grpc_listen_port: %d, log_level: error}
@@ -44,16 +41,17 @@ ruler: {storage: {type: local, local: {directory: %[3]s/rules}}, ring: {kvstore:
 // start runs a Loki of its own until the test ends.
 func start(t *testing.T) (address string) {
 	t.Helper()
-	if _, err := os.Stat(server); err != nil {
-		t.Skip("no Loki was built; `make test-integration` builds it")
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	bin := filepath.Join(cache, "gameday-testservers", "loki")
+	if _, err := os.Stat(bin); err != nil {
+		t.Skipf("%s is not there: make test-loki builds it, in 2 to 20 minutes", bin)
 	}
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "rules"), 0o755))
 	ports := free(t, 2)
 	file := filepath.Join(dir, "loki.yaml")
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, config, ports[0], ports[1], dir), 0o600))
-	bin, err := filepath.Abs(server)
-	require.NoError(t, err)
 	var says bytes.Buffer
 	cmd := exec.Command(bin, "-config.file="+file)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &says, &says
