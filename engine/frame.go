@@ -11,21 +11,20 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 	s.seek(signal.CorrelationID(v.Trace.String()))
 	f := s.store.Frame(v)
 	f.Lookup = s.lookup()
-	f.Host = s.host()
-	f.SLOs, f.Scorecard = s.reliability.get()
-	f.Incidents = s.incidents.get()
 	f.System, f.Environment = s.cfg.Name, s.cfg.Environment
 	f.Metrics, f.Headline = s.panels.get(s.ctx, v)
 	now := s.state()
 	f.Store.MetricSeries = now.Store.MetricSeries
 	f.Faults, f.Processes, f.Switches = now.Faults, now.Processes, now.Switches
 	f.Experiment, f.Load, f.Health = now.Experiment, now.Load, now.Health
+	f.SLOs, f.Scorecard, f.Host, f.Incidents = now.SLOs, now.Scorecard, now.Host, now.Incidents
 	return f
 }
 
 // state is what a frame shows besides signals, now.
 func (s *Session) state() record.State {
-	st := record.State{Faults: s.chaos.States(), Store: s.store.Stats()}
+	st := record.State{Faults: s.chaos.States(), Store: s.store.Stats(), Host: s.host(), Incidents: s.incidents.get()}
+	st.SLOs, st.Scorecard = s.reliability.get()
 	st.Store.MetricSeries = s.db.SeriesCount()
 	s.mu.Lock()
 	sys, run, load, sups := s.system, s.run, s.load, s.supervisors

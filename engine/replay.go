@@ -136,6 +136,7 @@ func (r *Replay) Frame(v signal.View) *signal.Frame {
 	s := p.stateAt(at)
 	f.Experiment, f.Load, f.Faults, f.Health = s.Experiment, s.Load, s.Faults, s.Health
 	f.Processes, f.Switches, f.Store = s.Processes, s.Switches, s.Store
+	f.SLOs, f.Scorecard, f.Host, f.Incidents = s.SLOs, s.Scorecard, s.Host, s.Incidents
 	r.view, r.last = v, f
 	return f
 }
@@ -331,7 +332,8 @@ func latestAt[T any](all []T, at time.Time, when func(T) time.Time) int {
 // the picture stands without it.
 func (p *part) stateAt(at time.Time) (s record.State) {
 	for _, n := range [...]record.Section{record.SectionSpectrum, record.SectionLoad, record.SectionExperiment, record.SectionFaults, record.SectionHealth,
-		record.SectionProcesses, record.SectionSwitches, record.SectionStore} {
+		record.SectionProcesses, record.SectionSwitches, record.SectionStore, record.SectionSLOs, record.SectionScorecard, record.SectionHost,
+		record.SectionIncidents} {
 		all := p.sections[n]
 		i := latestAt(all, at, func(x section) time.Time { return x.at })
 		if i < 0 {

@@ -174,7 +174,7 @@ func leave(ctx context.Context, state string, s *engine.Session, began time.Time
 		}
 	}
 	if active > 0 {
-		fmt.Fprintf(os.Stderr, "gameday: undoing %d active fault(s)\n", active)
+		fmt.Fprintf(os.Stderr, "gameday: undoing %s\n", count(active, "active fault"))
 	}
 	run, ran := s.State()
 	aborted := ran && run.Verdict == signal.VerdictNone // it was still going on

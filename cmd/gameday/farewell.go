@@ -65,17 +65,25 @@ func summary(events []signal.Event) []string {
 		lines = append(lines[:maxFarewell], fmt.Sprintf("and %d more", more))
 	}
 	if faults > 0 {
-		text := fmt.Sprintf("%d fault(s) injected, all undone", faults)
+		text := count(faults, "fault") + " injected, all undone"
 		if open > 0 {
-			text = fmt.Sprintf("%d fault(s) injected, %d not known to be undone: gameday faults", faults, open)
+			text = fmt.Sprintf("%s injected, %d not known to be undone: gameday faults", count(faults, "fault"), open)
 		}
 		if aborts > 0 {
-			text += fmt.Sprintf("; aborted %d time(s)", aborts)
+			text += "; aborted " + count(aborts, "time")
 		}
 		lines = append(lines, text)
 	}
 	if red > 0 {
-		lines = append(lines, fmt.Sprintf("probes turned red %d time(s), first %s", red, firstRed))
+		lines = append(lines, fmt.Sprintf("probes turned red %s, first %s", count(red, "time"), firstRed))
 	}
 	return lines
+}
+
+// count is a number of things in words: "1 fault", "2 faults".
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

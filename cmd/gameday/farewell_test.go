@@ -24,8 +24,8 @@ func TestSummary(t *testing.T) {
 	})
 	require.Equal(t, []string{
 		"12:00:00  experiment  slow payment: broken",
-		"2 fault(s) injected, 1 not known to be undone: gameday faults; aborted 1 time(s)",
-		"probes turned red 1 time(s), first p95 at 12:01:00",
+		"2 faults injected, 1 not known to be undone: gameday faults; aborted 1 time",
+		"probes turned red 1 time, first p95 at 12:01:00",
 	}, lines)
 	many := summary([]signal.Event{
 		{Kind: signal.EventNote}, {Kind: signal.EventNote}, {Kind: signal.EventNote}, {Kind: signal.EventNote}, {Kind: signal.EventNote},

@@ -20,7 +20,7 @@ func demoTour() []tui.Scene {
 		{Caption: "Each makes a claim and tries to refute it. This one: the shop stays fast while payment answers 800 ms late.", Read: 8 * second,
 			Press: []string{string(keymap.Open)}},
 		{Caption: "Nothing has happened yet. This says what will be hit, how that is undone, and what ends it early.", Read: 10 * second,
-			Press: []string{"right", string(keymap.Open)}}, // the cursor of the question begins on back
+			Press: []string{string(keymap.Open)}}, // the question begins on START: it is gameday's own shop
 		{Caption: "It runs. First the steady state is measured: what is wrong already is not to be blamed on the fault.",
 			Wait: inPhase(signal.PhaseBefore), Read: 7 * second},
 		{Caption: "Now the fault is in. {abort} would undo everything at once, from anywhere; otherwise it ends by itself.",

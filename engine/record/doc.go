@@ -95,4 +95,8 @@ type State struct {
 	Processes  []signal.Process
 	Switches   []signal.Switch
 	Store      signal.StoreStats
+	SLOs       []signal.SLO
+	Scorecard  *signal.Scorecard
+	Host       []signal.Resource
+	Incidents  []signal.Incident
 }

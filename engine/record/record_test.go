@@ -192,7 +192,11 @@ func TestRecordedIsReplayed(t *testing.T) {
 					History: []float64{1, math.NaN(), math.Inf(1)}, TraceID: w.trace(), Since: w.at().UTC()}}},
 					Load: w.load(w.now, round), Faults: []signal.FaultState{{ID: "f", Phase: signal.FaultArmed, Targets: []string{"a", "b"}}},
 					Health: []signal.SourceHealth{{Name: "otlp", State: signal.SourceLive}}, Processes: []signal.Process{{Name: "cart", PID: round}},
-					Switches: []signal.Switch{{Name: "patterns", On: round%2 == 0}}, Store: signal.StoreStats{MetricSeries: round}}
+					Switches: []signal.Switch{{Name: "patterns", On: round%2 == 0}}, Store: signal.StoreStats{MetricSeries: round},
+					SLOs:      []signal.SLO{{Name: "fast", Budget: math.NaN(), Burns: []signal.BurnRate{{Rate: 14.4, Firing: round%2 == 0}}}},
+					Scorecard: &signal.Scorecard{Grade: "B", Points: float64(round), Parts: []signal.ScorePart{{Name: "budget", Share: math.NaN()}}},
+					Host:      []signal.Resource{{Name: "CPU", Ratio: true, Now: float64(round), History: []float64{0, float64(round)}}},
+					Incidents: []signal.Incident{{Title: "p95", LevelName: "second line", EscalatesAt: w.now.UTC()}}}
 				mu.Unlock()
 				rec.Event(e)
 				for key := range uint64(20) {

@@ -25,7 +25,11 @@ const (
 	SectionSwitches
 	SectionStore
 	SectionSpectrum // of the load's latencies, which change once a second and are long
-	Sections        // how many there are
+	SectionSLOs
+	SectionScorecard
+	SectionHost
+	SectionIncidents
+	Sections // how many there are
 )
 
 var (
@@ -156,6 +160,12 @@ func (p *sampler) sample(e *encoder, at time.Time, s State) {
 	put(SectionProcesses, s.Processes)
 	put(SectionSwitches, s.Switches)
 	put(SectionStore, s.Store)
+	put(SectionSLOs, s.SLOs)
+	if s.Scorecard != nil {
+		put(SectionScorecard, s.Scorecard)
+	}
+	put(SectionHost, s.Host)
+	put(SectionIncidents, s.Incidents)
 }
 
 // seconds records those that are new.
@@ -216,6 +226,18 @@ func DecodeSection(n Section, data []byte, seconds []signal.LoadSecond, into *St
 	case SectionStore:
 		into.Store = signal.StoreStats{}
 		err = unpack(data, &into.Store)
+	case SectionSLOs:
+		into.SLOs = nil
+		err = unpack(data, &into.SLOs)
+	case SectionScorecard:
+		into.Scorecard = nil
+		err = unpack(data, &into.Scorecard)
+	case SectionHost:
+		into.Host = nil
+		err = unpack(data, &into.Host)
+	case SectionIncidents:
+		into.Incidents = nil
+		err = unpack(data, &into.Incidents)
 	}
 	return err
 }

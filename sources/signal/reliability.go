@@ -63,11 +63,11 @@ type Incident struct {
 	Opened       time.Time       `json:"opened"`
 	Acknowledged time.Time       `json:"acknowledged,omitzero"`
 	Resolved     time.Time       `json:"resolved,omitzero"`
-	Level        int             `json:"level"` // how often it was passed on
-	LevelName    string          `json:"-"`     // who is told now
+	Level        int             `json:"level"`               // how often it was passed on
+	LevelName    string          `json:"-" cbor:"level_name"` // who is told now
 	Told         time.Time       `json:"told,omitzero"`
-	EscalatesAt  time.Time       `json:"-"`               // when the next is told; zero: never by itself
-	Trace        string          `json:"trace,omitempty"` // a request that shows it, in hex
+	EscalatesAt  time.Time       `json:"-" cbor:"escalates_at,omitzero"` // when the next is told; zero: never by itself
+	Trace        string          `json:"trace,omitempty"`                // a request that shows it, in hex
 	Entries      []IncidentEntry `json:"entries"`
 }
 
