@@ -43,16 +43,17 @@ func SVG(screen string, width, height int, foreground, background string) string
 		for x := 0; x < width; {
 			from := x
 			first := cell(buf, x, y)
-			var text strings.Builder
+			shape := drawn(first.Content)
+			var content []string
 			for x < width {
 				c := cell(buf, x, y)
-				if !c.Style.Equal(&first.Style) {
+				if !c.Style.Equal(&first.Style) || drawn(c.Content) != shape {
 					break
 				}
-				text.WriteString(c.Content)
+				content = append(content, c.Content)
 				x += max(c.Width, 1)
 			}
-			run(&b, from, y, x-from, first.Style, text.String(), foreground, background)
+			run(&b, from, y, x-from, first.Style, content, foreground, background)
 		}
 	}
 	b.WriteString("</svg>\n")
@@ -67,8 +68,8 @@ func cell(buf uv.ScreenBuffer, x, y int) uv.Cell {
 	return *c
 }
 
-// run draws cells of one style that stand side by side.
-func run(b *strings.Builder, x, y, width int, s uv.Style, text, foreground, background string) {
+// run draws cells of one style that stand side by side, all of them text or all of them shapes.
+func run(b *strings.Builder, x, y, width int, s uv.Style, content []string, foreground, background string) {
 	left, top := margin+float64(x)*cellWidth, margin+float64(y)*cellHeight
 	front, back := hex(s.Fg, foreground), hex(s.Bg, background)
 	if s.Attrs&uv.AttrReverse != 0 {
@@ -77,6 +78,11 @@ func run(b *strings.Builder, x, y, width int, s uv.Style, text, foreground, back
 	if back != background {
 		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"/>`, left, top, float64(width)*cellWidth, cellHeight, back)
 	}
+	if drawn(content[0]) {
+		shapes(b, x, y, content, s, front)
+		return
+	}
+	text := strings.Join(content, "")
 	if strings.TrimSpace(text) == "" {
 		return
 	}
