@@ -15,6 +15,7 @@ import (
 	"gameday/engine/record"
 	"gameday/sources/driver"
 	"gameday/sources/metrics"
+	"gameday/sources/pattern"
 	"gameday/sources/sanitize"
 	"gameday/sources/signal"
 	"gameday/sources/store"
@@ -137,6 +138,7 @@ func (r *Replay) Frame(v signal.View) *signal.Frame {
 	f.Experiment, f.Load, f.Faults, f.Health = s.Experiment, s.Load, s.Faults, s.Health
 	f.Processes, f.Switches, f.Store = s.Processes, s.Switches, s.Store
 	f.SLOs, f.Scorecard, f.Host, f.Incidents = s.SLOs, s.Scorecard, s.Host, s.Incidents
+	p.patterns.fill(f, v)
 	r.view, r.last = v, f
 	return f
 }
@@ -171,6 +173,7 @@ type part struct {
 	store    *store.Store
 	db       *metrics.DB
 	panels   *panels
+	patterns *patterns
 	restorer *metrics.Restorer
 	sections [record.Sections][]section
 	seconds  [][]signal.LoadSecond // per chapter
@@ -218,6 +221,8 @@ func (r *Replay) load(ctx context.Context, at time.Time, progress func(float64))
 	}
 	p.panels = newPanels(func(string) (driver.Metrics, error) { return p.db, nil }, r.settings.Panels, r.settings.Headline)
 	p.panels.timeout = replayTimeout
+	step := max(to.Sub(all[first].From)/pattern.DefaultSteps+time.Second, pattern.DefaultStep)
+	p.patterns = newPatterns(pattern.Config{Step: step}, 0)
 	p.restorer = p.db.Restore(ctx)
 	for i := first; i <= last; i++ {
 		p.restorer.Forget()
@@ -264,6 +269,7 @@ func (p *part) Span(s signal.Span) {
 
 func (p *part) flush() {
 	p.store.Add(p.batch)
+	p.patterns.add(p.batch.Logs)
 	p.batch.Logs, p.batch.Spans = p.batch.Logs[:0], p.batch.Spans[:0]
 }
 

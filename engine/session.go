@@ -22,6 +22,7 @@ import (
 	"gameday/sources/correlate"
 	"gameday/sources/metrics"
 	"gameday/sources/otlp"
+	"gameday/sources/pattern"
 	"gameday/sources/rules"
 	"gameday/sources/scrape"
 	"gameday/sources/signal"
@@ -52,6 +53,7 @@ type Session struct {
 	exporters   []exporter
 	reliability *reliability
 	incidents   incidents
+	patterns    *patterns
 	correlate   *correlate.Reader
 
 	ctx    context.Context // of everything the session runs; ends last
@@ -118,6 +120,7 @@ func New(cfg Config) (_ *Session, err error) {
 	if err := s.openIncidents(); err != nil {
 		return s, err
 	}
+	s.patterns = newPatterns(pattern.Config{}, patternsEvery)
 	s.panels = newPanels(s.metrics, cfg.Panels, cfg.Headline)
 	if s.receiver, err = otlp.New(otlp.Config{GRPC: orLoopback(cfg.OTLPGRPC), HTTP: orLoopback(cfg.OTLPHTTP)}); err != nil {
 		return s, err
@@ -296,6 +299,7 @@ func (s *Session) sink(b signal.Batch) {
 	}
 	b.Events = nil
 	s.store.Add(b)
+	s.patterns.add(b.Logs)
 	if s.recorder != nil {
 		s.recorder.Batch(b)
 	}

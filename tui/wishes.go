@@ -26,6 +26,9 @@ func (m *Model) wish(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 		return m.copyText(msg.Text), true
 	case pane.MomentMsg:
 		return m.moment(msg.At), true
+	case pane.FilterPaneMsg:
+		m.activate(msg.Pane)
+		return tea.Batch(m.tell(msg.Pane, pane.FilterMsg{Text: msg.Text}), m.fetchSoon()), true
 	case filteredMsg:
 		return tea.Batch(m.tell(msg.pane, pane.FilterMsg{Text: msg.text}), m.fetchSoon()), true
 	case serviceMsg:

@@ -33,7 +33,7 @@ func workspaces() [8]workspace {
 		layout.Leaf("load"),
 		layout.Columns(0.5, layout.Leaf("experiment"), layout.Rows(0.6, layout.Leaf("traces"), layout.Leaf("events"))),
 		layout.Leaf("traces"),
-		layout.Leaf("logs"),
+		layout.Rows(0.62, layout.Leaf("logs"), layout.Leaf("patterns")),
 		layout.Leaf("metrics"),
 		layout.Columns(0.55,
 			layout.Rows(0.4, layout.Leaf("slos"), layout.Rows(0.5, layout.Leaf("alerts"), layout.Leaf("scorecard"))),

@@ -23,6 +23,7 @@ import (
 	loadpane "gameday/tui/pane/load"
 	"gameday/tui/pane/logs"
 	"gameday/tui/pane/metrics"
+	patternspane "gameday/tui/pane/patterns"
 	"gameday/tui/pane/status"
 	"gameday/tui/pane/traces"
 )
@@ -162,7 +163,7 @@ func panes() []pane.Pane {
 		}
 		return f.Words()
 	}
-	return append([]pane.Pane{metrics.New(), traces.New(checkTraces), logs.New(checkLogs, words), experiment.New(), loadpane.New()}, status.All()...)
+	return append([]pane.Pane{metrics.New(), traces.New(checkTraces), logs.New(checkLogs, words), patternspane.New(), experiment.New(), loadpane.New()}, status.All()...)
 }
 
 // leave ends the session and tells on the normal screen what happened and what is left.

@@ -1,6 +1,7 @@
 package logql
 
 import (
+	"errors"
 	"regexp"
 	"regexp/syntax"
 	"strings"
@@ -34,6 +35,7 @@ type lineTest struct {
 	literal string
 	re      *regexp.Regexp
 	any     []lineTest // an expression that is a choice of texts
+	pieces  []string   // of a pattern: what stands between its <_>, the first at the beginning of the line and the last at its end
 }
 
 func (t *lineTest) in(line string) bool {
@@ -45,7 +47,50 @@ func (t *lineTest) in(line string) bool {
 	if t.any != nil || t.literal != "" && !strings.Contains(line, t.literal) {
 		return false
 	}
+	if t.pieces != nil {
+		return t.fits(line)
+	}
 	return t.re == nil || t.re.MatchString(line)
+}
+
+// fits reports whether the line is the pattern, with some text for each <_>.
+func (t *lineTest) fits(line string) bool {
+	last := len(t.pieces) - 1
+	if len(t.pieces) == 1 {
+		return line == t.pieces[0]
+	}
+	line, ok := strings.CutPrefix(line, t.pieces[0])
+	if !ok {
+		return false
+	}
+	for _, piece := range t.pieces[1:last] {
+		if len(line) == 0 {
+			return false
+		}
+		i := strings.Index(line[1:], piece) // a <_> stands for something
+		if i < 0 {
+			return false
+		}
+		line = line[1+i+len(piece):]
+	}
+	return len(line) > len(t.pieces[last]) && strings.HasSuffix(line, t.pieces[last])
+}
+
+// newPatternTest reads a pattern: <_> stands for any text, at least one byte of it.
+func newPatternTest(text string) (lineTest, error) {
+	t := lineTest{pieces: strings.Split(text, "<_>")}
+	for i, p := range t.pieces {
+		if p == "" && i > 0 && i < len(t.pieces)-1 {
+			return lineTest{}, errors.New("<_><_> is no pattern: there must be a text between two of them")
+		}
+		if len(p) > len(t.literal) {
+			t.literal = p
+		}
+	}
+	if t.literal == "" && len(t.pieces) > 1 {
+		return lineTest{}, errors.New("a pattern of nothing but <_> asks for nothing")
+	}
+	return t, nil
 }
 
 func newLineTest(expr string) (lineTest, error) {

@@ -5,6 +5,7 @@
 //
 //	{service="payment", env=~"prod|live"}            = != =~ !~; {} admits everything
 //	|= "a" or "b"   != "a"   |~ "re"   !~ "re"       filters of the line
+//	|> "took <_> ms"   !> "took <_> ms"              the same by pattern: the whole line, <_> is any text
 //	| json   | json code="error.code"   | logfmt   | logfmt --strict a, b="c"   | regexp "(?P<a>..)"
 //	| status >= 500 and (took > 1.5s or size > 10MB), path =~ "/cart.*"
 //	| line_format "{{.a}}"   | label_format a=b, c="{{.d}}"   | drop a, b="x"   | keep a   | decolorize
@@ -75,7 +76,7 @@ func (q *Query) Words() []string {
 	for _, s := range q.stages {
 		if f, ok := s.(*lineFilter); ok && !f.not {
 			for _, t := range f.tests {
-				if t.re == nil && t.literal != "" {
+				if t.re == nil && t.literal != "" && strings.TrimSpace(t.literal) != "" {
 					out = append(out, strings.ToLower(t.literal))
 				}
 			}

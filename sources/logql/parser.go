@@ -104,12 +104,10 @@ func (p *parser) logQuery(q *Query, over *time.Duration) error {
 	for p.tok.kind == tokSign {
 		var s stage
 		switch {
-		case slices.Contains([]string{"|=", "|~", "!=", "!~"}, p.tok.text):
+		case slices.Contains([]string{"|=", "|~", "!=", "!~", "|>", "!>"}, p.tok.text):
 			s, err = p.lineFilter()
 		case p.is("|"):
 			s, err = p.pipe()
-		case p.is("|>") || p.is("!>"):
-			return p.fault(p.tok.pos, "patterns are not understood here", fitsStage)
 		default:
 			s = nil
 		}
@@ -195,7 +193,12 @@ func (p *parser) lineFilter() (stage, error) {
 			return nil, err
 		}
 		t := lineTest{literal: text}
-		if op[1] == '~' {
+		switch op[1] {
+		case '>':
+			if t, err = newPatternTest(text); err != nil {
+				return nil, p.fault(at, err.Error(), `a pattern such as "took <_> ms"`)
+			}
+		case '~':
 			if t, err = newLineTest(text); err != nil {
 				return nil, p.fault(at, "this is no regular expression: "+reason(err), "")
 			}

@@ -11,6 +11,9 @@ type View struct {
 	Trace  TraceID       // the trace whose spans and records are wanted in Frame.Detail
 	Logs   LogFilter
 	Traces TraceFilter
+
+	Patterns bool   // Frame.Patterns is wanted
+	Around   Around // the record whose neighbours are wanted in Frame.Around
 }
 
 // LogFilter narrows log records. The zero value admits everything.
@@ -89,6 +92,10 @@ type Frame struct {
 	Scorecard     *Scorecard // nil before the first
 	Store         StoreStats
 	People        []Person // who looks at a shared session; nil when it is not shared
+
+	Around        []Record     // what the view asked for, by time, with the record itself; nil when it is not held any more
+	Patterns      []LogPattern // in the window, new ones first, then the most frequent; nil unless the view asks for them
+	PatternsSince time.Time    // what New in Patterns is counted from; zero: nothing has begun
 }
 
 // Person is somebody at a shared session.

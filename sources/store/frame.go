@@ -74,6 +74,7 @@ func (s *Store) Frame(v signal.View) *signal.Frame {
 		trace = only
 	}
 	f.Detail = s.trace(trace, frameTraceSpans, frameTraceLogs)
+	f.Around = s.around(v.Around)
 	f.Events = s.events.in(v.Window)
 	f.Store = s.Stats()
 	return f

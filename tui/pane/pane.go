@@ -70,6 +70,9 @@ type FocusMsg struct{ ID signal.CorrelationID }
 // OpenTraceMsg is the wish to see one trace with its log lines: the cockpit focuses it, and the traces pane shows its waterfall.
 type OpenTraceMsg struct{ ID signal.TraceID }
 
+// FilterPaneMsg is the wish to filter another pane and to go there.
+type FilterPaneMsg struct{ Pane, Text string }
+
 // StatusMsg is one sentence for the operator in the line above the footer.
 type StatusMsg struct {
 	Text string

@@ -153,6 +153,13 @@ func Hostile() *signal.Frame {
 		r.Service, r.Body = text(), text()
 		r.Attrs = signal.Attrs{{Key: text(), Value: text()}, {Key: "request_id", Value: text()}}
 	}
+	for i := range f.Patterns {
+		p := &f.Patterns[i]
+		p.Service, p.Text, p.Filter, p.Example.Body = text(), text(), text(), text()
+	}
+	for i := range f.Around {
+		f.Around[i].Body = text()
+	}
 	for i := range f.Traces {
 		f.Traces[i].Service, f.Traces[i].Name = text(), text()
 	}

@@ -42,8 +42,9 @@ func Frame() *signal.Frame {
 			{ID: 2, Start: Now.Add(-200 * time.Second), End: Now.Add(-170 * time.Second), Kind: signal.EventFault, Title: "kill orders-replica-1", Target: "orders-replica-1"},
 			{ID: 3, Start: Now.Add(-20 * time.Second), Kind: signal.EventProbe, Outcome: signal.Bad, Title: "p95", TraceID: TraceID(0x4f)},
 		},
-		Health: []signal.SourceHealth{{Name: "otlp", Kind: "otlp", State: signal.SourceLive}},
-		Store:  signal.StoreStats{Logs: signal.KindStats{Received: 48300, Held: 48211, Evicted: 0, Dropped: 89}},
+		Health:   []signal.SourceHealth{{Name: "otlp", Kind: "otlp", State: signal.SourceLive}},
+		Patterns: Patterns(), PatternsSince: injected, Around: around(),
+		Store: signal.StoreStats{Logs: signal.KindStats{Received: 48300, Held: 48211, Evicted: 0, Dropped: 89}},
 	}
 }
 
