@@ -49,6 +49,8 @@ const (
 	Level       Action = "logs.level"
 	NextError   Action = "next.error"
 	PrevError   Action = "prev.error"
+	Detail      Action = "logs.detail"
+	Context     Action = "logs.context"
 	Order       Action = "traces.order" // recent, slowest, failed
 	Exemplars   Action = "metrics.exemplars"
 	RaiseLoad   Action = "load.raise" // by a tenth

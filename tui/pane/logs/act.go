@@ -23,6 +23,10 @@ func (p *Pane) move(ctx pane.Context, by int) {
 
 func (p *Pane) goTo(lines []signal.Record, i int) {
 	i = min(max(i, 0), len(lines)-1)
+	if p.anchor != nil {
+		p.at = lines[i].Seq
+		return
+	}
 	if i == len(lines)-1 {
 		p.follow()
 		return
@@ -31,7 +35,15 @@ func (p *Pane) goTo(lines []signal.Record, i int) {
 }
 
 func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
+	if p.open != nil {
+		return p.actDetail(ctx, a)
+	}
+	if p.anchor != nil && (a == keymap.Leave || a == keymap.Context) {
+		p.leaveContext()
+		return nil
+	}
 	if a == keymap.Level {
+		p.anchor = nil
 		p.level = (p.level + 1) % len(levels)
 		p.follow()
 		return nil
@@ -54,7 +66,11 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 	case keymap.Top:
 		p.goTo(lines, 0)
 	case keymap.Bottom, keymap.Leave:
-		p.follow()
+		p.goTo(lines, len(lines)-1)
+	case keymap.Detail:
+		p.show(&r)
+	case keymap.Context:
+		p.anchor, p.around, p.at = &r, nil, r.Seq
 	case keymap.NextError:
 		return p.nextError(lines, 1)
 	case keymap.PrevError:
@@ -72,6 +88,9 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 func (p *Pane) focus(r *signal.Record, open bool) tea.Cmd {
 	id := correlation(r)
 	switch {
+	case id == "" && open:
+		p.show(r)
+		return nil
 	case id == "":
 		return pane.Wish(pane.StatusMsg{Text: "this line carries neither a trace ID nor a request ID", Role: themes.Warning})
 	case open && !r.TraceID.IsZero():
@@ -84,7 +103,7 @@ func (p *Pane) nextError(lines []signal.Record, by int) tea.Cmd {
 	for i := p.list.Cursor + by; i >= 0 && i < len(lines); i += by {
 		if lines[i].Severity >= signal.SeverityError {
 			p.goTo(lines, i)
-			if i == len(lines)-1 { // the newest: stand on it rather than follow
+			if i == len(lines)-1 && p.anchor == nil { // the newest: stand on it rather than follow
 				p.held, p.at = lines, lines[i].Seq
 			}
 			return nil

@@ -18,6 +18,7 @@ type rowKey struct {
 	mark  uint8 // 0 none, 1 cursor, 2 cursor in the active pane
 	ascii bool
 	near  bool
+	first bool // the line that the others stand around
 }
 
 // maxRows bounds the cache of rows: a few screens.
@@ -25,6 +26,9 @@ const maxRows = 512
 
 func (p *Pane) draw(ctx pane.Context) []string {
 	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
+	if p.open != nil {
+		return p.drawDetail(pen, ctx)
+	}
 	lines := p.locate(ctx, ctx.Height)
 	if len(lines) == 0 {
 		return p.empty(pen, ctx)
@@ -59,7 +63,7 @@ func (p *Pane) row(pen widget.Pen, ctx pane.Context, r *signal.Record, at bool) 
 			mark = 2
 		}
 	}
-	k := rowKey{r.Seq, ctx.Theme, ctx.Width, mark, ctx.ASCII, r.Near}
+	k := rowKey{r.Seq, ctx.Theme, ctx.Width, mark, ctx.ASCII, r.Near, p.anchor != nil && p.anchor.Seq == r.Seq}
 	if r.Seq != 0 {
 		if row, ok := p.rows[k]; ok {
 			return row
@@ -103,6 +107,9 @@ func (p *Pane) build(pen widget.Pen, ctx pane.Context, r *signal.Record, mark ui
 	if r.Near { // it may belong to the focus, or not
 		segs = append(segs, widget.Seg{Role: themes.Muted, Text: pen.Glyph(widget.Near) + "near "})
 		body = themes.Muted
+	}
+	if p.anchor != nil && p.anchor.Seq == r.Seq {
+		segs = append(segs, widget.Seg{Role: themes.Focus, Text: pen.Glyph(widget.FocusMark) + " "})
 	}
 	segs = highlight(segs, r.Body, p.marked, body)
 	segs = p.attrs(segs, r, width)

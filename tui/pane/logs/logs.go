@@ -35,6 +35,11 @@ type Pane struct {
 	tail  []signal.Record // what follows, as of the last frame that was taken
 	total int             // in the window then
 
+	open   *signal.Record // all of which is shown; nil for the list
+	line   int            // the uppermost line of that
+	anchor *signal.Record // the line that others are shown around; nil for the list
+	around []signal.Record
+
 	rows map[rowKey]string
 	memo widget.Memo[key]
 	rev  int
@@ -70,6 +75,10 @@ func (p *Pane) ID() string { return "logs" }
 func (p *Pane) Title(ctx pane.Context) string {
 	p.sync(ctx)
 	t := "logs"
+	if p.anchor != nil {
+		a := p.anchor
+		return fmt.Sprintf("logs around %s of %s: %d lines, unfiltered", a.Time.In(ctx.Frame.Now.Location()).Format("15:04:05.000"), a.Service, len(p.lines(ctx)))
+	}
 	if p.filter != "" {
 		t += " /" + p.filter
 	}
@@ -86,6 +95,9 @@ func (p *Pane) Title(ctx pane.Context) string {
 		if f.LogsPartial {
 			t += " partly searched"
 		}
+		if f.Focus != "" && f.LogsNear > 0 {
+			t += fmt.Sprintf(", %d near: they may belong to it", f.LogsNear)
+		}
 		if n := f.Store.Logs.Dropped; n > 0 {
 			t += ", dropped " + widget.Count(n)
 		}
@@ -100,6 +112,9 @@ func (p *Pane) Title(ctx pane.Context) string {
 func (p *Pane) Want(v *signal.View) {
 	v.Logs.Text = p.filter
 	v.Logs.MinLevel = levels[p.level]
+	if p.anchor != nil {
+		v.Around = signal.Around{Seq: p.anchor.Seq, Service: p.anchor.Service, Source: p.anchor.Source}
+	}
 }
 
 // Filter implements pane.Filterer.
@@ -116,11 +131,19 @@ func (p *Pane) CheckFilter(text string) error { return p.check(text) }
 // Keys implements pane.Pane.
 func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	p.sync(ctx)
-	var keys []keymap.Action
-	if r, ok := p.current(ctx); ok {
-		if correlation(&r) != "" {
-			keys = append(keys, keymap.Open)
+	if p.open != nil {
+		keys := []keymap.Action{keymap.Leave, keymap.Detail, keymap.Copy, keymap.CopyRow}
+		if correlation(p.open) != "" {
+			keys = append([]keymap.Action{keymap.Open, keymap.FocusIt}, keys...)
 		}
+		return keys
+	}
+	var keys []keymap.Action
+	if p.anchor != nil {
+		keys = append(keys, keymap.Leave)
+	}
+	if _, ok := p.current(ctx); ok {
+		keys = append(keys, keymap.Open, keymap.Detail, keymap.Context)
 		if p.held != nil {
 			keys = append(keys, keymap.Bottom)
 		}
@@ -137,6 +160,7 @@ func (p *Pane) sync(ctx pane.Context) {
 	back := len(p.held) > 0 && ctx.Frame.Window.To.Before(p.held[0].Time)
 	if p.seen != now || back {
 		if p.seen.set && p.seen != now || back {
+			p.open, p.anchor = nil, nil
 			p.follow()
 		}
 		p.seen = now
@@ -154,6 +178,9 @@ const tailEvery = 500 * time.Millisecond
 
 // lines are those on screen: the tail's, or the ones held.
 func (p *Pane) lines(ctx pane.Context) []signal.Record {
+	if p.anchor != nil {
+		return p.beside(ctx)
+	}
 	if p.held != nil {
 		return p.held
 	}
@@ -169,7 +196,7 @@ func (p *Pane) lines(ctx pane.Context) []signal.Record {
 // locate puts the cursor on its line: the newest while following.
 func (p *Pane) locate(ctx pane.Context, height int) []signal.Record {
 	lines := p.lines(ctx)
-	if p.held == nil {
+	if p.held == nil && p.anchor == nil {
 		p.list.Cursor = max(len(lines)-1, 0)
 		p.list.Top = max(len(lines)-height, 0)
 	} else {
@@ -223,10 +250,18 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 			p.marked = p.words(m.Text)
 		}
 		clear(p.rows)
+		p.open, p.anchor = nil, nil
 		p.follow()
 	case pane.ClickMsg:
+		if p.open != nil {
+			return nil
+		}
 		return p.click(ctx, m)
 	case pane.WheelMsg:
+		if p.open != nil {
+			p.line += m.Rows
+			return nil
+		}
 		p.move(ctx, m.Rows)
 	case pane.ActionMsg:
 		return p.act(ctx, m.Action)

@@ -104,7 +104,10 @@ func TestFocusFromALine(t *testing.T) {
 	l[1].Attrs = signal.Attrs{{Key: "request_id", Value: "r-7"}}
 	ctx := panetest.Context(t, with(l), 98, 10)
 	p := logs.New(nil, nil)
-	require.IsType(t, pane.StatusMsg{}, panetest.Do(p, ctx, keymap.Open), "this line leads nowhere, and says so")
+	require.IsType(t, pane.StatusMsg{}, panetest.Do(p, ctx, keymap.FocusIt), "this line leads nowhere, and says so")
+	require.Nil(t, panetest.Do(p, ctx, keymap.Open), "all of it is shown instead")
+	require.Contains(t, panetest.Text(p, ctx), `"body": "line 2"`)
+	panetest.Do(p, ctx, keymap.Leave)
 	panetest.Do(p, ctx, keymap.Up)
 	require.Equal(t, pane.FocusMsg{ID: "r-7"}, panetest.Do(p, ctx, keymap.Open))
 	panetest.Do(p, ctx, keymap.Up)
