@@ -20,7 +20,8 @@ func (t *Theme) For(depth int, onDark bool) *Theme {
 	if depth >= AllColours || t.Mono {
 		return t
 	}
-	styles, plain := t.Styles, false
+	var styles [NumRoles]Style
+	plain := false
 	switch {
 	case depth < Colours16:
 		styles = monoStyles()

@@ -40,7 +40,6 @@ type decoder struct {
 	names  []string
 	values map[uint64]uint64 // bits of each series' last sample
 	read   int64
-	batch  signal.Batch
 }
 
 // run reads until the stream ends. A stream that ends within an entry is cut off there, which is no error.

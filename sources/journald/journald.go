@@ -204,7 +204,6 @@ func readEntry(r *bufio.Reader) ([]byte, error) {
 		if len(line)+len(part) <= maxEntry {
 			line = append(line, part...)
 		} else {
-			line = line[:0]
 			for more && err == nil {
 				_, more, err = r.ReadLine()
 			}

@@ -56,14 +56,15 @@ func system(_ *testing.T, known signal.Batch) http.Handler {
 		answer(w, []map[string]any{{"parent": "checkout", "child": "payment", "callCount": 60, "errorCount": 1}})
 	})
 	mux.HandleFunc("GET /api/v2/trace/{id}", func(w http.ResponseWriter, r *http.Request) {
-		for _, trace := range tracesOf(known, func(s signal.Span) bool { return strings.HasSuffix(s.TraceID.String(), r.PathValue("id")) }) {
-			for _, s := range trace {
-				s["traceId"] = r.PathValue("id")
-			}
-			answer(w, trace)
+		found := tracesOf(known, func(s signal.Span) bool { return strings.HasSuffix(s.TraceID.String(), r.PathValue("id")) })
+		if len(found) == 0 {
+			http.Error(w, "trace not found", http.StatusNotFound)
 			return
 		}
-		http.Error(w, "trace not found", http.StatusNotFound)
+		for _, s := range found[0] {
+			s["traceId"] = r.PathValue("id")
+		}
+		answer(w, found[0])
 	})
 	mux.HandleFunc("GET /api/v2/traces", func(w http.ResponseWriter, r *http.Request) {
 		number := func(key string) int64 {
