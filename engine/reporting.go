@@ -117,6 +117,7 @@ func (s *Session) document(ctx context.Context, run *experimentRun) *report.Docu
 	s.reportTimeline(d, window)
 	s.reportPanels(ctx, d, window)
 	s.reportTraces(d, rec)
+	s.reportWhy(ctx, d, st.Started, res.Faults)
 	return d
 }
 

@@ -78,6 +78,8 @@ func doing() []Binding {
 			Long: "let a load that is held go on as it was"},
 		{Action: StopLoad, Scopes: inLoad, Keys: []string{"s"}, Short: "stop load", Group: Doing, Off: "no load runs", Palette: true,
 			Long: "end the load that runs, and leave faults and experiments alone"},
+		{Action: Why, Scopes: global, Keys: []string{"w"}, Short: "why", Group: Doing, Palette: true,
+			Long: "what changed between before and now: what the bad requests have that the others have not"},
 		{Action: Note, Scopes: global, Keys: []string{"n"}, Short: "note", Group: Doing, Palette: true,
 			Long: "write a note onto the timeline"},
 		{Action: Incidents, Scopes: global, Keys: []string{"i"}, Short: "incident", Group: Doing, Palette: true,

@@ -84,6 +84,9 @@ func (m *Model) done(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 	case adjustedMsg:
 		m.report(msg.err, "change the load", msg.said)
 		return m.fetchSoon(), true
+	case explainedMsg:
+		msg.box.Tell(msg.answer, msg.err)
+		return nil, true
 	case switchMsg:
 		return m.turn(msg), true
 	case switchedMsg:

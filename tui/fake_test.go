@@ -63,6 +63,11 @@ func (s *fakeSession) Frame(v signal.View) *signal.Frame {
 	return f
 }
 
+func (s *fakeSession) Why(_ context.Context, ask signal.WhyAsk) (*signal.Why, error) {
+	s.call("why %t", ask.At.IsZero())
+	return tuitest.SampleWhy(), s.refuse
+}
+
 func (s *fakeSession) call(format string, args ...any) {
 	s.mu.Lock()
 	s.calls = append(s.calls, fmt.Sprintf(format, args...))

@@ -89,6 +89,8 @@ func (m *Model) actRun(a keymap.Action) (tea.Cmd, bool) {
 		m.pickLoad()
 	case keymap.Switches:
 		m.pickSwitches()
+	case keymap.Why:
+		return m.explain(), true
 	case keymap.Note:
 		m.askNote()
 	case keymap.Incidents:

@@ -114,7 +114,8 @@ type Model struct {
 	space  int
 	screen geometry
 	shared *Shared
-	parted bool // the last operator was told what leaving means
+	whyBox *overlay.Why // the last answer to what changed
+	parted bool         // the last operator was told what leaving means
 
 	over     overlay.Overlay
 	overAt   [2]int // where it was drawn

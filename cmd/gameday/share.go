@@ -51,7 +51,7 @@ func (s *share) open(who remote.Key) tui.Config {
 		cfg.Session = op
 		return cfg
 	}
-	cfg.Session = &viewer{frame: op.Frame, experiments: op.Experiments, loads: op.LoadPlans, note: func(text string) { s.note(who.Name, text) }}
+	cfg.Session = &viewer{frame: op.Frame, experiments: op.Experiments, loads: op.LoadPlans, note: func(text string) { s.note(who.Name, text) }, why: s.session.Why}
 	return cfg
 }
 
@@ -130,6 +130,12 @@ type viewer struct {
 	experiments func() []tui.Choice
 	loads       func() []tui.Choice
 	note        func(string)
+	why         func(context.Context, signal.WhyAsk) (*signal.Why, error)
+}
+
+// Why says what changed.
+func (v *viewer) Why(ctx context.Context, ask signal.WhyAsk) (*signal.Why, error) {
+	return v.why(ctx, ask)
 }
 
 // Frame is the picture.

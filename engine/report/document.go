@@ -35,6 +35,7 @@ type Document struct {
 	Events      []Event           `json:"timeline"`
 	Panels      []Panel           `json:"panels,omitempty"`
 	Traces      []Trace           `json:"traces,omitempty"`
+	Why         *Why              `json:"why,omitempty"`     // what the bad requests had in common; absent when no fault was injected
 	Omitted     []string          `json:"omitted,omitempty"` // what there was more of than a report holds, in words
 	Failure     string            `json:"failure,omitempty"` // where gameday itself failed, if it did
 }

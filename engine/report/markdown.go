@@ -40,6 +40,7 @@ func writeMarkdown(b *bytes.Buffer, d *Document) {
 		fmt.Fprintf(b, "\n**What remains:** %s\n", md(r))
 	}
 	mdLoad(b, d)
+	mdWhy(b, d.Why)
 	for _, t := range d.Traces {
 		mdTrace(b, t)
 	}

@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"gameday/engine/report"
+	"gameday/engine/why"
+	"gameday/sources/signal"
+)
+
+// What is read of the metrics for an answer.
+const (
+	whySeries  = `{__name__=~".+",__name__!~".+_bucket|scrape_.+|go_.+|promhttp_.+|otel_.+"} >= -Inf` // no histograms: the comparison leaves native ones out
+	whyPoints  = 60                                                                                   // of one series in one window
+	whyTimeout = 4 * time.Second
+)
+
+// Why says what changed between a baseline and the window of interest, which it chooses from the timeline and from where the
+// operator stands. It takes seconds at most, and is to be called beside the screen.
+func (s *Session) Why(ctx context.Context, ask signal.WhyAsk) (*signal.Why, error) {
+	return s.why(ctx, why.Choose(s.store.Events(why.Reach(ask)), ask, time.Now()))
+}
+
+func (s *Session) why(ctx context.Context, q why.Question) (*signal.Why, error) {
+	out, err := why.Answer(ctx, s.store, q)
+	if err != nil {
+		return nil, fmt.Errorf("look for what changed: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, whyTimeout)
+	defer cancel()
+	if out.Metrics, err = s.whyMetrics(ctx, q); err != nil {
+		out.Notes = append(out.Notes, "metrics were not compared: "+err.Error())
+	}
+	out.Active = s.active(q.Interest)
+	return out, nil
+}
+
+// whyMetrics compares the series of both windows.
+func (s *Session) whyMetrics(ctx context.Context, q why.Question) ([]signal.WhyMetric, error) {
+	if s.db.SeriesCount() == 0 {
+		return nil, nil
+	}
+	read := func(w signal.Window) ([]signal.Series, error) {
+		return s.db.Range(ctx, whySeries, w, max(time.Second, (w.Length()/whyPoints).Truncate(time.Second)))
+	}
+	before, err := read(q.Baseline)
+	if err != nil {
+		return nil, err
+	}
+	now, err := read(q.Interest)
+	if err != nil {
+		return nil, err
+	}
+	return why.Moved(ctx, before, now), ctx.Err()
+}
+
+// active names what was in force: faults, and the switches that were turned since.
+func (s *Session) active(w signal.Window) (out []string) {
+	for _, f := range s.chaos.States() {
+		if f.Phase != signal.FaultPlanned && f.Injected.Before(w.To) && (f.Undone.IsZero() || f.Undone.After(w.From)) {
+			out = append(out, "fault "+f.Title+", "+f.Phase.String())
+		}
+	}
+	for _, e := range s.store.Events(w) {
+		if e.Kind == signal.EventSwitch && w.Contains(e.Start) {
+			out = append(out, "switch "+e.Title+" at "+e.Start.Format("15:04:05"))
+		}
+	}
+	const most = 8
+	if len(out) > most {
+		out = append(out[:most], fmt.Sprintf("and %d more", len(out)-most))
+	}
+	return out
+}
+
+// reportWhy adds what the requests under the first fault, and all until the last was undone, had in common.
+func (s *Session) reportWhy(ctx context.Context, d *report.Document, before time.Time, faults []signal.FaultState) {
+	var from, to time.Time
+	for _, f := range faults {
+		if !f.Injected.IsZero() && (from.IsZero() || f.Injected.Before(from)) {
+			from = f.Injected
+		}
+		if f.Undone.After(to) {
+			to = f.Undone
+		}
+	}
+	if from.IsZero() {
+		return
+	}
+	if to.Before(from) {
+		to = d.Summary.Ended
+	}
+	w, err := s.why(ctx, why.Question{Baseline: signal.Window{From: before, To: from}, Interest: signal.Window{From: from, To: to}, Since: "since the first fault"})
+	if err != nil {
+		d.Omitted = append(d.Omitted, "what changed: "+err.Error())
+		return
+	}
+	d.Why = reportedWhy(w)
+}
+
+func reportedWhy(w *signal.Why) *report.Why {
+	out := &report.Why{BaselineFrom: w.Baseline.From, From: w.Interest.From, To: w.Interest.To, Requests: w.Requests, Bad: w.Bad, Failed: w.Failed,
+		Before: w.Before, Notes: slices.Clone(w.Notes)}
+	for i := range w.Rows {
+		r := &w.Rows[i]
+		lift := r.Lift
+		if math.IsInf(lift, 0) {
+			lift = math.NaN()
+		}
+		out.Rows = append(out.Rows, report.WhyRow{Kind: r.Kind.String(), Service: r.Service, Peer: r.Peer, Operation: r.Operation, What: r.What,
+			Bad: r.Bad, Good: r.Good, Lift: report.Number(lift), P: r.P, Score: r.Score, TraceID: r.Example.String(), Also: r.Also})
+	}
+	for _, m := range w.Metrics {
+		out.Metrics = append(out.Metrics, report.WhyMetric{Name: m.Name, Before: report.Number(m.Before), After: report.Number(m.After), P: m.P})
+	}
+	return out
+}
