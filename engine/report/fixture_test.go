@@ -60,6 +60,10 @@ func document() *report.Document {
 		Panels: []report.Panel{{Title: "latency as users see it", Query: "latency", Unit: "s", Bound: 0.2,
 			Series: []report.Series{{Name: "0.95", Points: points(0.04, 0.83)}, {Name: "0.5", Points: points(0.01, 0.02)}}},
 			{Title: "errors", Query: "errors", Unit: "%", Err: "no samples yet for errors"}},
+		Why: &report.Why{BaselineFrom: at(0), From: at(10), To: at(30), Before: 376, Requests: 829, Bad: 152, Failed: 1, Notes: []string{"1128 of 1205 requests were read whole, evenly chosen"},
+			Rows: []report.WhyRow{{Kind: "slow", Service: "checkout", Peer: "payment", What: "801ms more on the way: Charge", Bad: 0.95, Good: 0.004, Lift: 215, P: 7e-51, Score: 0.93, TraceID: p95.TraceID},
+				{Kind: "fails", Peer: "payment", What: "calls fail, whoever makes them", Bad: 0.05, Lift: nan, P: 3e-5, Score: 0.05, TraceID: p95.TraceID, Also: []string{"no span of payment"}}},
+			Metrics: []report.WhyMetric{{Name: "queue", Before: 1, After: 9, P: 0.001}}},
 		Traces: []report.Trace{{ID: p95.TraceID, Probe: "p95", Service: "gateway", Name: "POST /checkout", Start: at(12), Took: 0.831, Errors: 1, Cut: 4,
 			Spans: []report.Span{{ID: "00f067aa0ba902b7", Service: "gateway", Name: "POST /checkout", Took: 0.831},
 				{ID: "00f067aa0ba902b8", Depth: 1, Service: "checkout", Name: "charge", Offset: 0.012, Took: 0.811, Failed: true, Message: "deadline exceeded"}},
@@ -99,6 +103,7 @@ func hostileDocument(t *testing.T) *report.Document {
 		&d.Faults[0].Actions[0], &d.Faults[0].Undo, &d.Faults[0].State, &d.Faults[0].Unit, &d.Faults[0].Err, &d.Faults[0].Remedy, &d.Blast.Environments[0], &d.Blast.Protected[0],
 		&d.Switches[0].Name, &d.Load.Plan, &d.Load.Steps[0].Name, &d.Load.Errors[0].Kind, &d.Events[0].Kind, &d.Events[0].Outcome, &d.Events[0].Title, &d.Events[0].Detail,
 		&d.Panels[0].Title, &d.Panels[0].Query, &d.Panels[0].Unit, &d.Panels[0].Series[0].Name, &d.Panels[1].Title, &d.Panels[1].Err, &d.Traces[0].ID, &d.Traces[0].Probe,
+		&d.Why.Rows[0].Kind, &d.Why.Rows[0].Service, &d.Why.Rows[0].Peer, &d.Why.Rows[0].What, &d.Why.Rows[0].TraceID, &d.Why.Notes[0],
 		&d.Traces[0].Service, &d.Traces[0].Name, &d.Traces[0].Spans[1].Service, &d.Traces[0].Spans[1].Name, &d.Traces[0].Spans[1].Message, &d.Traces[0].Logs[0].Level,
 		&d.Traces[0].Logs[0].Service, &d.Traces[0].Logs[0].Body, &d.Omitted[0], &d.Probes[0].Readings[14].Text, &d.Probes[0].Readings[14].Check} {
 		*text = hostile
