@@ -36,6 +36,3 @@ func (r *Reader) Trace(t signal.TraceSummary, spans, logs int) signal.Trace {
 	out.Logs = records(hits)
 	return out
 }
-
-// Events are the entries of the timeline that overlap the window, by start.
-func (s *Store) Events(w signal.Window) []signal.Event { return s.events.in(w) }
