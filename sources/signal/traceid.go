@@ -20,6 +20,9 @@ const (
 	numForms
 )
 
+// minDecimal is how many digits a decimal has at least that is taken for an ID.
+const minDecimal = 17
+
 // In writes the ID in a form; "" when that form has nothing of it, because it is zero or its lower half is.
 func (id TraceID) In(f TraceForm) string {
 	low := binary.BigEndian.Uint64(id[8:])
@@ -41,11 +44,12 @@ func (id TraceID) In(f TraceForm) string {
 }
 
 // Forms are all texts under which a system may know the ID, FormHex first: what a source is asked for that keeps IDs as
-// somebody wrote them. It is nil for the zero ID.
+// somebody wrote them. It is nil for the zero ID. A decimal of fewer digits than ParseAnyTraceID takes for an ID is left out:
+// searched for as a text, it would be found in everything.
 func (id TraceID) Forms() []string {
 	var out []string
 	for f := range numForms {
-		if s := id.In(f); s != "" {
+		if s := id.In(f); s != "" && (f != FormDatadog || len(s) >= minDecimal) {
 			out = append(out, s)
 		}
 	}

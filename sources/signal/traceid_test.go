@@ -1,6 +1,7 @@
 package signal_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,10 @@ func TestForms(t *testing.T) {
 	upper := signal.TraceID{1}
 	if upper.In(signal.FormDatadog) != "" || upper.In(signal.FormHex64) != "" || len(upper.Forms()) != 3 {
 		t.Errorf("an ID without a lower half has forms of one: %v", upper.Forms())
+	}
+	small := signal.TraceID{0: 0x4f, 15: 1}
+	if got := small.Forms(); small.In(signal.FormDatadog) != "1" || len(got) != 4 || slices.Contains(got, "1") {
+		t.Errorf("a short decimal would be found in every text: %v", got)
 	}
 }
 

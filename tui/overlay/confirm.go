@@ -192,10 +192,14 @@ func (c *Confirm) Box(l Look) Box {
 		edge.Right = []widget.Seg{seg(themes.Production, " "+l.Pen.Glyph(widget.Warn)+" PRODUCTION ")}
 	}
 	edge.Left = []widget.Seg{seg(themes.Title, c.q.Title)}
-	rows := c.facts(l, inner)
 	tail := c.answer(l, inner)
+	room := l.Height - 8 - len(tail)
+	rows := c.facts(l, inner, true)
+	if len(rows) > room {
+		rows = c.facts(l, inner, false) // better to see all of it at once than spaced out
+	}
 	c.lines = len(rows)
-	c.page = max(min(len(rows), l.Height-8-len(tail)), 1)
+	c.page = max(min(len(rows), room), 1)
 	c.top = max(min(c.top, c.lines-c.page), 0)
 	bottom := Edge{Role: themes.Fault, Left: c.hints(l)}
 	if c.lines > c.page {
@@ -224,11 +228,14 @@ func (c *Confirm) waiting(l Look, inner int, edge Edge) Box {
 	return framed(l, inner, edge, Edge{Role: themes.Fault, Left: hint(l, keymap.Leave, "back")}, rows)
 }
 
-func (c *Confirm) facts(l Look, inner int) []string {
+func (c *Confirm) facts(l Look, inner int, spaced bool) []string {
 	const label = 12
 	var rows []string
 	for _, f := range c.q.Facts {
 		if f.Label == "" && f.Text == "" {
+			if !spaced {
+				continue
+			}
 			rows = append(rows, l.Pen.Blank(inner))
 			continue
 		}

@@ -78,7 +78,7 @@ func (p *Pane) Filter() string { return p.filter }
 
 // FilterHelp implements pane.Filterer.
 func (p *Pane) FilterHelp() string {
-	return "words that the chart's name or query contains, -word for those it must not"
+	return "words in the chart's name or query, -word for not"
 }
 
 // CheckFilter implements pane.Filterer: any words will do.
@@ -187,7 +187,7 @@ func (p *Pane) draw(ctx pane.Context) []string {
 	panels := p.panels(ctx)
 	if len(panels) == 0 {
 		if p.filter != "" {
-			return pen.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Text, Text: fmt.Sprintf("No chart matches %q.", p.filter)},
+			return pen.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Text, Text: "No chart matches \"" + p.filter + "\"."},
 				widget.Seg{Role: themes.Muted, Text: "Press / to change the filter, esc to drop it."})
 		}
 		return pen.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Text, Text: "No metrics yet."},

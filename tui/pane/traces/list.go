@@ -225,7 +225,7 @@ func (p *Pane) noTraces(pen widget.Pen, ctx pane.Context) []string {
 	what, hint := "No traces yet.", "They appear as soon as a service exports spans over OTLP and load is running: press l to start some."
 	switch {
 	case p.filter != "":
-		what, hint = fmt.Sprintf("No %s trace matches %q.", p.order, p.filter), "Press / to change the filter, esc to drop it."
+		what, hint = fmt.Sprintf("No %s trace matches \"%s\".", p.order, p.filter), "Press / to change the filter, esc to drop it."
 	case ctx.Frame != nil && ctx.Frame.Focus != "":
 		what, hint = fmt.Sprintf("No trace belongs to %s.", ctx.Frame.Focus.Short()), "Press esc to leave the focus."
 	case p.order == failed:
