@@ -93,6 +93,7 @@ func withState(run func(state string, cfg engine.Config) error) error {
 		return err
 	}
 	cfg.Version = buildVersion()
+	defer keepSmall()()
 	return errors.Join(run(state, cfg), closeLog())
 }
 

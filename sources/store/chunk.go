@@ -16,7 +16,7 @@ type chunk[R any] struct {
 	times  []int64
 	recs   []R
 	text   string
-	syms   []string // words that recur: services, sources, keys, span names
+	syms   []string // words that recur: services, sources, keys, span names, values of attributes that have few
 	index  postings
 	minT   int64
 	maxT   int64
@@ -58,7 +58,8 @@ type head[R any] struct {
 	chunk[R]
 	arena    strings.Builder // appended to only: a string taken from it stays valid
 	ids      map[string]uint32
-	field    []bool // per symbol: it is a configured correlation field
+	field    []bool  // per symbol: it is a configured correlation field
+	distinct []uint8 // per symbol: as a key, how many of its values were interned
 	fields   map[string]bool
 	symBytes int64
 }
@@ -83,6 +84,7 @@ func (h *head[R]) intern(word string) uint32 {
 	h.ids[word] = id
 	h.syms = append(h.syms, word)
 	h.field = append(h.field, h.fields[strings.ToLower(word)])
+	h.distinct = append(h.distinct, 0)
 	h.symBytes += wordBytes(word)
 	return id
 }
@@ -114,7 +116,7 @@ func (h *head[R]) fixed() int64 {
 	var r R
 	const overhead = 256 // the struct and its place in the lists
 	return overhead + int64(cap(h.times))*8 + int64(cap(h.recs))*int64(unsafe.Sizeof(r)) + h.symBytes +
-		int64(cap(h.field)) + h.index.bytes()
+		int64(cap(h.field)) + int64(cap(h.distinct)) + h.index.bytes()
 }
 
 // view is the head as it is now. Later appends do not touch what it shows; the index is copied when wanted.
@@ -144,18 +146,47 @@ func (h *head[R]) seal() *chunk[R] {
 	return &c
 }
 
-// putAttrs writes attributes as (symbol of the key, length, value) and indexes configured fields under the record that
-// comes next.
+// A key with more different values in one chunk than maxValues has its further ones written out; so has a value that is
+// longer than maxValue bytes. Most attributes say one of a few things: the method, the route, the status, the host.
+const (
+	maxValues = 16
+	maxValue  = 64
+)
+
+// putAttrs writes attributes and indexes configured fields under the record that comes next. An attribute is the symbol
+// of its key and its value: twice the symbol of the value plus one, or twice its length and then its text.
 func (h *head[R]) putAttrs(attrs signal.Attrs, hash func(string) uint64, found *int) {
 	for i := range attrs {
-		key := h.intern(attrs[i].Key)
+		key, value := h.intern(attrs[i].Key), attrs[i].Value
 		h.putUint(uint64(key))
-		h.putText(attrs[i].Value)
-		if h.field[key] && attrs[i].Value != "" && *found < maxFieldValues {
-			h.index.add(hash(attrs[i].Value), len(h.recs))
+		if sym, ok := h.value(key, value); ok {
+			h.putUint(uint64(sym)<<1 | 1)
+		} else {
+			h.putUint(uint64(len(value)) << 1)
+			h.arena.WriteString(value)
+		}
+		if h.field[key] && value != "" && *found < maxFieldValues {
+			h.index.add(hash(value), len(h.recs))
 			*found++
 		}
 	}
+}
+
+// value is the symbol of a key's value, as long as the key has few of them. A correlation field has many.
+func (h *head[R]) value(key uint32, value string) (sym uint32, ok bool) {
+	if len(value) > maxValue || h.field[key] {
+		return 0, false
+	}
+	if h.distinct[key] > maxValues {
+		return 0, false
+	}
+	if sym, ok = h.ids[value]; ok {
+		return sym, true
+	}
+	if h.distinct[key]++; h.distinct[key] > maxValues {
+		return 0, false
+	}
+	return h.intern(value), true
 }
 
 func (h *head[R]) putUint(v uint64) {
@@ -174,6 +205,7 @@ func (h *head[R]) putText(s string) {
 // attrReader walks over attributes written by putAttrs.
 type attrReader struct {
 	rest string
+	syms []string // of the chunk
 	key  uint32
 	val  string
 }
@@ -184,7 +216,11 @@ func (a *attrReader) next() bool {
 		return false
 	}
 	a.key = uint32(a.uint())
-	a.val = a.text()
+	if v := a.uint(); v&1 == 1 {
+		a.val = a.syms[v>>1]
+	} else {
+		a.val, a.rest = a.rest[:v>>1], a.rest[v>>1:]
+	}
 	return true
 }
 
@@ -212,14 +248,14 @@ func (a *attrReader) text() string {
 // readAttrs makes the attributes again. Values share the chunk's text.
 func readAttrs(syms []string, s string) signal.Attrs {
 	n := 0
-	for a := (attrReader{rest: s}); a.next(); {
+	for a := (attrReader{rest: s, syms: syms}); a.next(); {
 		n++
 	}
 	if n == 0 {
 		return nil
 	}
 	out := make(signal.Attrs, 0, n)
-	for a := (attrReader{rest: s}); a.next(); {
+	for a := (attrReader{rest: s, syms: syms}); a.next(); {
 		out = append(out, signal.Attr{Key: syms[a.key], Value: a.val})
 	}
 	return out

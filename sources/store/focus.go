@@ -87,7 +87,7 @@ func (s *Store) withField(logs []*logChunk, spans []*spanChunk, value string, f 
 
 // hasField reports whether attributes have the value in a correlation field.
 func (s *Store) hasField(syms []string, attrs, value string) bool {
-	for a := (attrReader{rest: attrs}); a.next(); {
+	for a := (attrReader{rest: attrs, syms: syms}); a.next(); {
 		if a.val == value && s.isField(syms[a.key]) {
 			return true
 		}

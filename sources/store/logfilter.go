@@ -195,6 +195,7 @@ type boundTerm struct {
 	key    uint32
 	hasKey bool
 	memo   []int8 // per symbol, for words and services: 0 not known, 1 matches, -1 does not
+	inSyms bool   // a symbol of the chunk has the word, so an attribute may have it that is not in the text
 }
 
 func (f *LogFilter) bind(c *logChunk) matcher {
@@ -209,6 +210,9 @@ func (f *LogFilter) bind(c *logChunk) matcher {
 			t.key, t.hasKey = c.symbol(t.logTerm.key)
 		case termWord, termService, termSource:
 			t.memo = make([]int8, len(c.syms))
+		}
+		for sym := 0; t.kind == termWord && sym < len(c.syms) && !t.inSyms; sym++ {
+			t.inSyms = t.symbol(c, uint32(sym))
 		}
 		m.terms[i] = t
 	}
@@ -235,7 +239,7 @@ func (m *matcher) matchQuery(i int, r *logRec) bool {
 		m.rec.Attrs = attrs
 		return false
 	}
-	for a := (attrReader{rest: logAttrs(m.c, r)}); a.next(); {
+	for a := (attrReader{rest: logAttrs(m.c, r), syms: m.c.syms}); a.next(); {
 		attrs = append(attrs, signal.Attr{Key: m.c.syms[a.key], Value: a.val})
 	}
 	m.rec.Attrs = attrs
@@ -260,7 +264,7 @@ func (t *boundTerm) ok(c *logChunk, r *logRec) bool {
 		return t.test.ok(r.span.String(), !r.span.IsZero())
 	}
 	if t.hasKey {
-		for a := (attrReader{rest: logAttrs(c, r)}); a.next(); {
+		for a := (attrReader{rest: logAttrs(c, r), syms: c.syms}); a.next(); {
 			if a.key == t.key {
 				return t.test.ok(a.val, true)
 			}
@@ -286,15 +290,16 @@ func (t *boundTerm) symbol(c *logChunk, sym uint32) bool {
 	return t.memo[sym] > 0
 }
 
-// inText looks at body and attributes together first: most records do not have the word at all.
+// inText looks at body and attributes together first: most records do not have the word at all. Values that are symbols
+// are not in the text.
 func (t *boundTerm) inText(c *logChunk, r *logRec) bool {
-	if !t.word.in(c.text[r.off : r.off+r.body+r.attrs]) {
+	if !t.inSyms && !t.word.in(c.text[r.off:r.off+r.body+r.attrs]) {
 		return false
 	}
 	if t.word.in(logBody(c, r)) {
 		return true
 	}
-	for a := (attrReader{rest: logAttrs(c, r)}); a.next(); {
+	for a := (attrReader{rest: logAttrs(c, r), syms: c.syms}); a.next(); {
 		if t.word.in(a.val) {
 			return true
 		}

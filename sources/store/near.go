@@ -68,7 +68,7 @@ func (s *Store) nearIn(c *logChunk, service uint32, p *presence, out []hit) []hi
 			continue
 		}
 		host, own := "", false
-		for a := (attrReader{rest: logAttrs(c, r)}); a.next(); {
+		for a := (attrReader{rest: logAttrs(c, r), syms: c.syms}); a.next(); {
 			own = own || s.isField(c.syms[a.key])
 			if isHost(c.syms[a.key]) && host == "" {
 				host = a.val

@@ -152,7 +152,7 @@ func spanAt(c *spanChunk, i int) signal.Span {
 
 func readEvents(syms []string, text string) []signal.SpanEvent {
 	var out []signal.SpanEvent
-	for a := (attrReader{rest: text}); a.rest != ""; {
+	for a := (attrReader{rest: text, syms: syms}); a.rest != ""; {
 		e := signal.SpanEvent{Time: time.Unix(0, int64(a.uint())), Name: a.text()}
 		for n := a.uint(); n > 0 && a.next(); n-- {
 			e.Attrs = append(e.Attrs, signal.Attr{Key: syms[a.key], Value: a.val})

@@ -17,10 +17,11 @@ import (
 	"gameday/sources/signal"
 )
 
-// The bounds a zero in Config stands for, and the smallest that make sense.
+// The bounds a zero in Config stands for, and the smallest that make sense. A million ordinary log records and two hundred
+// thousand spans fit (TestDefaultsHoldAMillion).
 const (
-	DefaultLogBytes   = 256 << 20
-	DefaultSpanBytes  = 256 << 20
+	DefaultLogBytes   = 150 << 20
+	DefaultSpanBytes  = 32 << 20
 	DefaultEventBytes = 4 << 20
 	minBytes          = 256 << 10
 	maxSignalBytes    = 16 << 20 // no signal may be bigger, however much memory there is
