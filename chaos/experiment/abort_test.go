@@ -127,6 +127,45 @@ func TestAbortConditions(t *testing.T) {
 	}
 }
 
+// TestAbortedRunsTellWhenItShowed: what was bad when the run was cut short was detected, though it was tolerated so far.
+func TestAbortedRunsTellWhenItShowed(t *testing.T) {
+	const injected = 9250 * time.Millisecond
+	tolerant := with(slow, `expect: "< 200ms"}`, `expect: "< 200ms", tolerate: 30s}`)
+	for name, c := range map[string]struct {
+		text     string
+		abort    time.Duration // by the operator, when not 0
+		harmless bool
+		detected time.Duration // 0: it was not
+	}{
+		"tolerated, and a condition fires later": {text: with(tolerant, "durations:", "abort: [{probe: p95, for: 3s}]\ndurations:"), detected: 10*time.Second - injected},
+		"tolerated, and the operator aborts":     {text: tolerant, abort: 15 * time.Second, detected: 10*time.Second - injected},
+		"a condition that no probe shares":       {text: with(slow, `expect: "< 200ms"}`, `expect: "< 5s"}`, "durations:", "abort: [{load: {stat: p99, over: 1s}, when: \"> 500ms\", for: 2s}]\ndurations:"), detected: 12*time.Second - injected},
+		"before anything was bad":                {text: tolerant, abort: 9500 * time.Millisecond},
+		"nothing was bad":                        {text: tolerant, abort: 15 * time.Second, harmless: true},
+		"before the fault":                       {text: tolerant, abort: 7 * time.Second},
+		"afterwards, when it was tolerated":      {text: tolerant, abort: 22 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.harmless = c.harmless
+				r, err := experiment.New(w.config(parse(t, c.text)))
+				require.NoError(t, err)
+				if c.abort > 0 {
+					go func() {
+						time.Sleep(c.abort)
+						r.Abort("stop")
+					}()
+				}
+				res := r.Run(t.Context())
+				require.Equal(t, signal.VerdictAborted, res.State.Verdict, res.State.Reason)
+				require.Equal(t, c.detected > 0, res.Detected)
+				require.Equal(t, c.detected, res.TimeToDetect)
+			})
+		})
+	}
+}
+
 // TestAbortConditionsWatchTheMethodOnly: before there is nothing to undo, and afterwards it is undone.
 func TestAbortConditionsWatchTheMethodOnly(t *testing.T) {
 	text := with(slow, "durations:", "abort: [{load: {stat: p99, over: 1s}, when: \"> 500ms\"}]\ndurations:")

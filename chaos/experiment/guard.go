@@ -16,6 +16,7 @@ type guard struct {
 	hold  time.Duration
 	since time.Time // of the run of readings that fire
 	fired bool
+	at    time.Time // when it fired
 }
 
 // observe reports whether the condition fires with this reading.
@@ -39,7 +40,7 @@ func (g *guard) observe(r probe.Reading) bool {
 	if g.fired || r.At.Sub(g.since) < g.hold {
 		return false
 	}
-	g.fired = true
+	g.fired, g.at = true, r.At
 	return true
 }
 

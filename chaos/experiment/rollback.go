@@ -15,6 +15,7 @@ func (r *Runner) rollback(ctx context.Context, end *ending, m *method) []error {
 	r.mu.Lock()
 	now := time.Now()
 	begun := r.method.begun()
+	r.cut = end != nil && end.verdict == signal.VerdictAborted
 	r.method.to = now
 	if r.during.begun() {
 		r.during.to = now

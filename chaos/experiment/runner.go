@@ -71,6 +71,7 @@ type Runner struct {
 	abort   string // why, once aborted
 	before  span
 	during  span // from the first fault that is armed to the beginning of the undo
+	cut     bool // the run was aborted before the end of the method
 	method  span // from the beginning of the method to that of the undo
 	after   span
 	faults  []fault // one for each step

@@ -14,8 +14,11 @@ type Result struct {
 	State  signal.ExperimentState // phase done, with verdict and reason
 	Faults []signal.FaultState    // of this run, in the order of the steps, as they ended
 
-	Detected     bool          // a probe failed while a fault was in force
-	TimeToDetect time.Duration // from the first fault in force to the first probe that counted as failed
+	Detected bool // a probe failed while a fault was in force, or was failing when the run was cut short
+	// TimeToDetect is from the first fault in force to the first probe that counted as failed. When the run was aborted
+	// while the faults were in force, bad readings that would still have been tolerated count from the first in their row,
+	// and so does an abort condition from the moment it fired.
+	TimeToDetect time.Duration
 	// Recovered says that the steady state returned. TimeToRecover counts from the moment when all faults were undone to
 	// the first good reading after the last bad one, of the slowest probe; how far a probe looks back is part of it.
 	Recovered     bool
@@ -147,11 +150,22 @@ func (r *Runner) verdicts() (broken, errs, unknown []string) {
 func (r *Runner) timing(res *Result) {
 	recovered := r.after.ended()
 	var back time.Time
+	detected := func(at time.Time) {
+		if d := at.Sub(r.during.from); !res.Detected || d < res.TimeToDetect {
+			res.Detected, res.TimeToDetect = true, d
+		}
+	}
+	for _, g := range r.guards {
+		if g.fired && r.during.begun() && g.at.After(r.during.from) {
+			detected(g.at)
+		}
+	}
 	for _, g := range r.rungs {
-		if g.during.failed {
-			if d := g.during.failedAt.Sub(r.during.from); !res.Detected || d < res.TimeToDetect {
-				res.Detected, res.TimeToDetect = true, d
-			}
+		switch {
+		case g.during.failed:
+			detected(g.during.failedAt)
+		case r.cut && g.during.run.count > 0:
+			detected(g.during.run.first)
 		}
 		if !g.mode.JudgedAfter() {
 			continue
