@@ -17,8 +17,11 @@ import (
 const (
 	LabelZone = "zone" // of a process or container; for links a selector means those that cross the zone's border
 	// Which zones a link's ends are in.
-	LabelFromZone = "fromZone"
-	LabelToZone   = "toZone"
+	LabelFromZone   = "fromZone"
+	LabelToZone     = "toZone"
+	LabelRegion     = "region" // as zone, for regions
+	LabelFromRegion = "fromRegion"
+	LabelToRegion   = "toRegion"
 )
 
 // Selector says which targets a fault shall hit. All fields that are set must match. A selector that names nothing is
@@ -84,8 +87,8 @@ func (s Selector) matches(t Target) bool {
 		return false
 	}
 	for k, v := range s.Labels {
-		if k == LabelZone && t.Kind == TargetLink { // one end inside, the other outside
-			if (t.Labels[LabelFromZone] == v) == (t.Labels[LabelToZone] == v) {
+		if from, to, ok := border(k); ok && t.Kind == TargetLink { // one end inside, the other outside
+			if (t.Labels[from] == v) == (t.Labels[to] == v) {
 				return false
 			}
 		} else if t.Labels[k] != v {
@@ -287,3 +290,14 @@ type InventoryFunc func(ctx context.Context) ([]Target, error)
 
 // Targets calls the function.
 func (f InventoryFunc) Targets(ctx context.Context) ([]Target, error) { return f(ctx) }
+
+// border names the labels that say in which zone, or region, the ends of a link are.
+func border(label string) (from, to string, ok bool) {
+	switch label {
+	case LabelZone:
+		return LabelFromZone, LabelToZone, true
+	case LabelRegion:
+		return LabelFromRegion, LabelToRegion, true
+	}
+	return "", "", false
+}

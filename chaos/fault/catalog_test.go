@@ -29,7 +29,7 @@ func TestCatalogIsCompleteAndDescribed(t *testing.T) {
 	for kind := range about {
 		require.True(t, seen[kind], "%s is described and does not exist", kind)
 	}
-	for _, family := range []string{"network", "dependency", "process", "zone", "host", "dns", "compute", "storage", "container"} {
+	for _, family := range []string{"network", "dependency", "process", "zone", "region", "host", "dns", "compute", "storage", "container"} {
 		require.True(t, func() bool {
 			for k := range seen {
 				if strings.HasPrefix(k, family+".") {

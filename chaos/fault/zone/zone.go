@@ -1,5 +1,5 @@
-// Package zone lets a whole zone fail at once: everything labelled zone=X is partitioned, paused or killed together, as
-// one fault with one undo.
+// Package zone lets a whole zone or region fail at once: everything labelled zone=X, or region=X, is partitioned, paused or
+// killed together, as one fault with one undo.
 package zone
 
 import (
@@ -16,66 +16,79 @@ import (
 	"gameday/chaos/proxy"
 )
 
-// Fault is a fault on single targets that is only taken for a whole zone. What it does, its undo and its journal are
-// those of the fault on single targets.
+// Fault is a fault on single targets that is only taken for a whole zone or region. What it does, its undo and its journal
+// are those of the fault on single targets.
 type Fault struct {
 	inner     chaos.Fault
 	inventory chaos.Inventory
+	group     grouping
 	kind      string // "zone.pause"
 	word      string // "paused"
 	help      string
 }
 
-// All is every fault of the package. inventory says what belongs to a zone. In a keeper or a recovery links and inventory
-// are nil.
-func All(links *proxy.Set, inventory chaos.Inventory) []chaos.Fault {
-	return []chaos.Fault{
-		&Fault{network.NewPartition(links), inventory, "zone.partition", "cut off",
-			"nothing passes between the zone and the rest: every link that gameday carries into it or out of it is cut; inside the zone all goes on"},
-		&Fault{process.NewPause(), inventory, "zone.pause", "paused",
-			"every process of the zone is stopped and answers nothing, while its connections stay open; all go on when the fault ends"},
-		&Fault{process.NewKill(inventory), inventory, "zone.kill", "killed",
-			"every process of the zone is ended by a signal; nothing brings them back but their own supervisor, which is watched"},
-	}
+// grouping is a label by which things fail together, and the labels that say on which sides of its border a link ends.
+type grouping struct{ label, from, to string }
+
+func groupings() []grouping {
+	return []grouping{{chaos.LabelZone, chaos.LabelFromZone, chaos.LabelToZone}, {chaos.LabelRegion, chaos.LabelFromRegion, chaos.LabelToRegion}}
 }
 
-// Kind is "zone.partition", "zone.pause" or "zone.kill".
+// All is every fault of the package. inventory says what belongs to a zone or region. In a keeper or a recovery links and
+// inventory are nil.
+func All(links *proxy.Set, inventory chaos.Inventory) []chaos.Fault {
+	var all []chaos.Fault
+	for _, g := range groupings() {
+		add := func(inner chaos.Fault, name, word, help string) {
+			all = append(all, &Fault{inner, inventory, g, g.label + "." + name, word, strings.ReplaceAll(help, "zone", g.label)})
+		}
+		add(network.NewPartition(links), "partition", "cut off",
+			"nothing passes between the zone and the rest: every link that gameday carries into it or out of it is cut; inside the zone all goes on")
+		add(process.NewPause(), "pause", "paused",
+			"every process of the zone is stopped and answers nothing, while its connections stay open; all go on when the fault ends")
+		add(process.NewKill(inventory), "kill", "killed",
+			"every process of the zone is ended by a signal; nothing brings them back but their own supervisor, which is watched")
+	}
+	return all
+}
+
+// Kind is "zone.partition", "zone.pause", "zone.kill", or the same of a region.
 func (f *Fault) Kind() string { return f.kind }
 
 // Hits links (partition) or processes.
 func (f *Fault) Hits() chaos.TargetKind { return f.inner.Hits() }
 
-// Help says what the zone feels.
+// Help says what the zone or region feels.
 func (f *Fault) Help() string { return f.help }
 
 // Params are those of the fault on single targets.
 func (f *Fault) Params() []chaos.Param { return f.inner.Params() }
 
-// Reversible is false for zone.kill.
+// Reversible is false for kills.
 func (f *Fault) Reversible() bool { return f.inner.Reversible() }
 
-// Plan refuses targets of several zones, and a part of one.
+// Plan refuses targets of several zones or regions, and a part of one.
 func (f *Fault) Plan(ctx context.Context, targets []chaos.Target, args chaos.Args) (chaos.Change, error) {
 	if f.inventory == nil {
-		return nil, fmt.Errorf("%s: it is not known what belongs to a zone", f.kind)
+		return nil, fmt.Errorf("%s: it is not known what belongs to a %s", f.kind, f.group.label)
 	}
-	name, err := one(targets)
+	name, err := f.group.one(targets)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.kind, err)
 	}
 	all, err := f.inventory.Targets(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%s: list what is in zone %s: %w", f.kind, name, err)
+		return nil, fmt.Errorf("%s: list what is in %s %s: %w", f.kind, f.group.label, name, err)
 	}
-	if spared := missing(all, targets, f.Hits(), name); len(spared) > 0 {
-		return nil, fmt.Errorf("%s: a zone fails as a whole, and %s would be spared; select it by its label alone: target: {labels: {zone: %s}}",
-			f.kind, strings.Join(spared, ", "), name)
+	if spared := f.group.missing(all, targets, f.Hits(), name); len(spared) > 0 {
+		return nil, fmt.Errorf("%s: a %s fails as a whole, and %s would be spared; select it by its label alone: target: {labels: {%[2]s: %[4]s}}",
+			f.kind, f.group.label, strings.Join(spared, ", "), name)
 	}
 	c, err := f.inner.Plan(ctx, targets, args)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.kind, err)
 	}
-	return &change{c, fmt.Sprintf("zone %s %s", name, f.word)}, nil
+	return &change{c, fmt.Sprintf("%s %s %s", f.group.label, name, f.word)}, nil
 }
 
 // Restore undoes it all.
@@ -92,36 +105,36 @@ func (f *Fault) Remedy(undo []byte) string {
 }
 
 // one is the zone that all targets are in. A link is at the border of two; the one that is meant is at all of them.
-func one(targets []chaos.Target) (string, error) {
+func (g grouping) one(targets []chaos.Target) (string, error) {
 	var common []string
 	for i, t := range targets {
-		zones := zonesOf(t)
-		if len(zones) == 0 {
-			return "", fmt.Errorf("%s has no label zone; select a zone: target: {labels: {zone: a}}", t.Name)
+		names := g.of(t)
+		if len(names) == 0 {
+			return "", fmt.Errorf("%s has no label %s; select a %[2]s: target: {labels: {%[2]s: a}}", t.Name, g.label)
 		}
 		if i == 0 {
-			common = zones
+			common = names
 		}
-		common = slices.DeleteFunc(common, func(z string) bool { return !slices.Contains(zones, z) })
+		common = slices.DeleteFunc(common, func(z string) bool { return !slices.Contains(names, z) })
 	}
 	switch {
 	case len(targets) == 0:
 		return "", errors.New("nothing was selected")
 	case len(common) == 0:
-		return "", errors.New("the targets are in several zones; take a step for each")
+		return "", fmt.Errorf("the targets are in several %ss; take a step for each", g.label)
 	}
 	return common[0], nil
 }
 
-// zonesOf is the zone that a process is in, or the two that a link connects.
-func zonesOf(t chaos.Target) []string {
+// of is the zone that a process is in, or the two that a link connects.
+func (g grouping) of(t chaos.Target) []string {
 	if t.Kind != chaos.TargetLink {
-		if z := t.Labels[chaos.LabelZone]; z != "" {
+		if z := t.Labels[g.label]; z != "" {
 			return []string{z}
 		}
 		return nil
 	}
-	from, to := t.Labels[chaos.LabelFromZone], t.Labels[chaos.LabelToZone]
+	from, to := t.Labels[g.from], t.Labels[g.to]
 	if from == to {
 		return nil
 	}
@@ -129,10 +142,10 @@ func zonesOf(t chaos.Target) []string {
 }
 
 // missing lists what else is in the zone.
-func missing(all, targets []chaos.Target, kind chaos.TargetKind, zone string) []string {
+func (g grouping) missing(all, targets []chaos.Target, kind chaos.TargetKind, name string) []string {
 	var out []string
 	for _, t := range all {
-		if t.Kind == kind && slices.Contains(zonesOf(t), zone) &&
+		if t.Kind == kind && slices.Contains(g.of(t), name) &&
 			!slices.ContainsFunc(targets, func(o chaos.Target) bool { return o.Name == t.Name }) {
 			out = append(out, t.Name)
 		}
@@ -153,9 +166,16 @@ func (c *change) Describe() chaos.Description {
 	return d
 }
 
-// Label writes onto each link in which zones its ends are, as the processes' labels say. A service whose processes are in
-// several zones is in none.
+// Label writes onto each link in which zones and regions its ends are, as the processes' labels say. A service whose
+// processes are in several zones is in none.
 func Label(targets []chaos.Target) []chaos.Target {
+	for _, g := range groupings() {
+		g.mark(targets)
+	}
+	return targets
+}
+
+func (g grouping) mark(targets []chaos.Target) {
 	const several = "\x00"
 	in := map[string]string{}
 	note := func(name, zone string) {
@@ -165,7 +185,7 @@ func Label(targets []chaos.Target) []chaos.Target {
 		in[name] = zone
 	}
 	for _, t := range targets {
-		if z := t.Labels[chaos.LabelZone]; t.Kind == chaos.TargetProcess && z != "" {
+		if z := t.Labels[g.label]; t.Kind == chaos.TargetProcess && z != "" {
 			note(t.Name, z)
 			if s := t.Labels["service"]; s != "" && s != t.Name {
 				note(s, z)
@@ -176,11 +196,10 @@ func Label(targets []chaos.Target) []chaos.Target {
 		if t.Kind != chaos.TargetLink {
 			continue
 		}
-		for end, label := range map[string]string{"from": chaos.LabelFromZone, "to": chaos.LabelToZone} {
+		for end, label := range map[string]string{"from": g.from, "to": g.to} {
 			if z := in[t.Labels[end]]; z != "" && z != several {
 				t.Labels[label] = z
 			}
 		}
 	}
-	return targets
 }

@@ -31,7 +31,7 @@ func (p *place) Targets(context.Context) ([]chaos.Target, error) {
 	return Label(append(p.links.Targets(), p.procs...)), nil
 }
 
-func (p *place) start(t *testing.T, name, zone string) *exec.Cmd {
+func (p *place) start(t *testing.T, name, zone, region string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("sleep", "300")
 	require.NoError(t, cmd.Start())
@@ -41,7 +41,7 @@ func (p *place) start(t *testing.T, name, zone string) *exec.Cmd {
 	})
 	id, err := proc.Of(cmd.Process.Pid)
 	require.NoError(t, err)
-	p.procs = append(p.procs, chaos.Target{Kind: chaos.TargetProcess, Name: name, PID: id.PID, StartTicks: id.StartTicks, Labels: map[string]string{"service": name, "zone": zone}})
+	p.procs = append(p.procs, chaos.Target{Kind: chaos.TargetProcess, Name: name, PID: id.PID, StartTicks: id.StartTicks, Labels: map[string]string{"service": name, "zone": zone, "region": region}})
 	return cmd
 }
 
@@ -56,14 +56,14 @@ func (p *place) stopped(t *testing.T, name string) bool {
 	return false
 }
 
-// shop is two zones: web in a; cart and db in b.
+// shop is two zones of two regions: web in a, cart and db in b. In the region north are web and cart, in south the db.
 func shop(t *testing.T) (*place, *chaos.Controller) {
 	t.Helper()
 	p := &place{links: proxy.NewSet()}
 	t.Cleanup(func() { require.NoError(t, p.links.Close()) })
-	p.start(t, "web", "a")
-	p.start(t, "cart", "b")
-	p.start(t, "db", "b")
+	p.start(t, "web", "a", "north")
+	p.start(t, "cart", "b", "north")
+	p.start(t, "db", "b", "south")
 	up := echo(t)
 	for _, l := range [][2]string{{"web", "cart"}, {"cart", "db"}, {"db", "web"}} {
 		_, err := p.links.Link(l[0], l[1], "tcp", up)
@@ -150,6 +150,47 @@ func TestPauseStopsTheZoneWithOneUndo(t *testing.T) {
 	require.False(t, p.stopped(t, "web"))
 	require.NoError(t, c.Undo(t.Context(), id))
 	require.False(t, p.stopped(t, "cart") || p.stopped(t, "db"))
+}
+
+// A region is a grouping of its own: its border is not that of the zones.
+func TestRegionsFailAsZonesDo(t *testing.T) {
+	p, c := shop(t)
+	north := func(kind string, args chaos.Args) chaos.Request {
+		return chaos.Request{Kind: kind, Select: chaos.Selector{Labels: map[string]string{"region": "north"}}, Args: args, For: time.Minute}
+	}
+	plan, err := c.Plan(t.Context(), north("region.partition", chaos.Args{"mode": "reject"}))
+	require.NoError(t, err)
+	require.Equal(t, "region north cut off", plan.Title)
+	id, err := c.Inject(t.Context(), plan)
+	require.NoError(t, err)
+	require.True(t, passes(t, p, "web→cart"), "inside the region all goes on")
+	require.False(t, passes(t, p, "cart→db"))
+	require.False(t, passes(t, p, "db→web"))
+	require.NoError(t, c.Undo(t.Context(), id))
+	require.True(t, passes(t, p, "cart→db") && passes(t, p, "db→web"))
+
+	plan, err = c.Plan(t.Context(), north("region.pause", nil))
+	require.NoError(t, err)
+	id, err = c.Inject(t.Context(), plan)
+	require.NoError(t, err)
+	require.True(t, p.stopped(t, "web") && p.stopped(t, "cart"))
+	require.False(t, p.stopped(t, "db"))
+	require.NoError(t, c.Undo(t.Context(), id))
+	require.False(t, p.stopped(t, "web") || p.stopped(t, "cart"))
+
+	plan, err = c.Plan(t.Context(), north("region.kill", nil))
+	require.NoError(t, err)
+	_, err = c.Inject(t.Context(), plan)
+	require.NoError(t, err)
+	for _, x := range p.procs {
+		id := proc.ID{PID: x.PID, StartTicks: x.StartTicks}
+		require.Eventually(t, func() bool { return id.Alive() == (x.Labels["region"] == "south") }, patience, 10*time.Millisecond, x.Name)
+	}
+
+	_, err = c.Plan(t.Context(), chaos.Request{Kind: "region.pause", Select: chaos.Selector{Service: "cart"}, For: time.Minute})
+	require.ErrorContains(t, err, "a region fails as a whole, and web would be spared; select it by its label alone: target: {labels: {region: north}}")
+	_, err = c.Plan(t.Context(), chaos.Request{Kind: "region.pause", Select: chaos.Selector{Name: "*"}, For: time.Minute})
+	require.ErrorContains(t, err, "several regions")
 }
 
 func TestKillEndsTheZone(t *testing.T) {
