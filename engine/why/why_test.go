@@ -262,10 +262,10 @@ func TestChoose(t *testing.T) {
 		want   [4]int
 		since  string
 	}{
-		"nothing":     {nil, 0, [4]int{240, 270, 270, 300}, "in the last 30s"},
+		"nothing":     {nil, 0, [4]int{240, 270, 270, 300}, "lately"},
 		"open":        {[]signal.Event{fault("a", 260, 0)}, 0, [4]int{220, 260, 260, 300}, "since a"},
 		"ended":       {[]signal.Event{fault("a", 200, 230)}, 0, [4]int{165, 200, 200, 235}, "since a"},
-		"long ago":    {[]signal.Event{fault("a", 10, 20)}, 0, [4]int{240, 270, 270, 300}, "in the last 30s"},
+		"long ago":    {[]signal.Event{fault("a", 10, 20)}, 0, [4]int{240, 270, 270, 300}, "lately"},
 		"overlapping": {[]signal.Event{fault("a", 200, 240), fault("b", 230, 0)}, 0, [4]int{100, 200, 200, 300}, "since a"},
 		"before it":   {[]signal.Event{fault("old", 100, 230), fault("new", 260, 0)}, 0, [4]int{235, 260, 260, 300}, "since new"},
 		"red":         {[]signal.Event{red}, 0, [4]int{190, 245, 245, 300}, "since p95 turned red"},

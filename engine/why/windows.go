@@ -31,7 +31,7 @@ func Choose(events []signal.Event, ask signal.WhyAsk, now time.Time) Question {
 		at = now
 	}
 	e := episodeAt(events, at)
-	q := Question{Interest: signal.Window{From: at.Add(-latest), To: at}, Since: "in the last " + latest.String()}
+	q := Question{Interest: signal.Window{From: at.Add(-latest), To: at}, Since: "lately"}
 	switch {
 	case e != nil:
 		q.Interest = signal.Window{From: e.from, To: earlier(e.to, now)}

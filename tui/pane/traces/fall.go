@@ -258,7 +258,11 @@ func (p *Pane) spanSegs(pen widget.Pen, t *tree, g geometry, it item) []widget.S
 	bar := pen.SpanBar(from, to, g.bar)
 	segs = append(segs, widget.Seg{Role: themes.Text, Text: pen.Left("", room) + " "})
 	segs = append(segs, noted(pen, barRole, bar, t, s, n)...)
-	return append(segs, widget.Seg{Role: themes.Text, Text: " " + pen.Right(duration(max(s.Duration, 0)), 8)})
+	on, took := " ", themes.Muted
+	if n.critical {
+		on, took = pen.Glyph(widget.Link), themes.Text
+	}
+	return append(segs, widget.Seg{Role: themes.Accent, Text: on}, widget.Seg{Role: took, Text: pen.Right(duration(max(s.Duration, 0)), 8)})
 }
 
 // noted writes the word for what is odd about a span beside its bar, where the bar leaves room.

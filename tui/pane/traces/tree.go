@@ -16,6 +16,7 @@ type node struct {
 	logs     []int // indexes into Trace.Logs, by time
 	orphan   bool  // its parent is not in the trace
 	skewed   bool  // it starts before its parent: clocks differ, in a way that cannot be corrected
+	critical bool  // on the critical path
 	moved    bool  // its service's clock differs, and it is the first of that service: where that is said
 }
 
@@ -75,6 +76,7 @@ func newTree(tr *signal.Trace) *tree {
 	t.attachLogs(byID)
 	t.measure()
 	t.setDepths()
+	t.markCritical()
 	return t
 }
 
