@@ -19,6 +19,7 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 	f.Experiment, f.Load, f.Health = now.Experiment, now.Load, now.Health
 	f.SLOs, f.Scorecard, f.Host, f.Incidents = now.SLOs, now.Scorecard, now.Host, now.Incidents
 	s.patterns.fill(f, v)
+	s.fillChaos(f, v)
 	return f
 }
 

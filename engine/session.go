@@ -54,6 +54,7 @@ type Session struct {
 	reliability *reliability
 	incidents   incidents
 	patterns    *patterns
+	shelf       shelf
 	correlate   *correlate.Reader
 
 	ctx    context.Context // of everything the session runs; ends last

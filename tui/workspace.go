@@ -31,7 +31,8 @@ func workspaces() [8]workspace {
 	trees := [8]*layout.Node{
 		quad,
 		layout.Leaf("load"),
-		layout.Columns(0.5, layout.Leaf("experiment"), layout.Rows(0.6, layout.Leaf("traces"), layout.Leaf("events"))),
+		layout.Columns(0.5, layout.Rows(0.6, layout.Leaf("experiment"), layout.Leaf("faults")),
+			layout.Rows(0.4, layout.Leaf("catalog"), layout.Rows(0.5, layout.Leaf("runs"), layout.Leaf("definitions")))),
 		layout.Leaf("traces"),
 		layout.Rows(0.62, layout.Leaf("logs"), layout.Leaf("patterns")),
 		layout.Leaf("metrics"),

@@ -14,6 +14,11 @@ type View struct {
 
 	Patterns bool   // Frame.Patterns is wanted
 	Around   Around // the record whose neighbours are wanted in Frame.Around
+
+	Catalog    bool   // Frame.Catalog is wanted
+	Runs       bool   // Frame.Runs
+	Report     string // the ID of the kept run whose report is wanted
+	Definition string // the ID of the experiment whose file is wanted
 }
 
 // LogFilter narrows log records. The zero value admits everything.
@@ -96,6 +101,11 @@ type Frame struct {
 	Around        []Record     // what the view asked for, by time, with the record itself; nil when it is not held any more
 	Patterns      []LogPattern // in the window, new ones first, then the most frequent; nil unless the view asks for them
 	PatternsSince time.Time    // what New in Patterns is counted from; zero: nothing has begun
+
+	Catalog     []FaultKind  // nil unless the view asks for it
+	Runs        []KeptRun    // newest first; nil unless the view asks for them
+	Report      *KeptReport  // nil until it has been read
+	Definitions []Definition // of the experiments that can be run
 }
 
 // Person is somebody at a shared session.

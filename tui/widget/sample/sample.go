@@ -32,7 +32,7 @@ var (
 // Frame is a new sample frame; the caller may change it.
 func Frame() *signal.Frame {
 	w := signal.Window{From: Now.Add(-5 * time.Minute), To: Now}
-	return &signal.Frame{
+	return chaos(&signal.Frame{
 		System: "shop", Environment: "demo", Window: w, Now: Now,
 		Headline: signal.Headline{Rate: 1214, P95: 0.412, ErrorRate: 0.0012, Budget: 0.87},
 		Metrics:  panels(w), Logs: Logs(120), LogsTotal: 48211, Traces: summaries(40), TracesTotal: 3120,
@@ -45,7 +45,7 @@ func Frame() *signal.Frame {
 		Health:   []signal.SourceHealth{{Name: "otlp", Kind: "otlp", State: signal.SourceLive}},
 		Patterns: Patterns(), PatternsSince: injected, Around: around(),
 		Store: signal.StoreStats{Logs: signal.KindStats{Received: 48300, Held: 48211, Evicted: 0, Dropped: 89}},
-	}
+	})
 }
 
 func panels(w signal.Window) []signal.Panel {
