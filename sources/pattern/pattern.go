@@ -5,7 +5,7 @@
 // Tree", ICWS 2017, written from the paper. A line is split at blanks and what is a number, a hexadecimal ID, a UUID, an IP
 // address or a duration is masked; a tree of fixed depth leads by the service, the count of words and the first words to
 // a short list of groups; the line joins the group with which it has the greatest share of words in common (simSeq of the
-// paper), if that is at least the similarity, and the words in which they differ become <*>; else it founds a new one.
+// paper), if that is above the similarity, and the words in which they differ become <*>; else it founds a new one.
 // Beyond the paper: a line that is masked as one before is found by its hash at once, a service has groups of its own, the
 // groups that were seen the longest ago make room for new ones, and every group counts its lines over time.
 package pattern
@@ -176,11 +176,20 @@ func (p *Parser) find(service string) *group {
 			best, most = g, s
 		}
 	}
-	if best != nil && most >= p.cfg.Similarity {
+	if best != nil && most > p.needed() {
 		best.join(p.words)
 		return best
 	}
 	return p.found(service, leaf)
+}
+
+// needed is the similarity above which a line joins. Of two or three words each says too much to be left open: "stock read"
+// and "stock reserved" are two statements, and so are "GET /cart <num>" and "GET /orders <num>".
+func (p *Parser) needed() float64 {
+	if len(p.words) <= 3 {
+		return max(p.cfg.Similarity, 0.7)
+	}
+	return p.cfg.Similarity
 }
 
 // leaf goes down the tree. Masked words, and those that find no more room, go on as <*>.

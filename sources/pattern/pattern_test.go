@@ -45,12 +45,14 @@ func TestLinesOfOneStatementAreOnePattern(t *testing.T) {
 			add(p, at, "checkout", signal.SeverityError, "payment failed: context deadline exceeded")
 		}
 	}
+	add(p, t0, "stock", 0, "stock read")
+	add(p, t0, "stock", 0, "stock reserved")
 	add(p, t0, "mail", signal.SeverityInfo, "order 7 written in 3ms, shipped to 2 replicas")
 	got := map[string]signal.LogPattern{}
 	for _, x := range all(p, time.Time{}) {
 		got[x.Service+": "+x.Text] = x
 	}
-	require.Len(t, got, 4)
+	require.Len(t, got, 6)
 	orders := got["orders: order <num> written in <dur>, shipped to <num> replicas"]
 	require.EqualValues(t, 500, orders.Count)
 	require.EqualValues(t, 500, got["auth: user <*> logged in from <ip>"].Count)
