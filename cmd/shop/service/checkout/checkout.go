@@ -67,7 +67,7 @@ func Setup(n *node.Node) (err error) {
 	guard := func(dep string, timeout time.Duration, attempts int) *resilience.Guard {
 		return n.Guard(resilience.Config{Dep: dep, Endpoints: []string{dep}, Timeout: timeout, Attempts: attempts,
 			Backoff: 10 * time.Millisecond, MaxBackoff: 60 * time.Millisecond,
-			BreakerFailures: 5, BreakerOf: 10, OpenFor: 2 * time.Second, Concurrency: 24})
+			BreakerFailures: 3, BreakerOf: 10, OpenFor: 2 * time.Second, Concurrency: 24})
 	}
 	c.cartG = guard("cart", 250*time.Millisecond, 3)
 	c.inventoryG = guard("inventory", 120*time.Millisecond, 3)
