@@ -19,6 +19,7 @@ type View struct {
 	Runs       bool   // Frame.Runs
 	Report     string // the ID of the kept run whose report is wanted
 	Definition string // the ID of the experiment whose file is wanted
+	Board      BoardView
 }
 
 // LogFilter narrows log records. The zero value admits everything.
@@ -72,6 +73,7 @@ type Frame struct {
 	Focus         CorrelationID
 	Headline      Headline
 	Metrics       []Panel
+	Board         *Board   // nil when the view asked for none
 	Logs          []Record // oldest first, at most the limit, the newest of those that match
 	LogsTotal     int      // records held in the window before filtering; an estimate when LogsPartial
 	LogsNear      int      // records in the window that may belong to the focus; see Record.Near

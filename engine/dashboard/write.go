@@ -1,0 +1,143 @@
+package dashboard
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gameday/sources/spec"
+)
+
+// YAML writes the dashboard as a document that Parse reads back as it is.
+func (d *Dashboard) YAML() []byte {
+	w := &writer{}
+	w.line(0, "apiVersion: gameday/v1")
+	w.line(0, "kind: %s", Kind)
+	w.line(0, "metadata:")
+	w.text(1, "name", d.Metadata.Name)
+	w.text(1, "title", d.Metadata.Title)
+	w.text(1, "description", d.Metadata.Description)
+	w.list(1, "tags", d.Metadata.Tags)
+	if len(d.Variables) > 0 {
+		w.line(0, "variables:")
+	}
+	for i := range d.Variables {
+		w.variable(&d.Variables[i])
+	}
+	w.line(0, "rows:")
+	for i := range d.Rows {
+		w.line(0, "- panels:")
+		for j := range d.Rows[i].Panels {
+			w.panel(&d.Rows[i].Panels[j])
+		}
+		w.text(1, "title", d.Rows[i].Title)
+	}
+	return []byte(w.b.String())
+}
+
+type writer struct{ b strings.Builder }
+
+func (w *writer) line(depth int, format string, args ...any) {
+	w.b.WriteString(strings.Repeat("  ", depth))
+	fmt.Fprintf(&w.b, format, args...)
+	w.b.WriteByte('\n')
+}
+
+func (w *writer) text(depth int, key, value string) {
+	if value != "" {
+		w.line(depth, "%s: %s", key, spec.Text(value))
+	}
+}
+
+func (w *writer) flag(depth int, key string, on bool) {
+	if on {
+		w.line(depth, "%s: true", key)
+	}
+}
+
+func (w *writer) number(depth int, key string, v *float64) {
+	if v != nil {
+		w.line(depth, "%s: %s", key, strconv.FormatFloat(*v, 'g', -1, 64))
+	}
+}
+
+func (w *writer) list(depth int, key string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	w.line(depth, "%s:", key)
+	for _, v := range values {
+		w.line(depth, "- %s", spec.Text(v))
+	}
+}
+
+func (w *writer) variable(v *Variable) {
+	w.line(0, "- name: %s", spec.Text(v.Name))
+	if v.Label != v.Name {
+		w.text(1, "label", v.Label)
+	}
+	w.text(1, "type", v.Type)
+	w.text(1, "query", v.Query)
+	w.text(1, "regex", v.Regex)
+	w.text(1, "sort", v.Sort)
+	if len(v.Values) > 0 {
+		w.line(1, "values:")
+	}
+	for _, o := range v.Values {
+		if o.Text == o.Value && o.Value != "" {
+			w.line(1, "- %s", spec.Text(o.Value))
+			continue
+		}
+		w.line(1, "- value: %s", spec.Text(o.Value))
+		w.text(2, "text", o.Text)
+	}
+	w.flag(1, "multi", v.Multi)
+	w.flag(1, "includeAll", v.IncludeAll)
+	w.text(1, "allValue", v.AllValue)
+	w.list(1, "default", v.Default)
+	w.flag(1, "hidden", v.Hidden)
+	w.text(1, "source", v.Source)
+	if v.Auto > 0 {
+		w.line(1, "auto: %d", v.Auto)
+	}
+}
+
+func (w *writer) panel(p *Panel) {
+	w.line(1, "- type: %s", spec.Text(p.Type))
+	w.text(2, "title", p.Title)
+	w.text(2, "foreign", p.Foreign)
+	w.text(2, "unit", p.Unit)
+	w.number(2, "min", p.Min)
+	w.number(2, "max", p.Max)
+	w.flag(2, "log", p.Log)
+	if p.Decimals != nil {
+		w.line(2, "decimals: %d", *p.Decimals)
+	}
+	if p.Reduce != "last" {
+		w.text(2, "reduce", p.Reduce)
+	}
+	w.line(2, "width: %d", p.Width)
+	if p.Height > 0 {
+		w.line(2, "height: %d", p.Height)
+	}
+	if p.Step > 0 {
+		w.line(2, "step: %s", p.Step)
+	}
+	w.text(2, "text", p.Text)
+	if len(p.Thresholds) > 0 {
+		w.line(2, "thresholds:")
+	}
+	for _, t := range p.Thresholds {
+		w.line(2, "- level: %s", t.Level)
+		w.number(3, "from", t.From)
+	}
+	if len(p.Targets) > 0 {
+		w.line(2, "targets:")
+	}
+	for _, t := range p.Targets {
+		w.line(2, "- expr: %s", spec.Text(t.Expr))
+		w.text(3, "legend", t.Legend)
+		w.text(3, "source", t.Source)
+		w.flag(3, "instant", t.Instant)
+	}
+}

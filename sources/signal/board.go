@@ -1,0 +1,106 @@
+package signal
+
+// BoardView says which dashboard is looked at, and how. The zero value asks for none.
+type BoardView struct {
+	Wanted bool                // a dashboard is on the screen
+	Name   string              // which; "" is the first
+	Chosen map[string][]string // values of variables, by name; what is not there goes by the dashboard
+	// From and To are the panels that are on the screen, by their place, To not included: only they are evaluated.
+	From, To int
+	Query    string // PromQL asked for at once; "" for none
+	Source   string // whom Query asks; "" is the session's own choice
+	// Typed is what is being typed into a prompt for PromQL, up to the cursor: the frame has words that go on from it.
+	Typed string
+}
+
+// Board is a dashboard, with the panels that the view asked for evaluated.
+type Board struct {
+	Name   string
+	Title  string
+	All    []BoardName // every dashboard there is
+	Vars   []BoardVar
+	Panels []BoardPanel // in the order of the screen
+	Query  *BoardPanel  // what BoardView.Query gave; nil when nothing was asked for
+	Words  Words
+}
+
+// BoardName is one dashboard of those there are.
+type BoardName struct {
+	Name, Title, Detail string
+}
+
+// BoardVar is a variable with its values.
+type BoardVar struct {
+	Name, Label string
+	Type        string // "query", "custom", "interval", "constant", "textbox", "datasource"
+	Multi       bool   // several may be chosen
+	All         bool   // all may be chosen, which is the value "$__all"
+	Hidden      bool
+	Chosen      []string
+	Options     []BoardOption
+	Err         string // why there are no values, or not all
+}
+
+// BoardOption is one value of a variable.
+type BoardOption struct{ Text, Value string }
+
+// BoardKind is how a panel is drawn.
+type BoardKind uint8
+
+// The kinds of panel. Unknown are those that gameday does not draw; Foreign names them.
+const (
+	BoardSeries BoardKind = iota
+	BoardStat
+	BoardGauge
+	BoardBars
+	BoardHeatmap
+	BoardTable
+	BoardLogs
+	BoardText
+	BoardUnknown
+)
+
+// BoardPanel is one panel of a dashboard.
+type BoardPanel struct {
+	ID      int // its place among all, from 0; -1 is the query of a prompt
+	Kind    BoardKind
+	Row     string // the heading, of the first panel below it; "" for the others
+	NewRow  bool   // it is the first of a row
+	Foreign string // what another tool calls its type
+	Text    string
+	Panel   // title, first query, unit, series, and why it is empty
+	// Values are one figure for each series, in their order: of a stat, a gauge, bars, a table.
+	Values     []float64
+	Min, Max   *float64
+	Log        bool
+	Decimals   *int
+	Thresholds []BoardThreshold // by From
+	Records    []Record         // of a logs panel, oldest first
+	Width      int              // of 24
+	Height     int              // 0 goes by the kind
+	Evaluated  bool             // false: it was not on the screen, or is being evaluated for the first time
+}
+
+// BoardThreshold begins a range of values; the first may begin at -Inf.
+type BoardThreshold struct {
+	From  float64
+	Level Outcome
+}
+
+// Level is the outcome of a value; Neutral when no threshold says otherwise.
+func (p *BoardPanel) Level(v float64) Outcome {
+	out := Neutral
+	for _, t := range p.Thresholds {
+		if v >= t.From {
+			out = t.Level
+		}
+	}
+	return out
+}
+
+// Words go on from what is being typed.
+type Words struct {
+	Typed string   // what they go on from
+	From  int      // the byte of Typed at which the word begins that they take the place of
+	List  []string // at most some dozens; nil when none is known
+}
