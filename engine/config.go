@@ -95,6 +95,7 @@ type Config struct {
 	Experiments []Document
 	LoadPlans   []Document
 	SLOs        []Document
+	Dashboards  []Document // gameday's own, or Grafana's JSON
 	// Escalation says who is told of incidents; the zero value is incident.DefaultPolicy.
 	Escalation incident.Policy
 	OtherLoads []OtherLoad // that something else makes

@@ -13,6 +13,7 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 	f.Lookup = s.lookup()
 	f.System, f.Environment = s.cfg.Name, s.cfg.Environment
 	f.Metrics, f.Headline = s.panels.get(s.ctx, v)
+	f.Board = s.boards.get(v)
 	now := s.state()
 	f.Store.MetricSeries = now.Store.MetricSeries
 	f.Faults, f.Processes, f.Switches = now.Faults, now.Processes, now.Switches

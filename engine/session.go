@@ -45,6 +45,7 @@ type Session struct {
 	chaos       *chaos.Controller
 	panels      *panels
 	recorder    *record.Writer // nil when nothing is recorded
+	boards      *boards
 	faults      []chaos.Fault
 	docs        documents
 	loading     sync.Mutex // one change of the load at a time
@@ -123,6 +124,11 @@ func New(cfg Config) (_ *Session, err error) {
 	}
 	s.patterns = newPatterns(pattern.Config{}, patternsEvery)
 	s.panels = newPanels(s.metrics, cfg.Panels, cfg.Headline)
+	dashboards, err := parseDashboards(cfg)
+	if err != nil {
+		return s, err
+	}
+	s.boards = newBoards(s.ctx, dashboards, boardAsker{s}, s.scrapeEvery())
 	if s.receiver, err = otlp.New(otlp.Config{GRPC: orLoopback(cfg.OTLPGRPC), HTTP: orLoopback(cfg.OTLPHTTP)}); err != nil {
 		return s, err
 	}
@@ -403,6 +409,9 @@ func (s *Session) close(ctx context.Context) error {
 	}
 	if s.panels != nil {
 		s.panels.close()
+	}
+	if s.boards != nil {
+		s.boards.close()
 	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())

@@ -7,6 +7,7 @@ import (
 
 	"gameday/chaos/schedule"
 	"gameday/engine"
+	"gameday/engine/dashboard"
 	"gameday/engine/load"
 	"gameday/engine/settings"
 	"gameday/engine/slo"
@@ -15,7 +16,7 @@ import (
 
 // checkCmd reads files and reports what is wrong with them.
 type checkCmd struct {
-	Files []string `arg:"" help:"Experiments, load plans and schedules; also experiments of other tools."`
+	Files []string `arg:"" help:"Experiments, load plans, schedules, objectives and dashboards; also experiments of other tools and Grafana's dashboards."`
 	foreignFlags
 }
 
@@ -34,6 +35,9 @@ func (c checkCmd) Run(stdout io.Writer) error {
 }
 
 func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) {
+	if foreign, err := checkGrafana(file, stdout); foreign || err != nil {
+		return "Grafana dashboard", err
+	}
 	doc, err := c.foreignFlags.read(file, stdout)
 	if err != nil {
 		return "", err
@@ -47,6 +51,9 @@ func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) 
 		kind, _ = sub.Scalar() // a kind that is no word is reported by whoever reads it as an experiment
 	}
 	switch kind {
+	case dashboard.Kind:
+		_, err = dashboard.Parse(file, doc.Data)
+		return "dashboard", err
 	case slo.Kind:
 		_, err = slo.Parse(file, doc.Data)
 		return "service level objective", err
@@ -87,7 +94,7 @@ func checkScheduled(sch *schedule.Schedule) error {
 
 // schemaCmd prints a JSON Schema.
 type schemaCmd struct {
-	Kind string `arg:"" optional:"" enum:"experiment,load,schedule,config,slo" default:"experiment" help:"experiment, load, schedule, config or slo"`
+	Kind string `arg:"" optional:"" enum:"experiment,load,schedule,config,slo,dashboard" default:"experiment" help:"experiment, load, schedule, config, slo or dashboard"`
 }
 
 // Run prints the schema of that kind of document.
@@ -96,6 +103,8 @@ func (c schemaCmd) Run(stdout io.Writer) error {
 	switch c.Kind {
 	case "config":
 		schema = func(string) ([]byte, error) { return settings.Schema() }
+	case "dashboard":
+		schema = func(string) ([]byte, error) { return dashboard.Schema() }
 	case "slo":
 		schema = func(string) ([]byte, error) { return slo.Schema() }
 	}

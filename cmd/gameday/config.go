@@ -38,6 +38,17 @@ func configure(cfg engine.Config, set *settings.Settings, k6 string) (engine.Con
 	if cfg.Rules, err = set.Files(set.Rules); err != nil {
 		return cfg, err
 	}
+	dashboards, err := set.Files(set.Dashboards)
+	if err != nil {
+		return cfg, err
+	}
+	for _, file := range dashboards {
+		doc, err := engine.ReadDocument(file)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Dashboards = append(cfg.Dashboards, doc)
+	}
 	slos, err := set.Files(set.SLOs)
 	if err != nil {
 		return cfg, err

@@ -15,6 +15,7 @@ import (
 	"gameday/chaos/format/mesh"
 	"gameday/chaos/format/toolkit"
 	"gameday/engine"
+	"gameday/engine/dashboard"
 	"gameday/engine/load"
 )
 
@@ -28,10 +29,10 @@ type foreignFlags struct {
 
 // importCmd makes experiments of other tools' files.
 type importCmd struct {
-	File   string `arg:"" help:"A Chaos Toolkit experiment, LitmusChaos ChaosEngine, Chaos Mesh manifest or AWS FIS template."`
-	Output string `short:"o" placeholder:"OUT.yaml" help:"Where the experiment goes; without it to the standard output."`
+	File   string `arg:"" help:"A Chaos Toolkit experiment, LitmusChaos ChaosEngine, Chaos Mesh manifest or AWS FIS template; or a dashboard of Grafana's."`
+	Output string `short:"o" placeholder:"OUT.yaml" help:"Where the document goes; without it to the standard output."`
 	Force  bool   `help:"Replace a file that exists."`
-	From   string `help:"What the file is, when that cannot be told." enum:"auto,toolkit,litmus,mesh,fis" default:"auto"`
+	From   string `help:"What the file is, when that cannot be told." enum:"auto,toolkit,litmus,mesh,fis,grafana" default:"auto"`
 	Strict bool   `help:"Fail when anything in the file is not converted."`
 	foreignFlags
 }
@@ -41,6 +42,9 @@ func (c importCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	data, err := format.ReadFile(c.File)
 	if err != nil {
 		return err
+	}
+	if c.From == "grafana" || c.From == "auto" && dashboard.IsGrafana(data) {
+		return c.dashboard(data, stdout, stderr)
 	}
 	res, err := c.convert(c.File, data, c.From)
 	if err != nil {
@@ -71,14 +75,14 @@ func writeNew(name string, data []byte, force bool) error {
 	}
 	f, err := os.OpenFile(name, mode, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("write experiment: %s exists already; give --force to replace it", name)
+		return fmt.Errorf("write the document: %s exists already; give --force to replace it", name)
 	}
 	if err != nil {
-		return fmt.Errorf("write experiment: %w", err)
+		return fmt.Errorf("write the document: %w", err)
 	}
 	_, err = f.Write(data)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write experiment: %w", err)
+		return fmt.Errorf("write the document: %w", err)
 	}
 	return nil
 }

@@ -77,6 +77,9 @@ func demoConfig(cfg engine.Config, patterns bool) (engine.Config, error) {
 		return cfg, err
 	}
 	cfg.Experiments, cfg.LoadPlans, cfg.SLOs = experiments, plans, slos
+	if cfg.Dashboards, err = embedded("dashboards"); err != nil {
+		return cfg, err
+	}
 	cfg.Sources = append(cfg.Sources, sources.Source{Name: "host", Kind: "host", Address: "local", Driver: host.New(host.DefaultEvery)})
 	return cfg, nil
 }

@@ -28,7 +28,19 @@ type ChartData struct {
 	Mark      time.Time         // a vertical line at this instant; zero for none
 	Selected  bool              // the cursor is on this chart
 	Note      string            // stands in the place of the time axis
+	Log       bool              // the y axis is logarithmic, as long as something is above zero
+	Min, Max  *float64          // where the y axis begins and ends; nil goes by what is drawn
+	Limits    []Limit           // drawn across, besides the panel's bound
+	Hidden    func(i int) bool  // which series are not drawn; nil draws all
 }
+
+// Limit is a value that is marked across a chart.
+type Limit struct {
+	At   float64
+	Role themes.Role
+}
+
+func (d *ChartData) hidden(i int) bool { return d.Hidden != nil && d.Hidden(i) }
 
 // Chart draws a panel. It keeps its canvas between calls and must not be shared between goroutines.
 type Chart struct {
@@ -60,6 +72,7 @@ type frame struct {
 	lo, hi   float64
 	from     time.Time
 	length   time.Duration
+	log      bool // lo and hi are above zero, and lie on a logarithmic axis
 }
 
 // align moves the plot's beginning to a whole number of half cells, so that a window that moves on with the clock moves
@@ -86,6 +99,9 @@ func (f frame) dotX(t time.Time) (int, bool) {
 // dotY is the row of quarter cells for a value, counted from the top, clamped to the plot.
 func (f frame) dotY(v float64) int {
 	share := (v - f.lo) / (f.hi - f.lo)
+	if f.log {
+		share = math.Log(math.Max(v, f.lo)/f.lo) / math.Log(f.hi/f.lo)
+	}
 	if math.IsNaN(share) {
 		share = 0
 	}
@@ -123,12 +139,18 @@ func (c *Chart) empty(d ChartData) string {
 	if d.Panel.Err != "" {
 		return d.Panel.Err
 	}
-	for _, s := range d.Panel.Series {
+	for i, s := range d.Panel.Series {
+		if d.hidden(i) {
+			continue
+		}
 		for _, v := range s.Samples {
 			if !math.IsNaN(v.V) {
 				return ""
 			}
 		}
+	}
+	if d.Hidden != nil && len(d.Panel.Series) > 0 {
+		return "nothing to draw: its series are turned off, or have no values here"
 	}
 	return "no samples in this window yet"
 }
@@ -145,6 +167,9 @@ func (c *Chart) title(p Pen, d ChartData, width int, values bool) string {
 		for i, s := range d.Panel.Series {
 			if i == 3 {
 				break
+			}
+			if d.hidden(i) {
+				continue
 			}
 			v := Value(last(s), d.Panel.Unit)
 			if len(d.Panel.Series) > 1 {
@@ -171,7 +196,7 @@ func (c *Chart) title(p Pen, d ChartData, width int, values bool) string {
 
 // strip is a chart for a handful of rows: one sparkline a series.
 func (c *Chart) strip(p Pen, d ChartData, width, row int) string {
-	if row >= len(d.Panel.Series) {
+	if row >= len(d.Panel.Series) || d.hidden(row) {
 		return p.Blank(width)
 	}
 	s := d.Panel.Series[row]
@@ -216,9 +241,11 @@ func (c *Chart) legend(p Pen, d ChartData, width, height int) []string {
 	if height < 7 || len(d.Panel.Series) < 2 {
 		return nil
 	}
-	order := make([]int, len(d.Panel.Series))
-	for i := range order {
-		order[i] = i
+	var order []int
+	for i := range d.Panel.Series {
+		if !d.hidden(i) {
+			order = append(order, i)
+		}
 	}
 	sort.SliceStable(order, func(a, b int) bool { return worth(d.Panel.Series[order[a]]) > worth(d.Panel.Series[order[b]]) })
 	lines := 1
@@ -305,8 +332,16 @@ func (c *Chart) body(p Pen, d ChartData, width, height int) []string {
 // scale chooses the range of the y axis: from zero when nothing is negative, and with the limit in sight unless that
 // would press the lines flat.
 func (c *Chart) scale(f *frame, d ChartData) []float64 {
+	if d.Log {
+		if ticks := logScale(f, d); ticks != nil {
+			return ticks
+		}
+	}
 	lo, hi := 0.0, math.Inf(-1)
-	for _, s := range d.Panel.Series {
+	for i, s := range d.Panel.Series {
+		if d.hidden(i) {
+			continue
+		}
 		for _, v := range s.Samples {
 			if !math.IsNaN(v.V) && !math.IsInf(v.V, 0) {
 				lo, hi = math.Min(lo, v.V), math.Max(hi, v.V)
@@ -325,8 +360,17 @@ func (c *Chart) scale(f *frame, d ChartData) []float64 {
 	if d.Panel.Unit == "%" && hi > 80 && hi <= 100 {
 		hi = 100
 	}
+	if d.Min != nil {
+		lo = *d.Min
+	}
+	if d.Max != nil && *d.Max > lo {
+		hi = *d.Max
+	}
+	if hi <= lo {
+		hi = lo + 1
+	}
 	var ticks []float64
-	if lo < 0 {
+	if lo != 0 {
 		ticks = Ticks(lo, hi, clampInt(f.h/2+1, 2, 7), d.Panel.Unit)
 	} else {
 		top := Ceiling(hi, d.Panel.Unit)
@@ -336,6 +380,37 @@ func (c *Chart) scale(f *frame, d ChartData) []float64 {
 		}
 	}
 	f.lo, f.hi = ticks[0], ticks[len(ticks)-1]
+	return ticks
+}
+
+// logScale is the range of a logarithmic axis, in whole decades or halves of one; nil when nothing is above zero.
+func logScale(f *frame, d ChartData) []float64 {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for i, s := range d.Panel.Series {
+		if d.hidden(i) {
+			continue
+		}
+		for _, v := range s.Samples {
+			if v.V > 0 && !math.IsInf(v.V, 0) {
+				lo, hi = math.Min(lo, v.V), math.Max(hi, v.V)
+			}
+		}
+	}
+	if hi <= 0 {
+		return nil
+	}
+	lo = math.Max(lo, hi*1e-12)
+	f.lo, f.hi = math.Pow(10, math.Floor(math.Log10(lo)+1e-9)), math.Pow(10, math.Ceil(math.Log10(hi)-1e-9))
+	if f.hi <= f.lo {
+		f.hi = f.lo * 10
+	}
+	f.log = true
+	decades := int(math.Round(math.Log10(f.hi / f.lo)))
+	each := max(1, (2*decades+f.h-1)/max(f.h, 1))
+	var ticks []float64
+	for n := 0; n <= decades; n += each {
+		ticks = append(ticks, f.lo*math.Pow(10, float64(n)))
+	}
 	return ticks
 }
 

@@ -19,6 +19,9 @@ func (c *Chart) lines(p Pen, d ChartData, f frame) {
 	}
 	taken := make(map[int]bool)
 	for i := len(d.Panel.Series) - 1; i >= 0; i-- { // the first series ends on top
+		if d.hidden(i) {
+			continue
+		}
 		s := d.Panel.Series[i]
 		if p.ASCII {
 			c.lineASCII(s, f, i)
@@ -33,7 +36,7 @@ func (c *Chart) lines(p Pen, d ChartData, f frame) {
 	}
 	for i, s := range d.Panel.Series {
 		v := last(s)
-		if math.IsNaN(v) || i > 8 {
+		if math.IsNaN(v) || i > 8 || d.hidden(i) {
 			continue
 		}
 		row := f.dotY(v) / 4
@@ -124,6 +127,17 @@ func (c *Chart) axes(p Pen, d ChartData, f frame, ticks []float64, labels int, t
 		for x := f.x0; x < f.x0+f.w; x++ {
 			if c.plot.free(x, y) {
 				c.plot.put(x, y, themes.Warning, p.Glyph(Dotted))
+			}
+		}
+	}
+	for _, l := range d.Limits {
+		if math.IsNaN(l.At) || l.At < f.lo || l.At > f.hi {
+			continue
+		}
+		y := f.dotY(l.At) / 4
+		for x := f.x0; x < f.x0+f.w; x++ {
+			if c.plot.free(x, y) {
+				c.plot.put(x, y, l.Role, p.Glyph(Dotted))
 			}
 		}
 	}

@@ -150,6 +150,9 @@ func Value(v float64, unit string) string {
 	case "":
 		return Number(v)
 	}
+	if text, ok := grafanaUnit(v, unit); ok {
+		return text
+	}
 	return Number(v) + " " + unit
 }
 
