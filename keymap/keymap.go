@@ -76,5 +76,12 @@ const (
 	Shrink      Action = "pane.shrink"
 	Even        Action = "pane.even" // the workspace's own sizes again
 	Mouse       Action = "mouse"     // let go of the mouse, so that the terminal selects text
-	Toggle      Action = "toggle"    // turn the switch under the cursor
+	Dashboards  Action = "metrics.dashboard"
+	Variables   Action = "metrics.variable"
+	Ask         Action = "metrics.ask"
+	LogAxis     Action = "metrics.log"
+	OneSeries   Action = "metrics.series"
+	OnlySeries  Action = "metrics.series.only"
+	Complete    Action = "complete" // what is being typed
+	Toggle      Action = "toggle"   // turn the switch under the cursor
 )

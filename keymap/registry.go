@@ -50,6 +50,7 @@ type Binding struct {
 var anyPane = []Scope{Pane}
 var global = []Scope{Global}
 var inLoad = []Scope{PaneScope("load")}
+var inBoard = []Scope{PaneScope("dashboard")}
 
 // Registry lists every action with its default keys, in the order of help and footer. The slice is the caller's.
 func Registry() []Binding {
@@ -119,8 +120,20 @@ func looking() []Binding {
 			Long: "the lines of the same service around a log line, whatever the filter, and back"},
 		{Action: Order, Scopes: []Scope{PaneScope("traces")}, Keys: []string{"o"}, Short: "order", Group: Looking,
 			Long: "order traces by recent, slowest, failed"},
-		{Action: Exemplars, Scopes: []Scope{PaneScope("metrics")}, Keys: []string{"x"}, Short: "exemplars", Group: Looking, Off: "this chart has no requests behind it",
+		{Action: Exemplars, Scopes: []Scope{PaneScope("metrics"), PaneScope("dashboard")}, Keys: []string{"x"}, Short: "exemplars", Group: Looking, Off: "this chart has no requests behind it",
 			Long: "walk through the requests behind the chart"},
+		{Action: Ask, Scopes: inBoard, Keys: []string{"a"}, Short: "ask", Group: Looking, Palette: true,
+			Long: "ask PromQL and see the answer as a chart while typing"},
+		{Action: Variables, Scopes: inBoard, Keys: []string{"v"}, Short: "variables", Group: Looking, Off: "this dashboard has no variables", Palette: true,
+			Long: "change a variable of the dashboard"},
+		{Action: Dashboards, Scopes: inBoard, Keys: []string{"b"}, Short: "dashboards", Group: Looking, Off: "there is no other dashboard", Palette: true,
+			Long: "show another dashboard"},
+		{Action: LogAxis, Scopes: inBoard, Keys: []string{"s"}, Short: "log axis", Group: Looking, Off: "the cursor is on no chart with an axis",
+			Long: "make the chart's axis logarithmic, and linear again"},
+		{Action: OneSeries, Scopes: inBoard, Keys: []string{"o"}, Short: "series off", Group: Looking, Off: "open a chart of several series first",
+			Long: "turn the series under the cursor off and on, in a chart that is open"},
+		{Action: OnlySeries, Scopes: inBoard, Keys: []string{"O"}, Short: "only this", Group: Looking, Off: "open a chart of several series first",
+			Long: "draw only the series under the cursor, and all of them again"},
 		{Action: Face, Scopes: inLoad, Keys: []string{"v"}, Short: "view", Group: Looking,
 			Long: "another view of the load: overview, latency, rows"},
 		{Action: Copy, Scopes: anyPane, Keys: []string{"y"}, Short: "copy", Group: Looking, Off: "the cursor stands on nothing that can be copied",
@@ -200,6 +213,7 @@ func WorkspaceNames() []string {
 
 func overlays() []Binding {
 	return []Binding{
+		{Action: Complete, Scopes: []Scope{Prompt}, Keys: []string{"tab"}, Short: "complete", Group: Doing, Off: "there is nothing to complete", Long: "complete the word that is being typed; again takes the next one"},
 		{Action: Toggle, Scopes: []Scope{List}, Keys: []string{"space"}, Short: "turn", Group: Doing, Long: "turn the switch under the cursor"},
 	}
 }

@@ -267,6 +267,11 @@ func (m *Model) view() signal.View {
 	for _, id := range m.order {
 		m.slots[id].pane.Want(&v)
 	}
+	for _, id := range m.visible() {
+		if p, ok := m.slots[id].pane.(pane.Shown); ok {
+			p.WantShown(&v)
+		}
+	}
 	return v
 }
 
@@ -349,6 +354,7 @@ func (m *Model) framed(msg frameMsg) tea.Cmd {
 	m.seq++
 	m.mark(f)
 	m.refreshSwitches()
+	m.refreshWords()
 	m.tellLookup()
 	for _, id := range m.visible() {
 		if s := m.slots[id]; s != nil {

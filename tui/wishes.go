@@ -29,6 +29,14 @@ func (m *Model) wish(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 	case pane.FilterPaneMsg:
 		m.activate(msg.Pane)
 		return tea.Batch(m.tell(msg.Pane, pane.FilterMsg{Text: msg.Text}), m.fetchSoon()), true
+	case pane.PromptMsg:
+		m.askFor(msg)
+		return nil, true
+	case pane.PickMsg:
+		m.letPick(msg)
+		return nil, true
+	case toPaneMsg:
+		return tea.Batch(m.tell(msg.pane, msg.msg), m.fetchSoon()), true
 	case filteredMsg:
 		return tea.Batch(m.tell(msg.pane, pane.FilterMsg{Text: msg.text}), m.fetchSoon()), true
 	case serviceMsg:
@@ -48,6 +56,11 @@ func (m *Model) wish(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 }
 
 type (
+	// toPaneMsg is an answer on its way to the pane that asked.
+	toPaneMsg struct {
+		pane string
+		msg  tea.Msg
+	}
 	filteredMsg struct{ pane, text string }
 	serviceMsg  struct{ name string }
 	showPaneMsg struct{ id string }

@@ -35,7 +35,7 @@ func workspaces() [8]workspace {
 			layout.Rows(0.4, layout.Leaf("catalog"), layout.Rows(0.5, layout.Leaf("runs"), layout.Leaf("definitions")))),
 		layout.Leaf("traces"),
 		layout.Rows(0.62, layout.Leaf("logs"), layout.Leaf("patterns")),
-		layout.Leaf("metrics"),
+		layout.Leaf("dashboard"),
 		layout.Columns(0.55,
 			layout.Rows(0.4, layout.Leaf("slos"), layout.Rows(0.5, layout.Leaf("alerts"), layout.Leaf("scorecard"))),
 			layout.Rows(0.34, layout.Leaf("processes"), layout.Rows(0.5, layout.Leaf("host"), layout.Leaf("sources")))),

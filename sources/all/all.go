@@ -6,6 +6,7 @@ import (
 	"gameday/sources/driver"
 	"gameday/sources/elasticsearch"
 	"gameday/sources/file"
+	"gameday/sources/grafana"
 	"gameday/sources/host"
 	"gameday/sources/jaeger"
 	"gameday/sources/journald"
@@ -28,6 +29,7 @@ func Kinds() []driver.Kind {
 		file.Stdin(),
 		journald.Kind(),
 		host.Kind(),
+		grafana.Kind(),
 		zipkin.Kind(),
 		tempo.Kind(),
 		otlp.Kind(),

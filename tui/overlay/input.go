@@ -37,6 +37,18 @@ func (i *Input) Set(s string) {
 	i.m.CursorEnd()
 }
 
+// Bytes is the cursor's place in bytes of the text.
+func (i *Input) Bytes() int {
+	value := []rune(i.m.Value())
+	return len(string(value[:min(i.m.Position(), len(value))]))
+}
+
+// SetAt replaces the text and puts the cursor at a byte of it.
+func (i *Input) SetAt(s string, at int) {
+	i.m.SetValue(s)
+	i.m.SetCursor(len([]rune(s[:min(at, len(s))])))
+}
+
 // Key edits.
 func (i *Input) Key(k tea.KeyPressMsg) { i.m, _ = i.m.Update(k) }
 

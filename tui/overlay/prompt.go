@@ -16,6 +16,15 @@ type Prompt struct {
 	Live  func(text string) tea.Msg
 	Done  func(text string) tea.Msg // enter
 	Undo  func() tea.Msg            // esc
+	// Moved is told of the text and the cursor, in bytes, whenever either changed; it takes the place of Live. A prompt that has
+	// it can be given words to complete with.
+	Moved func(text string, cursor int) tea.Msg
+
+	words []string // that go on from what stands before the cursor
+	typed string   // what they go on from
+	from  int      // where in it the word begins that they take the place of
+	at    int      // the word that the last completion wrote, -1 before
+	place int      // the cursor when Moved was told last
 
 	input Input
 	err   error
@@ -25,7 +34,7 @@ type Prompt struct {
 // NewPrompt starts with a text.
 func NewPrompt(p Prompt, text string) *Prompt {
 	p.input = NewInput(text)
-	p.sent = text
+	p.sent, p.place, p.at = text, len(text), -1
 	p.check()
 	return &p
 }
@@ -54,6 +63,8 @@ func (p *Prompt) Key(a keymap.Action, k tea.KeyPressMsg) Result {
 			return Result{}
 		}
 		return Result{Close: true, Msg: p.Done(p.input.Value())}
+	case keymap.Complete:
+		return p.complete()
 	}
 	p.input.Key(k)
 	return p.changed()
@@ -62,6 +73,14 @@ func (p *Prompt) Key(a keymap.Action, k tea.KeyPressMsg) Result {
 func (p *Prompt) changed() Result {
 	p.check()
 	text := p.input.Value()
+	if p.Moved != nil {
+		if at := p.input.Bytes(); text != p.sent || at != p.place {
+			p.sent, p.place = text, at
+			p.words, p.at = nil, -1
+			return Result{Msg: p.Moved(text, at)}
+		}
+		return Result{}
+	}
 	if p.Live == nil || p.err != nil || text == p.sent {
 		return Result{}
 	}
@@ -91,5 +110,54 @@ func (p *Prompt) Box(l Look) Box {
 	if p.err != nil {
 		second = l.Pen.Row(l.Width, seg(themes.Failed, " "+l.Pen.Glyph(widget.Failed)+" "+p.err.Error()))
 	}
-	return Box{Rows: []string{row, second}, Width: l.Width, Cursor: cur, Bottom: true}
+	rows := []string{row, second}
+	if p.Moved != nil {
+		rows = append([]string{p.wordRow(l)}, rows...)
+		cur.Y++
+	}
+	return Box{Rows: rows, Width: l.Width, Cursor: cur, Bottom: true}
+}
+
+// SetWords offers words that go on from typed, which is the text up to the cursor; from is the byte at which the word begins
+// that they take the place of. Words that come too late, for a text that was changed meanwhile, are left.
+func (p *Prompt) SetWords(typed string, from int, words []string) {
+	text, at := p.input.Value(), p.input.Bytes()
+	if p.at >= 0 || typed != text[:at] || from < 0 || from > len(typed) {
+		return
+	}
+	p.typed, p.from, p.words = typed, from, words
+}
+
+// complete writes the next of the words into the text, over the one that the last completion wrote.
+func (p *Prompt) complete() Result {
+	if len(p.words) == 0 {
+		return Result{}
+	}
+	text, at := p.input.Value(), p.input.Bytes()
+	p.at = (p.at + 1) % len(p.words)
+	head := p.typed[:p.from] + p.words[p.at]
+	p.input.SetAt(head+text[at:], len(head))
+	p.sent, p.place = p.input.Value(), p.input.Bytes()
+	p.check()
+	if len(p.words) == 1 { // it is settled: what follows may be completed next
+		p.words, p.at = nil, -1
+	}
+	return Result{Msg: p.Moved(p.sent, p.place)}
+}
+
+// wordRow lists the words, the one that was written last marked.
+func (p *Prompt) wordRow(l Look) string {
+	segs := []widget.Seg{seg(themes.Muted, " ")}
+	if len(p.words) > 0 {
+		segs = append(segs, seg(themes.Key, l.Keys.Key(keymap.Complete)+" "))
+	}
+	first := max(p.at-2, 0)
+	for i := first; i < len(p.words); i++ {
+		role := themes.Text
+		if i == p.at {
+			role = themes.Accent
+		}
+		segs = append(segs, seg(role, " "+p.words[i]+" "))
+	}
+	return l.Pen.Row(l.Width, segs...)
 }

@@ -85,5 +85,43 @@ type CopyMsg struct{ Text string }
 // MomentMsg is the wish to pause the cockpit at an instant.
 type MomentMsg struct{ At time.Time }
 
+// Shown is a pane that wants what costs something, and only while it is on the screen.
+type Shown interface {
+	// WantShown adds to the view what the pane needs in the next frame.
+	WantShown(v *signal.View)
+}
+
+// PromptMsg is the wish to ask for one line of text. What is typed comes back to the pane as TypedMsg.
+type PromptMsg struct {
+	Pane, ID    string // whose question it is, and which
+	Label, Help string
+	Text        string // to start with
+	Words       bool   // offer the frame's board words while text is typed
+}
+
+// TypedMsg is what stands in a prompt that the pane asked for: while it is typed, when it is Done, and as it was before when
+// the operator left it (Undone).
+type TypedMsg struct {
+	ID, Text     string
+	Cursor       int // in bytes of Text
+	Done, Undone bool
+}
+
+// PickMsg is the wish to let the operator pick from a list. What is picked comes back as PickedMsg.
+type PickMsg struct {
+	Pane, ID           string
+	Title, Verb, Empty string
+	Items              []PickItem
+	Stay               bool // picking does not close it
+	Typed              bool // letters search at once
+	Refresh            bool // put new items into the list that is open under this ID; nothing when it is not
+}
+
+// PickItem is one row of such a list.
+type PickItem struct{ ID, Title, Note, Hint string }
+
+// PickedMsg is the row that was picked.
+type PickedMsg struct{ ID, Item string }
+
 // Wish wraps a message as a command.
 func Wish(msg tea.Msg) tea.Cmd { return func() tea.Msg { return msg } }

@@ -28,7 +28,7 @@ var dataSizes = map[string]struct {
 var rates = map[string]string{"reqps": "req/s", "ops": "ops/s", "rps": "rd/s", "wps": "wr/s", "iops": "io/s", "cps": "c/s", "eps": "ev/s", "mps": "msg/s", "recps": "rec/s",
 	"rowsps": "rows/s", "pps": "p/s", "reqpm": "req/min", "opm": "ops/min", "rpm": "rd/min", "wpm": "wr/min", "hertz": "Hz", "rothz": "Hz", "celsius": "°C", "fahrenheit": "°F",
 	"kelvin": "K", "volt": "V", "amp": "A", "watt": "W", "joule": "J", "watth": "Wh", "humidity": "%H", "pressurehpa": "hPa", "decibel": "dB", "rotrpm": "rpm", "lengthm": "m",
-	"lengthkm": "km", "massg": "g", "masskg": "kg", "degree": "°", "ppm": "ppm", "currencyUSD": "$", "currencyEUR": "€", "currencyGBP": "£"}
+	"lengthkm": "km", "massg": "g", "masskg": "kg", "degree": "°", "ppm": "ppm", "currencyUSD": "$", "currencyEUR": "EUR", "currencyGBP": "GBP"}
 
 // grafanaUnit writes a value in one of Grafana's units; ok is false for words that are none.
 func grafanaUnit(v float64, unit string) (text string, ok bool) {
