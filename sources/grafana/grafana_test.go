@@ -88,7 +88,7 @@ func TestConformance(t *testing.T) {
 	drivertest.RunHTTP(t, drivertest.HTTP{
 		Kind: grafana.Kind(), System: func(*testing.T, signal.Batch) http.Handler { return reading(nil) },
 		Huge:  drivertest.Huge{Head: `[`, Item: `{"id":1,"time":1,"text":"` + drivertest.Filler + `"}`, Separator: `,`, Tail: `]`},
-		NoIDs: "annotations know of no request",
+		NoIDs: "annotations know of no request", NoLimit: "the limit is tested with annotations, above",
 	})
 }
 
