@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/stretchr/testify/require"
 
 	"gameday/sources/signal"
@@ -47,7 +48,7 @@ func TestALogarithmicAxisShowsEveryDecade(t *testing.T) {
 	}
 	p := widget.Pen{Theme: theme(t)}
 	c := &widget.Chart{}
-	text := strings.Join(c.Rows(p, widget.ChartData{Panel: signal.Panel{Series: []signal.Series{s}}, Window: w, Picked: -1, Log: true}, 80, 20), "\n")
+	text := ansi.Strip(strings.Join(c.Rows(p, widget.ChartData{Panel: signal.Panel{Series: []signal.Series{s}}, Window: w, Picked: -1, Log: true}, 80, 20), "\n"))
 	for _, tick := range []string{" 10k ┤", " 1k ┤", "100 ┤", " 10 ┤", "  1 ┤"} {
 		require.Contains(t, text, tick)
 	}
