@@ -112,7 +112,7 @@ func (b *boards) fill(out *signal.Board, d *dashboard.Dashboard, v signal.View, 
 	key := keyOf("vars", d.Metadata.Name, v.Board.Chosen)
 	vars := b.entry(key)
 	if vars.values == nil || time.Since(vars.at) > variablesEvery {
-		chosen := v.Board.Chosen
+		chosen := v.Board.Values()
 		b.start(vars, func(ctx context.Context, k *keptBoard) func() {
 			found, values := d.Resolve(ctx, b.ask, chosen, s)
 			return func() { k.vars, k.values = found, values }

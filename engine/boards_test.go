@@ -85,7 +85,7 @@ func TestOnlyWhatIsOnTheScreenIsEvaluated(t *testing.T) {
 	out = b.get(v)
 	require.False(t, out.Panels[1].Evaluated)
 	require.Equal(t, "row a", out.Panels[0].Row)
-	v.Board.Chosen = map[string][]string{"v": {"b"}}
+	v.Board.Chosen = signal.Choices(map[string][]string{"v": {"b"}})
 	require.Eventually(t, func() bool { p := b.get(v).Panels[2]; return p.Evaluated && p.Query == "q2_b" }, 20*time.Second, time.Millisecond)
 	cancel()
 	b.close()

@@ -1,16 +1,39 @@
 package signal
 
+import "encoding/json"
+
 // BoardView says which dashboard is looked at, and how. The zero value asks for none.
 type BoardView struct {
-	Wanted bool                // a dashboard is on the screen
-	Name   string              // which; "" is the first
-	Chosen map[string][]string // values of variables, by name; what is not there goes by the dashboard
+	Wanted bool   // a dashboard is on the screen
+	Name   string // which; "" is the first
+	Chosen string // values of variables, as Choices writes them; what is not there goes by the dashboard
 	// From and To are the panels that are on the screen, by their place, To not included: only they are evaluated.
 	From, To int
 	Query    string // PromQL asked for at once; "" for none
 	Source   string // whom Query asks; "" is the session's own choice
 	// Typed is what is being typed into a prompt for PromQL, up to the cursor: the frame has words that go on from it.
 	Typed string
+}
+
+// Choices writes values of variables, by name, as one text, so that views can be compared. Equal ones have the same text.
+func Choices(values map[string][]string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	out, err := json.Marshal(values)
+	if err != nil {
+		return "" // strings can always be written
+	}
+	return string(out)
+}
+
+// Values are what Choices wrote; nil for a text that it did not write.
+func (v BoardView) Values() map[string][]string {
+	var out map[string][]string
+	if json.Unmarshal([]byte(v.Chosen), &out) != nil {
+		return nil
+	}
+	return out
 }
 
 // Board is a dashboard, with the panels that the view asked for evaluated.

@@ -91,7 +91,7 @@ func (p *Pane) Want(*signal.View) {}
 
 // WantShown implements pane.Shown.
 func (p *Pane) WantShown(v *signal.View) {
-	v.Board = signal.BoardView{Wanted: true, Name: p.name, Chosen: p.chosenNow(), From: p.from, To: p.to, Query: p.query, Typed: p.typed}
+	v.Board = signal.BoardView{Wanted: true, Name: p.name, Chosen: signal.Choices(p.chosenNow()), From: p.from, To: p.to, Query: p.query, Typed: p.typed}
 }
 
 // chosenNow are the chosen values of the dashboard on the screen, nil when there are none.
