@@ -22,7 +22,7 @@ func TestRowsAreExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	actions := append([]keymap.Action{keymap.LogAxis, keymap.OneSeries, keymap.OnlySeries}, panetest.Actions...)
 	p := board.New()
-	for range 120 {
+	for range 50 {
 		ctx := panetest.Context(t, sample.BoardFrame([]string{"", "up"}[rng.IntN(2)]), 1+rng.IntN(220), 1+rng.IntN(60))
 		ctx.ASCII = rng.IntN(4) == 0
 		panetest.Do(p, ctx, actions[rng.IntN(len(actions))])
