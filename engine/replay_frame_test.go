@@ -17,7 +17,7 @@ import (
 func TestWhateverAFrameShowsIsRecorded(t *testing.T) {
 	elsewhere := map[string]string{
 		"System": "meta", "Environment": "meta", "Window": "the view", "Now": "the view", "Focus": "the view",
-		"Headline": "samples", "Metrics": "samples", "Events": "events",
+		"Headline": "samples", "Metrics": "samples", "Board": "samples; a replay has the cockpit's own charts only, and the pane says so", "Events": "events",
 		"Logs": "records", "LogsTotal": "records", "LogsNear": "records", "LogsPartial": "records", "LogsErr": "records", "LogsWords": "records",
 		"Traces": "spans", "TracesTotal": "spans", "TracesPartial": "spans", "TracesErr": "spans", "Detail": "spans",
 		"Lookup": "what the live sources were asked about another view's focus; a replay asks nobody",
