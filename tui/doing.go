@@ -72,6 +72,14 @@ func (m *Model) done(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 		return m.incident(msg), true
 	case incidentDoneMsg:
 		return m.incidentDone(msg), true
+	case silenceMsg:
+		return m.silence(msg), true
+	case silencesMsg:
+		m.silences(msg)
+		return nil, true
+	case silencedMsg:
+		m.report(msg.err, "silence", oneLine(msg.said))
+		return m.fetchSoon(), true
 	case proceededMsg:
 		m.report(msg.err, "go on", "go-ahead given")
 		return m.fetchSoon(), true

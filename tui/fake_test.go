@@ -30,19 +30,20 @@ func TestMain(m *testing.M) {
 
 // fakeSession remembers what it was asked for.
 type fakeSession struct {
-	mu      sync.Mutex
-	frame   *signal.Frame
-	views   []signal.View
-	calls   []string
-	busy    int
-	most    int
-	slow    time.Duration
-	prod    bool
-	own     bool // the system is gameday's own demo
-	refuse  error
-	stuck   error // what Abort answers
-	ended   chan error
-	aborted Aborted
+	mu       sync.Mutex
+	frame    *signal.Frame
+	views    []signal.View
+	calls    []string
+	busy     int
+	most     int
+	slow     time.Duration
+	prod     bool
+	own      bool // the system is gameday's own demo
+	silences []Silence
+	refuse   error
+	stuck    error // what Abort answers
+	ended    chan error
+	aborted  Aborted
 }
 
 func newFake() *fakeSession {
@@ -130,6 +131,11 @@ func (s *fakeSession) AdjustLoad(_ context.Context, how LoadChange) (string, err
 func (s *fakeSession) Incident(_ context.Context, act IncidentAct) (string, error) {
 	s.call("incident %s %s %d", act.Do, act.Text, act.Severity)
 	return "incident " + act.Do, nil
+}
+func (s *fakeSession) Silences(context.Context) ([]Silence, error) { return s.silences, s.refuse }
+func (s *fakeSession) Silence(_ context.Context, act SilenceAct) (string, error) {
+	s.call("silence %s for %s: %s; expire %s at %s", act.Match, act.For, act.Reason, act.Expire, act.Source)
+	return "silenced", s.refuse
 }
 func (s *fakeSession) Note(text string)   { s.call("note %s", text) }
 func (s *fakeSession) Done() <-chan error { return s.ended }

@@ -128,9 +128,9 @@ func (m *Model) actTime(a keymap.Action) (tea.Cmd, bool) {
 	case keymap.WindowMore:
 		return m.resize(true), true
 	case keymap.FocusBack:
-		return m.walkFocus(m.focus.back, "no focus before this one"), true
+		return m.retrace(m.focus.back, "no focus before this one"), true
 	case keymap.FocusFwd:
-		return m.walkFocus(m.focus.forward, "no focus was left by going back"), true
+		return m.retrace(m.focus.forward, "no focus was left by going back"), true
 	case keymap.Leave:
 		return m.leave(), true
 	}
@@ -222,14 +222,6 @@ func (m *Model) chooseTheme(t *themes.Theme) {
 	default:
 		m.say(themes.Text, "theme %s", t.Name)
 	}
-}
-
-func (m *Model) walkFocus(step func() bool, none string) tea.Cmd {
-	if !step() {
-		m.say(themes.Muted, "%s", none)
-		return nil
-	}
-	return m.fetchSoon()
 }
 
 // leave goes one step back: what the pane has open, its filter, the focus, the zoom.

@@ -196,7 +196,7 @@ func New(cfg Config) *Model {
 		m.spaces[i].keep(m.slots)
 	}
 	if cfg.Focus != "" {
-		m.focus.set(cfg.Focus)
+		m.focus.set(cfg.Focus, m.place())
 		m.activate("traces")
 	}
 	if cfg.Welcome {

@@ -100,7 +100,7 @@ func (m *Model) past(a keymap.Action) bool {
 		return false
 	}
 	switch a {
-	case keymap.Experiments, keymap.LoadPlans, keymap.Proceed, keymap.Switches, keymap.Note, keymap.Abort,
+	case keymap.Experiments, keymap.LoadPlans, keymap.Proceed, keymap.Switches, keymap.Note, keymap.Incidents, keymap.Silence, keymap.Abort,
 		keymap.RaiseLoad, keymap.LowerLoad, keymap.HoldLoad, keymap.ResumeLoad, keymap.StopLoad:
 		m.say(themes.Warning, "a replay: this has happened, so nothing can be started, changed or undone")
 		return true

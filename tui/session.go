@@ -39,6 +39,10 @@ type Session interface {
 	Note(text string)
 	// Incident does something about an incident, and says in a sentence what was done.
 	Incident(ctx context.Context, act IncidentAct) (string, error)
+	// Silences are those in force at the systems that keep alerts quiet, the ones that end first first.
+	Silences(ctx context.Context) ([]Silence, error)
+	// Silence keeps alerts quiet, or ends a silence, and says in a sentence what was done.
+	Silence(ctx context.Context, act SilenceAct) (string, error)
 	// Set turns a switch of the frame.
 	Set(ctx context.Context, name string, on bool) error
 	// Done is closed, or gives an error first, when the session ended by itself. nil never ends.
@@ -92,6 +96,23 @@ type IncidentAct struct {
 	Text     string // title, update or resolution
 	Severity int    // with open and severity: 1, the worst, to 4
 	Trace    signal.TraceID
+}
+
+// Silence is one that is in force.
+type Silence struct {
+	ID, Source string
+	Match      string // {service="payment"}
+	Until      time.Time
+	By, Reason string
+}
+
+// SilenceAct is what somebody does about alerts being heard.
+type SilenceAct struct {
+	Match  signal.Attrs  // the labels of the alerts that are to be quiet
+	For    time.Duration // from now
+	Reason string
+	Expire string // instead: the ID of a silence that ends now
+	Source string // with Expire: where it is
 }
 
 // Aborted says what an abort found and undid.

@@ -34,7 +34,7 @@ func (m *Model) forbidden(a keymap.Action) string {
 	}
 	switch a {
 	case keymap.Experiments, keymap.LoadPlans, keymap.Switches, keymap.RaiseLoad, keymap.LowerLoad, keymap.HoldLoad,
-		keymap.ResumeLoad, keymap.StopLoad, keymap.Incidents:
+		keymap.ResumeLoad, keymap.StopLoad, keymap.Incidents, keymap.Silence:
 		return m.shared.Refused
 	}
 	if b, ok := m.keys.Lookup(a); ok && b.Danger { // abort, go on, and whatever comes to be dangerous

@@ -121,38 +121,3 @@ func lengthText(d time.Duration) string {
 	}
 	return d.String()
 }
-
-// focusHistory is the focus now, those before it, and those that were left by going back.
-type focusHistory struct {
-	past, future []signal.CorrelationID
-	current      signal.CorrelationID
-}
-
-const maxHistory = 50
-
-// set narrows to another ID.
-func (h *focusHistory) set(id signal.CorrelationID) {
-	if id == h.current {
-		return
-	}
-	h.past = append(h.past, h.current)
-	if len(h.past) > maxHistory {
-		h.past = h.past[1:]
-	}
-	h.current, h.future = id, nil
-}
-
-// back and forward report whether there was somewhere to go.
-func (h *focusHistory) back() bool { return walk(&h.past, &h.current, &h.future) }
-
-func (h *focusHistory) forward() bool { return walk(&h.future, &h.current, &h.past) }
-
-func walk(from *[]signal.CorrelationID, current *signal.CorrelationID, to *[]signal.CorrelationID) bool {
-	n := len(*from)
-	if n == 0 {
-		return false
-	}
-	*to = append(*to, *current)
-	*current, *from = (*from)[n-1], (*from)[:n-1]
-	return true
-}

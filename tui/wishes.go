@@ -19,6 +19,14 @@ func (m *Model) wish(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 		return m.focusOn(msg.ID), true
 	case pane.OpenTraceMsg:
 		return m.openTrace(msg), true
+	case pane.WalkMsg:
+		return m.walk(msg), true
+	case pane.EventMsg:
+		return m.toEvent(msg), true
+	case pane.DuringMsg:
+		return m.during(msg), true
+	case pane.SilenceMsg:
+		return m.pickSilence(msg), true
 	case pane.StatusMsg:
 		m.say(msg.Role, "%s", oneLine(msg.Text))
 		return nil, true
@@ -71,7 +79,7 @@ func (m *Model) focusOn(id signal.CorrelationID) tea.Cmd {
 	if id == "" {
 		return m.unfocus()
 	}
-	m.focus.set(id)
+	m.focus.set(id, m.place())
 	m.say(themes.Focus, "focus on %s: %s leaves it, %s walks back", id.Short(), m.keys.Key("leave"), m.keys.Key("focus.back"))
 	return m.fetchSoon()
 }
@@ -93,7 +101,7 @@ func (m *Model) tellLookup() {
 
 // unfocus leaves the focus, and goes back to the pane that the trace on the screen was opened from.
 func (m *Model) unfocus() tea.Cmd {
-	m.focus.set("")
+	m.focus.set("", m.place())
 	if m.from != "" && m.active() == "traces" {
 		m.activate(m.from)
 	}
@@ -106,10 +114,11 @@ func (m *Model) openTrace(msg pane.OpenTraceMsg) tea.Cmd {
 	if msg.ID.IsZero() {
 		return nil
 	}
+	was := m.place()
 	if m.active() != "traces" {
 		m.from = m.active()
 	}
-	m.focus.set(signal.CorrelationID(msg.ID.String()))
+	m.focus.set(signal.CorrelationID(msg.ID.String()), was)
 	m.activate("traces")
 	return tea.Batch(m.tell("traces", msg), m.fetchSoon())
 }

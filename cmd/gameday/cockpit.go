@@ -251,6 +251,21 @@ func (o *operator) Incident(_ context.Context, act tui.IncidentAct) (string, err
 	return o.As(o.by).Incident(engine.IncidentAct(act))
 }
 
+// Silences are those in force.
+func (o *operator) Silences(ctx context.Context) ([]tui.Silence, error) {
+	list, err := o.Session.Silences(ctx)
+	out := make([]tui.Silence, len(list))
+	for i, s := range list {
+		out[i] = tui.Silence{ID: s.ID, Source: s.Source, Match: s.Match, Until: s.To, By: s.By, Reason: s.Reason}
+	}
+	return out, err
+}
+
+// Silence keeps alerts quiet, or ends a silence.
+func (o *operator) Silence(ctx context.Context, act tui.SilenceAct) (string, error) {
+	return o.As(o.by).Silence(ctx, engine.SilenceAct(act))
+}
+
 // Set turns a switch.
 func (o *operator) Set(ctx context.Context, name string, on bool) error {
 	return o.As(o.by).Set(ctx, name, on)

@@ -131,5 +131,9 @@ func (r *replayed) Note(string)    {} // the screen refuses it and says why
 func (r *replayed) Incident(context.Context, tui.IncidentAct) (string, error) {
 	return "", engine.ErrReplay
 }
+func (r *replayed) Silences(context.Context) ([]tui.Silence, error) { return nil, engine.ErrReplay }
+func (r *replayed) Silence(context.Context, tui.SilenceAct) (string, error) {
+	return "", engine.ErrReplay
+}
 func (r *replayed) Set(context.Context, string, bool) error { return engine.ErrReplay }
 func (r *replayed) Done() <-chan error                      { return nil }

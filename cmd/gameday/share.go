@@ -176,6 +176,12 @@ func (v *viewer) Note(text string) { v.note(text) }
 // Incident is refused.
 func (v *viewer) Incident(context.Context, tui.IncidentAct) (string, error) { return "", errViewer }
 
+// Silences is refused: only who may silence needs them.
+func (v *viewer) Silences(context.Context) ([]tui.Silence, error) { return nil, errViewer }
+
+// Silence is refused.
+func (v *viewer) Silence(context.Context, tui.SilenceAct) (string, error) { return "", errViewer }
+
 // Set is refused.
 func (v *viewer) Set(context.Context, string, bool) error { return errViewer }
 

@@ -81,11 +81,13 @@ type Frame struct {
 	LogsErr       string   // which part of the filter's text was not understood and is left out, and what is allowed
 	LogsWords     []string // the words the filter looks for, in lower case, so that a pane can mark them
 	Traces        []TraceSummary
-	TracesTotal   int     // traces in the window before filtering
-	TracesPartial bool    // as LogsPartial
-	TracesErr     string  // as LogsErr
-	Detail        *Trace  // the trace the view asked for, nil when it is not held
-	Events        []Event // by start
+	TracesTotal   int      // traces in the window before filtering
+	TracesPartial bool     // as LogsPartial
+	TracesErr     string   // as LogsErr
+	Detail        *Trace   // the trace the view asked for, nil when it is not held
+	Events        []Event  // by start
+	Meanwhile     []Event  // faults and experiments that were going on while Detail's trace ran, whatever the window; by start
+	Fields        []string // the attributes that join signals besides the trace ID, in lower case, sorted
 	Health        []SourceHealth
 	Lookup        *Lookup          // what the sources are asked, or were asked last, about the focus; nil before the first
 	Experiment    *ExperimentState // nil before the first

@@ -50,7 +50,7 @@ func (s *Store) focusedFrame(f *signal.Frame, v signal.View, run *filterRun, fil
 	return signal.TraceID{}
 }
 
-// Frame is the picture of a window: its Window, Now, Focus, Logs, Traces, Detail, Events and Store are filled. Without
+// Frame is the picture of a window: its Window, Now, Focus, Logs, Traces, Detail, Events, Around, Meanwhile, Fields and Store are filled. Without
 // a window it shows the last five minutes. Lists are bounded by the view's limits; a filter that needs to look at more
 // than one frame's time allows marks the frame partial, and the next frame with the same filter goes on from there.
 // A focus shows at most the 2,000 records of it that arrived last. Detail is the trace the view asks for, or the only one
@@ -76,6 +76,20 @@ func (s *Store) Frame(v signal.View) *signal.Frame {
 	f.Detail = s.trace(trace, frameTraceSpans, frameTraceLogs)
 	f.Around = s.around(v.Around)
 	f.Events = s.events.in(v.Window)
+	f.Meanwhile = s.meanwhile(f.Detail)
+	f.Fields = s.names
 	f.Store = s.Stats()
 	return f
+}
+
+// meanwhile are the faults and experiments that were going on while a trace ran; nil without a trace.
+func (s *Store) meanwhile(t *signal.Trace) []signal.Event {
+	if t == nil {
+		return nil
+	}
+	w := signal.Window{From: t.Start, To: t.Start.Add(max(t.Duration, 0) + 1)}
+	return slices.DeleteFunc(s.events.in(w), func(e signal.Event) bool {
+		lasts := e.Open || e.End.After(e.Start)
+		return !lasts || e.Kind != signal.EventFault && e.Kind != signal.EventExperiment
+	})
 }

@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,6 +66,7 @@ func (c Config) Validate() error {
 type Store struct {
 	seed   maphash.Seed
 	fields map[string]bool // lower case
+	names  []string        // the fields, sorted; never changed
 	logs   *column[logRec]
 	spans  *column[spanRec]
 	traces *traceTable // guarded by spans.mu
@@ -90,6 +93,7 @@ func New(c Config) (*Store, error) {
 	return &Store{
 		seed:   maphash.MakeSeed(),
 		fields: fields,
+		names:  slices.Sorted(maps.Keys(fields)),
 		logs:   newColumn[logRec](pick(c.MaxLogBytes, DefaultLogBytes), fields),
 		spans:  newColumn[spanRec](pick(c.MaxSpanBytes, DefaultSpanBytes), fields),
 		traces: newTraceTable(),

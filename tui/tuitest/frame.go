@@ -52,6 +52,8 @@ func SampleFrame() *signal.Frame {
 		Traces: traces(), TracesTotal: 2310,
 		Detail:     detail(),
 		Events:     events(),
+		Meanwhile:  meanwhile(),
+		Fields:     []string{"order_id", "request_id"},
 		Experiment: experiment(),
 		Load:       load(),
 		Faults:     faults(),
@@ -83,7 +85,7 @@ func Production() *signal.Frame {
 func Calm() *signal.Frame {
 	f := SampleFrame()
 	f.Headline = signal.Headline{Rate: 42.1, P95: 0.061, ErrorRate: 0, Budget: 1}
-	f.Events, f.Experiment, f.Faults, f.Load, f.Detail = nil, nil, nil, nil, nil
+	f.Events, f.Meanwhile, f.Experiment, f.Faults, f.Load, f.Detail = nil, nil, nil, nil, nil, nil
 	return f
 }
 
@@ -174,6 +176,9 @@ func detail() *signal.Trace {
 		if parent > 0 {
 			s.ParentID = spanID(100 + parent)
 		}
+		if service == "checkout" || service == "orders" {
+			s.Attrs = signal.Attrs{{Key: "order_id", Value: "ord-20931"}}
+		}
 		return s
 	}
 	t := &signal.Trace{TraceSummary: signal.TraceSummary{ID: id, Service: "gateway", Name: "POST /checkout", Start: start, Duration: ms(869),
@@ -204,6 +209,14 @@ func events() []signal.Event {
 		{ID: 5, Start: at(40), Open: true, Kind: signal.EventFault, Outcome: signal.Bad, Title: "payment +800ms", Target: "checkout→payment"},
 		{ID: 6, Start: at(36), Kind: signal.EventProbe, Outcome: signal.Bad, Title: "p95", TraceID: SampleTrace},
 		{ID: 7, Start: at(120), End: at(105), Kind: signal.EventFault, Title: "replica-1 killed", Target: "replica-1"},
+	}
+}
+
+// meanwhile is what went on while the trace in Detail ran.
+func meanwhile() []signal.Event {
+	return []signal.Event{
+		{ID: 8, Start: at(70), Open: true, Kind: signal.EventExperiment, Title: "Checkout survives a slow payment provider"},
+		events()[4],
 	}
 }
 

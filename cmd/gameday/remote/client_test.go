@@ -113,6 +113,11 @@ func (a actor) Incident(context.Context, tui.IncidentAct) (string, error) {
 	a.call("incident")
 	return "", nil
 }
+func (a actor) Silences(context.Context) ([]tui.Silence, error) { return nil, nil }
+func (a actor) Silence(context.Context, tui.SilenceAct) (string, error) {
+	a.call("silence")
+	return "", nil
+}
 func (a actor) Set(context.Context, string, bool) error { a.call("set"); return nil }
 func (a actor) Done() <-chan error                      { return nil }
 func (a actor) AdjustLoad(context.Context, tui.LoadChange) (string, error) {

@@ -76,7 +76,9 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 	case keymap.PrevError:
 		return p.nextError(lines, -1)
 	case keymap.Open, keymap.FocusIt:
-		return p.focus(&r, a == keymap.Open)
+		return p.focus(ctx.Frame, &r, a == keymap.Open)
+	case keymap.Walk:
+		return steps(ctx.Frame, &r).Wish("a line of " + r.Service)
 	case keymap.Copy:
 		return pane.Wish(pane.CopyMsg{Text: r.Body})
 	case keymap.CopyRow:
@@ -85,8 +87,8 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 	return nil
 }
 
-func (p *Pane) focus(r *signal.Record, open bool) tea.Cmd {
-	id := correlation(r)
+func (p *Pane) focus(f *signal.Frame, r *signal.Record, open bool) tea.Cmd {
+	id := correlation(f, r)
 	switch {
 	case id == "" && open:
 		p.show(r)
@@ -125,7 +127,7 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 	p.goTo(lines, i)
 	if m.Double {
 		r := lines[i]
-		return p.focus(&r, true)
+		return p.focus(ctx.Frame, &r, true)
 	}
 	return nil
 }

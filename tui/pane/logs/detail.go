@@ -74,10 +74,12 @@ func (p *Pane) actDetail(ctx pane.Context, a keymap.Action) tea.Cmd {
 	case keymap.Copy, keymap.CopyRow:
 		return pane.Wish(pane.CopyMsg{Text: document(p.open)})
 	case keymap.Open, keymap.FocusIt:
-		if correlation(p.open) == "" {
+		if correlation(ctx.Frame, p.open) == "" {
 			return pane.Wish(pane.StatusMsg{Text: "this line carries neither a trace ID nor a request ID", Role: themes.Warning})
 		}
-		return p.focus(p.open, a == keymap.Open)
+		return p.focus(ctx.Frame, p.open, a == keymap.Open)
+	case keymap.Walk:
+		return steps(ctx.Frame, p.open).Wish("a line of " + p.open.Service)
 	}
 	return nil
 }
@@ -137,7 +139,7 @@ func member(b *bytes.Buffer, key string, val any) {
 }
 
 // joined says where the record's IDs came from.
-func joined(r *signal.Record) string {
+func joined(f *signal.Frame, r *signal.Record) string {
 	by := r.Attrs.Get("joined_by")
 	switch {
 	case r.Near:
@@ -146,7 +148,7 @@ func joined(r *signal.Record) string {
 		return "Its IDs were found in its text: " + by + "."
 	case !r.TraceID.IsZero():
 		return "Its trace ID came with the record."
-	case correlation(r) != "":
+	case correlation(f, r) != "":
 		return "It is joined by the attribute that holds its request ID."
 	}
 	return "It carries no ID of a request."
@@ -155,7 +157,7 @@ func joined(r *signal.Record) string {
 func (p *Pane) drawDetail(pen widget.Pen, ctx pane.Context) []string {
 	text := document(p.open)
 	text = text[:min(len(text), maxDetail)]
-	lines := []widget.Seg{{Role: themes.Muted, Text: joined(p.open)}}
+	lines := []widget.Seg{{Role: themes.Muted, Text: joined(ctx.Frame, p.open)}}
 	if p.open.Near {
 		lines[0].Role = themes.Warning
 		lines[0].Text = pen.Glyph(widget.Near) + " " + lines[0].Text

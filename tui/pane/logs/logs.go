@@ -3,6 +3,8 @@ package logs
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -133,7 +135,10 @@ func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	p.sync(ctx)
 	if p.open != nil {
 		keys := []keymap.Action{keymap.Leave, keymap.Detail, keymap.Copy, keymap.CopyRow}
-		if correlation(p.open) != "" {
+		if steps(ctx.Frame, p.open).Len() > 0 {
+			keys = append([]keymap.Action{keymap.Walk}, keys...)
+		}
+		if correlation(ctx.Frame, p.open) != "" {
 			keys = append([]keymap.Action{keymap.Open, keymap.FocusIt}, keys...)
 		}
 		return keys
@@ -142,8 +147,14 @@ func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	if p.anchor != nil {
 		keys = append(keys, keymap.Leave)
 	}
-	if _, ok := p.current(ctx); ok {
+	if r, ok := p.current(ctx); ok {
 		keys = append(keys, keymap.Open, keymap.Detail, keymap.Context)
+		if correlation(ctx.Frame, &r) != "" {
+			keys = append(keys, keymap.FocusIt)
+		}
+		if steps(ctx.Frame, &r).Len() > 0 {
+			keys = append(keys, keymap.Walk)
+		}
 		if p.held != nil {
 			keys = append(keys, keymap.Bottom)
 		}
@@ -226,14 +237,35 @@ func (p *Pane) View(ctx pane.Context) []string {
 	return p.memo.Rows(key{ctx, p.rev}, func() []string { return p.draw(ctx) })
 }
 
-// correlation is the ID that a line can be focused by: its trace, or a request ID among its attributes.
-func correlation(r *signal.Record) signal.CorrelationID {
+// steps are the ways to go on from a line.
+func steps(f *signal.Frame, r *signal.Record) *pane.Steps {
+	s := pane.NewSteps(f)
+	why := "the line's trace ID"
+	if by := r.Attrs.Get("joined_by"); by != "" {
+		why += "; read out of it: " + by
+	}
+	s.Trace(r.TraceID, "the trace it belongs to", why)
+	s.Fields(r.Attrs, "the line")
+	if f != nil {
+		s.Faults(f.Events, r.Time, r.Time)
+	}
+	return s
+}
+
+// correlation is the ID that a line can be focused by: its trace, or a request ID among its attributes, or the first other
+// field that joins.
+func correlation(f *signal.Frame, r *signal.Record) signal.CorrelationID {
 	if !r.TraceID.IsZero() {
 		return signal.CorrelationID(r.TraceID.String())
 	}
 	for _, k := range []string{"request_id", "x-correlation-id", "correlation_id", "x-request-id", "requestId", "request.id"} {
 		if v := r.Attrs.Get(k); v != "" {
 			return signal.CorrelationID(v)
+		}
+	}
+	for _, a := range r.Attrs {
+		if a.Value != "" && f != nil && slices.Contains(f.Fields, strings.ToLower(a.Key)) {
+			return signal.CorrelationID(a.Value)
 		}
 	}
 	return ""

@@ -133,7 +133,7 @@ func burnText(v float64) string {
 
 // Alerts lists the alerts of the window: those that go on first, then those that are over.
 func Alerts() pane.Pane {
-	return &list{id: "alerts", rows: alerts, empty: "No alert in this window.",
+	return &list{id: "alerts", rows: alerts, quiet: true, empty: "No alert in this window.",
 		title: func(f *signal.Frame) string {
 			on := 0
 			for i := range f.Events {
@@ -178,6 +178,8 @@ func alerts(ctx pane.Context, p widget.Pen) []row {
 		}
 		r := row{text: fmt.Sprintf("%s %s %s %s", e.Title, word, e.Detail, e.Attrs), segs: []widget.Seg{seg(role, " "+glyph+" "+p.Left(word, 9)), seg(themes.Text, p.Left(oneLine(e.Title), 24)+" "),
 			seg(themes.Muted, p.Right(widget.Duration(end.Sub(e.Start).Round(time.Second)), 7)+"  "), seg(themes.Text, oneLine(e.Detail)), seg(themes.Muted, " "+e.Attrs.String())}}
+		r.event = &e
+		r.walk = func() *pane.Steps { return eventSteps(ctx.Frame, &e) }
 		at := e.Start
 		r.wish = func() tea.Cmd { return pane.Wish(pane.MomentMsg{At: at}) }
 		if id := e.TraceID; !id.IsZero() {

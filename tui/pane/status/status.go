@@ -19,6 +19,9 @@ type row struct {
 	segs []widget.Seg
 	text string         // what copying it gives
 	wish func() tea.Cmd // enter; nil for nothing
+	// walk makes the ways to go on; nil when there are none
+	walk  func() *pane.Steps
+	event *signal.Event // the entry of the timeline that the row is; nil for none
 }
 
 // list is a pane that shows rows made from the frame, with a cursor.
@@ -29,6 +32,10 @@ type list struct {
 	title func(f *signal.Frame) string
 	sel   int
 	top   int
+	// seek is the event that the cursor goes to when a frame has it; 0 for none.
+	seek uint64
+	// quiet says that what the rows are can be silenced.
+	quiet bool
 }
 
 // Processes lists the processes of the system under test.
@@ -66,21 +73,57 @@ func (l *list) Want(*signal.View) {}
 // Keys implements pane.Pane.
 func (l *list) Keys(ctx pane.Context) []keymap.Action {
 	rows := l.rows(ctx, widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII})
-	if len(rows) == 0 {
-		return nil
+	var keys []keymap.Action
+	if len(rows) > 0 {
+		l.find(rows)
+		at := rows[min(l.sel, len(rows)-1)]
+		if at.wish != nil {
+			keys = append(keys, keymap.Open)
+		}
+		if at.walk != nil {
+			keys = append(keys, keymap.Walk)
+		}
+		keys = append(keys, keymap.CopyRow)
 	}
-	if rows[min(l.sel, len(rows)-1)].wish != nil {
-		return []keymap.Action{keymap.Open, keymap.CopyRow}
+	if l.quiet {
+		keys = append(keys, keymap.Silence)
 	}
-	return []keymap.Action{keymap.CopyRow}
+	return keys
+}
+
+// find puts the cursor on the event that it was sent to, as soon as it is there.
+func (l *list) find(rows []row) {
+	if l.seek == 0 {
+		return
+	}
+	for i := range rows {
+		if rows[i].event != nil && rows[i].event.ID == l.seek {
+			l.sel, l.seek = i, 0
+			return
+		}
+	}
+}
+
+// silence is the wish to keep the alert under the cursor quiet.
+func (l *list) silence(rows []row) tea.Cmd {
+	msg := pane.SilenceMsg{}
+	if l.sel < len(rows) && rows[l.sel].event != nil {
+		msg = pane.SilenceMsg{Title: rows[l.sel].event.Title, Match: rows[l.sel].event.Attrs}
+	}
+	return pane.Wish(msg)
 }
 
 // Update implements pane.Pane.
 func (l *list) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 	rows := l.rows(ctx, widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII})
 	cmd := tea.Cmd(nil)
+	l.find(rows)
 	switch msg := msg.(type) {
+	case pane.EventMsg:
+		l.seek = msg.ID
+		l.find(rows)
 	case pane.ActionMsg:
+		l.seek = 0
 		cmd = l.act(ctx, msg.Action, rows)
 	case pane.WheelMsg:
 		l.sel += msg.Rows
@@ -114,6 +157,14 @@ func (l *list) act(ctx pane.Context, a keymap.Action, rows []row) tea.Cmd {
 		if l.sel < len(rows) && rows[l.sel].wish != nil {
 			return rows[l.sel].wish()
 		}
+	case keymap.Walk:
+		if l.sel < len(rows) && rows[l.sel].walk != nil {
+			return rows[l.sel].walk().Wish("this event")
+		}
+	case keymap.Silence:
+		if l.quiet {
+			return l.silence(rows)
+		}
 	case keymap.Copy, keymap.CopyRow:
 		if l.sel < len(rows) {
 			return pane.Wish(pane.CopyMsg{Text: rows[l.sel].text})
@@ -129,6 +180,7 @@ func (l *list) View(ctx pane.Context) []string {
 	if len(rows) == 0 {
 		return p.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Muted, Text: l.empty})
 	}
+	l.find(rows)
 	l.sel = max(min(l.sel, len(rows)-1), 0)
 	l.top = max(min(l.top, l.sel), l.sel-ctx.Height+1, 0)
 	l.top = max(min(l.top, len(rows)-ctx.Height), 0)
@@ -233,6 +285,8 @@ func events(ctx pane.Context, p widget.Pen) []row {
 		}
 		r := row{text: when + " " + kind(e.Kind) + " " + e.Title + " " + e.Detail, segs: []widget.Seg{seg(themes.Muted, " "+when+" "), seg(role, glyph+" "+p.Left(kind(e.Kind), 11)),
 			seg(themes.Text, p.Left(oneLine(e.Title), 26)+" "), seg(themes.Muted, p.Left(took, 9)), seg(themes.Muted, oneLine(e.Detail))}}
+		r.event = &e
+		r.walk = func() *pane.Steps { return eventSteps(ctx.Frame, &e) }
 		at, id := e.Start, e.TraceID
 		r.wish = func() tea.Cmd { return pane.Wish(pane.MomentMsg{At: at}) }
 		if !id.IsZero() {
@@ -241,6 +295,18 @@ func events(ctx pane.Context, p widget.Pen) []row {
 		out = append(out, r)
 	}
 	return out
+}
+
+// eventSteps are the ways to go on from an entry of the timeline: the request behind it, and requests of its time.
+func eventSteps(f *signal.Frame, e *signal.Event) *pane.Steps {
+	s := pane.NewSteps(f)
+	s.Trace(e.TraceID, "the request behind it", "the event's trace ID")
+	s.Fields(e.Attrs, "the event")
+	if e.Kind != signal.EventFault && e.Kind != signal.EventExperiment {
+		s.Faults(f.Events, e.Start, e.Start)
+	}
+	s.Examples(e)
+	return s
 }
 
 func kind(k signal.EventKind) string {

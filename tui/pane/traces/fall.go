@@ -24,9 +24,11 @@ func (p *Pane) actFall(ctx pane.Context, a keymap.Action) tea.Cmd {
 		return nil
 	}
 	t := p.tree(tr)
-	height := ctx.Height - 1
+	height := ctx.Height - headRows(ctx)
 	p.rows.Clamp(len(p.items), height)
 	switch a {
+	case keymap.Walk:
+		return p.steps(ctx, t).Wish("trace " + tr.ID.Short())
 	case keymap.Up:
 		p.rows.Move(-1, len(p.items))
 	case keymap.Down:
@@ -175,10 +177,13 @@ func (p *Pane) drawFall(ctx pane.Context) []string {
 			widget.Seg{Role: themes.Muted, Text: "Its log lines, if any are held, are in the logs pane. Press esc to go back to the list."})
 	}
 	t := p.tree(tr)
-	height := ctx.Height - 1
+	height := ctx.Height - headRows(ctx)
 	p.rows.Clamp(len(p.items), height)
 	g := divide(ctx.Width)
 	rows := []string{fallHeader(pen, ctx.Width, g, t)}
+	if headRows(ctx) > 1 {
+		rows = append(rows, meanwhileRow(pen, ctx))
+	}
 	for y := range height {
 		i := p.rows.Top + y
 		if i >= len(p.items) {

@@ -125,6 +125,8 @@ func (p *Pane) actList(ctx pane.Context, a keymap.Action) tea.Cmd {
 	case keymap.Open, keymap.FocusIt:
 		p.show(t.ID)
 		return pane.Wish(pane.OpenTraceMsg{ID: t.ID})
+	case keymap.Walk:
+		return listSteps(ctx.Frame, t).Wish("trace " + t.ID.Short())
 	case keymap.Copy:
 		return pane.Wish(pane.CopyMsg{Text: t.ID.String()})
 	case keymap.CopyRow:

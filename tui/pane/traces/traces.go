@@ -138,13 +138,13 @@ func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	if !p.open.IsZero() {
 		keys := []keymap.Action{keymap.Leave}
 		if p.detail(ctx) != nil {
-			keys = []keymap.Action{keymap.Open, keymap.Leave, keymap.Left, keymap.Right, keymap.NextError, keymap.Copy, keymap.CopyRow}
+			keys = []keymap.Action{keymap.Open, keymap.Leave, keymap.Walk, keymap.Left, keymap.Right, keymap.NextError, keymap.Copy, keymap.CopyRow}
 		}
 		return keys
 	}
 	keys := []keymap.Action{}
 	if len(p.shown(ctx)) > 0 {
-		keys = append(keys, keymap.Open)
+		keys = append(keys, keymap.Open, keymap.FocusIt, keymap.Walk)
 	}
 	if p.held(ctx) {
 		keys = append(keys, keymap.Leave)
@@ -232,6 +232,9 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 
 func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 	header := 1
+	if !p.open.IsZero() {
+		header = headRows(ctx)
+	}
 	list := &p.list
 	if !p.open.IsZero() {
 		list = &p.rows
