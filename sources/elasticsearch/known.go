@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gameday/sources/client"
+	"gameday/sources/correlate"
 	"gameday/sources/driver"
 	"gameday/sources/examine"
 	"gameday/sources/signal"
@@ -164,6 +165,7 @@ func (d *Driver) checkTraceIDs(ctx context.Context) driver.Finding {
 	f := driver.Finding{Name: examine.TraceIDs, State: driver.FindingUnknown}
 	now := time.Now()
 	a, err := d.Query(ctx, driver.Query{Window: signal.Window{From: now.Add(-15 * time.Minute), To: now.Add(time.Minute)}, Limit: sampled})
+	correlate.New(nil).Batch(&a.Batch) // records are joined by what their text says, too
 	with := 0
 	for i := range a.Logs {
 		if !a.Logs[i].TraceID.IsZero() {

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"gameday/sources/correlate"
 	"gameday/sources/driver"
 	"gameday/sources/logline"
 	"gameday/sources/signal"
@@ -259,6 +260,7 @@ func (d *Driver) Check(context.Context) []driver.Finding {
 		return []driver.Finding{{Name: "reachable", State: driver.FindingPoor, Says: "no file fits " + d.pattern + " yet"}}
 	}
 	lines, joined := 0, 0
+	reader := correlate.New(nil) // lines are joined by what their text says, too
 	for _, path := range found {
 		t, err := d.tailed(path, true)
 		if err != nil {
@@ -269,6 +271,7 @@ func (d *Driver) Check(context.Context) []driver.Finding {
 		}
 		count := func(r signal.Record) {
 			lines++
+			reader.Record(&r)
 			if !r.TraceID.IsZero() {
 				joined++
 			}
@@ -280,7 +283,7 @@ func (d *Driver) Check(context.Context) []driver.Finding {
 			return []driver.Finding{{Name: "reachable", State: driver.FindingBad, Says: err.Error()}}
 		}
 	}
-	out := []driver.Finding{{Name: "reachable", State: driver.FindingGood, Says: fmt.Sprintf("%d files can be read", len(found))}}
+	out := []driver.Finding{{Name: "reachable", State: driver.FindingGood, Says: fmt.Sprintf("files that can be read: %d", len(found))}}
 	f := driver.Finding{Name: "trace IDs", State: driver.FindingGood, Says: fmt.Sprintf("%d of the last %d lines carry one", joined, lines)}
 	switch {
 	case lines == 0:

@@ -269,4 +269,7 @@ func TestTheDoctorSaysWhatIsMissing(t *testing.T) {
 	require.NotEmpty(t, f[1].Advice)
 	appendTo(t, path, "trace_id="+hexID+"\n")
 	require.Equal(t, driver.FindingGood, opened(t, path).Check(t.Context())[1].State)
+	path = filepath.Join(dir, "plain.log") // its lines are joined by an ID in their text: the doctor must not ask for one
+	appendTo(t, path, "2026-11-30 01:00:00 INFO charged, trace_id="+hexID+" done\n")
+	require.Equal(t, driver.FindingGood, opened(t, path).Check(t.Context())[1].State)
 }

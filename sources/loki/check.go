@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gameday/sources/client"
+	"gameday/sources/correlate"
 	"gameday/sources/driver"
 	"gameday/sources/examine"
 	"gameday/sources/mention"
@@ -39,9 +40,11 @@ func (d *Driver) checkTraceIDs(ctx context.Context) driver.Finding {
 		return f
 	}
 	var lines mention.Reader
+	reader := correlate.New(nil) // records are joined by what their text says, too
 	with, asLabel := 0, 0
 	for i := range a.entries {
 		r := d.fields.record(&a.entries[i], &lines)
+		reader.Record(&r)
 		if r.TraceID.IsZero() {
 			continue
 		}

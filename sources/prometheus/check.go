@@ -47,7 +47,7 @@ func (d *Driver) checkExemplars(ctx context.Context) driver.Finding {
 		f.State, f.Says = driver.FindingGood, fmt.Sprintf("%d of the last hour lead to a trace", traced)
 	case n > 0:
 		f.State, f.Says = driver.FindingPoor, fmt.Sprintf("it has %d of the last hour, none with a trace ID", n)
-		f.Advice = "let the services put trace_id into the exemplars' labels, or map the label that they use with labels: in gameday.yaml"
+		f.Advice = "let the services put trace_id into the exemplars' labels, or map the label that they use with rename: in gameday.yaml"
 	default:
 		f.State, f.Says = driver.FindingPoor, "it has none of the last hour: no way leads from a chart to a trace"
 		f.Advice = "let the services expose OpenMetrics with exemplars that carry trace_id"

@@ -32,7 +32,7 @@ type list struct {
 	title func(f *signal.Frame) string
 	sel   int
 	top   int
-	// seek is the event that the cursor goes to when a frame has it; 0 for none.
+	// seek is the event that the cursor stays on where a frame has it; 0 for none.
 	seek uint64
 	// quiet says that what the rows are can be silenced.
 	quiet bool
@@ -91,14 +91,14 @@ func (l *list) Keys(ctx pane.Context) []keymap.Action {
 	return keys
 }
 
-// find puts the cursor on the event that it was sent to, as soon as it is there.
+// find puts the cursor on the event that it was sent to, in every frame that has it, until the operator moves it.
 func (l *list) find(rows []row) {
 	if l.seek == 0 {
 		return
 	}
 	for i := range rows {
 		if rows[i].event != nil && rows[i].event.ID == l.seek {
-			l.sel, l.seek = i, 0
+			l.sel = i
 			return
 		}
 	}
@@ -123,13 +123,17 @@ func (l *list) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 		l.seek = msg.ID
 		l.find(rows)
 	case pane.ActionMsg:
-		l.seek = 0
+		switch msg.Action {
+		case keymap.Up, keymap.Down, keymap.PageUp, keymap.PageDown, keymap.Top, keymap.Bottom:
+			l.seek = 0
+		}
 		cmd = l.act(ctx, msg.Action, rows)
 	case pane.WheelMsg:
+		l.seek = 0
 		l.sel += msg.Rows
 	case pane.ClickMsg:
 		if i := l.top + msg.Y; i < len(rows) {
-			l.sel = i
+			l.sel, l.seek = i, 0
 			if msg.Double && rows[i].wish != nil {
 				cmd = rows[i].wish()
 			}

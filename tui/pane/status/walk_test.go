@@ -50,6 +50,12 @@ func TestTheCursorWaitsForItsEvent(t *testing.T) {
 	ctx := context(t, f, 100, 20)
 	p.View(ctx)
 	require.Equal(t, pane.MomentMsg{At: fault.Start}, p.Update(ctx, pane.ActionMsg{Action: keymap.Open})())
+	later := *f // time was turned back to the fault: newer events are gone, and rows above it with them
+	later.Events = f.Events[:5]
+	ctx = context(t, &later, 100, 20)
+	require.Equal(t, pane.MomentMsg{At: fault.Start}, p.Update(ctx, pane.ActionMsg{Action: keymap.Open})())
+	p.Update(ctx, pane.ActionMsg{Action: keymap.Down})
+	require.NotEqual(t, pane.MomentMsg{At: fault.Start}, p.Update(ctx, pane.ActionMsg{Action: keymap.Open})(), "the operator moves on")
 }
 
 func TestSilenceNamesTheAlertUnderTheCursor(t *testing.T) {
