@@ -106,7 +106,7 @@ func looking() []Binding {
 			Long: "filter what the pane shows"},
 		{Action: FocusIt, Scopes: anyPane, Keys: []string{"f"}, Short: "focus", Group: Looking, Off: "the cursor stands on no request",
 			Long: "narrow the whole cockpit to the request under the cursor"},
-		{Action: Walk, Scopes: anyPane, Keys: []string{"w"}, Short: "walk", Group: Looking, Off: "the cursor stands on nothing that is joined to anything",
+		{Action: Walk, Scopes: anyPane, Keys: []string{"J"}, Short: "walk", Group: Looking, Off: "the cursor stands on nothing that is joined to anything",
 			Long: "walk on to what this is joined to: its trace, others with its order or session, the fault that was in force"},
 		{Action: FocusBack, Scopes: global, Keys: []string{"alt+left"}, Short: "focus back", Group: Looking, Off: "no focus before this one", Palette: true,
 			Long: "back to the focus before"},
