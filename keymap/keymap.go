@@ -37,7 +37,7 @@ const (
 	LoadPlans   Action = "load"
 	Abort       Action = "abort"
 	Proceed     Action = "proceed" // give the go-ahead that an experiment waits for
-	Why         Action = "why" // what changed
+	Why         Action = "why"     // what changed
 	Note        Action = "note"
 	Incidents   Action = "incidents"
 	Copy        Action = "copy"
