@@ -12,7 +12,7 @@ import (
 
 // Expect is what a probe's readings must be: a comparison ("> 99%", ">= 0.99", "< 200ms", "= 200", "!= 0"), a range
 // ("in 1..3", "in 10ms..200ms", ends included), a text ("= up", "!= down", "matches ^ok$"), a choice ("one of 200, 204"),
-// what stands in a JSON text ("json $.state = up"), a distance from what was measured before the fault ("baseline ± 20%",
+// what stands in a JSON text ("json $.state = up", "json $.nodes[*] count >= 3", "json $.nodes[*].up values [true, true]"), a distance from what was measured before the fault ("baseline ± 20%",
 // "< baseline + 3 sigma"), or "connects".
 // Numbers carry their unit: %, ns, us, ms, s, m, h, /s, B, kB, MB, GB, KiB, MiB, GiB or none. The zero value is no
 // expectation and judges nothing as passed.
@@ -202,7 +202,7 @@ func (e *Expect) UnmarshalScalar(text string) (err error) {
 // JSONSchema is what editors check an expectation with.
 func (*Expect) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^\s*(>=|<=|!=|==|≥|≤|≠|>|<|=|in |one of |matches |json |baseline |connects)`,
-		"examples": []string{"> 99%", "< 200ms", "in 1..3", "= 200", "!= 0", "matches ^ok$", "= up", "one of 200, 204", "json $.state = up", "baseline ± 20%", "< baseline + 3 sigma", "connects"}}
+		"examples": []string{"> 99%", "< 200ms", "in 1..3", "= 200", "!= 0", "matches ^ok$", "= up", "one of 200, 204", "json $.state = up", "json $.nodes[*] count >= 3", "baseline ± 20%", "< baseline + 3 sigma", "connects"}}
 }
 
 // String is the expectation as it was written.

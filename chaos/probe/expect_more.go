@@ -1,10 +1,13 @@
 package probe
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/theory/jsonpath"
@@ -62,10 +65,13 @@ func (s *oneOf) meets(r Reading) bool {
 	return slices.ContainsFunc(s.numbers, func(v float64) bool { return v == r.Value })
 }
 
-// inJSON is an expectation on what stands at a path: everything there must meet it, and something must be there.
+// inJSON is an expectation on what stands at a path: everything there must meet it, and something must be there; or how
+// many values stand there; or which, in their order.
 type inJSON struct {
-	path *jsonpath.Path
-	want Expect
+	path   *jsonpath.Path
+	want   Expect
+	count  bool
+	values []any // not nil: exactly these
 }
 
 // parseJSON reads `$.state = up`. A path may hold spaces, so it ends at the first place where an expectation follows.
@@ -81,15 +87,18 @@ func (e *Expect) parseJSON(rest string) error {
 			pathErr = err
 			continue
 		}
-		want, err := ParseExpect(rest[i+1:])
-		switch {
+		j, err := parseAt(path, strings.TrimSpace(rest[i+1:]))
+		switch want := j.want; {
 		case err != nil:
 			wantErr = err
 			continue
+		case j.values != nil:
+		case j.count && !want.numeric():
+			return fmt.Errorf("%q cannot be expected of a number of values", want.source)
 		case want.op == opJSON, want.op == opConnects, want.op == opBaseline:
 			return fmt.Errorf("%q cannot be expected of a JSON value", want.source)
 		}
-		e.op, e.unit, e.json = opJSON, UnitText, &inJSON{path, want}
+		e.op, e.unit, e.json = opJSON, UnitText, &j
 		return nil
 	}
 	switch {
@@ -98,11 +107,48 @@ func (e *Expect) parseJSON(rest string) error {
 	case pathErr != nil:
 		return fmt.Errorf("%q does not begin with a JSON path: %s", clean(rest), clean(strings.TrimPrefix(pathErr.Error(), "jsonpath: ")))
 	}
-	return errors.New(`write it as "json $.state = up" or "json $.queue.length < 10"`)
+	return errors.New(`write it as "json $.state = up", "json $.queue.length < 10", "json $.nodes[*] count = 3" or "json $.nodes[*].name values [\"a\", \"b\"]"`)
+}
+
+// parseAt reads what follows a path.
+func parseAt(path *jsonpath.Path, rest string) (inJSON, error) {
+	j := inJSON{path: path}
+	word, more, _ := strings.Cut(rest, " ")
+	var err error
+	switch word {
+	case "values":
+		var v any
+		if v, err = decode(more); err == nil {
+			var is bool
+			if j.values, is = v.([]any); !is {
+				err = errors.New("a list must follow values")
+			}
+		}
+		if err != nil {
+			err = fmt.Errorf(`after values stands a list in JSON, as in values ["a", 2]: %w`, err)
+		}
+	case "count":
+		j.count = true
+		j.want, err = ParseExpect(more)
+	default:
+		j.want, err = ParseExpect(rest)
+	}
+	return j, err
 }
 
 // meets judges a text. What is no JSON, or has nothing at the path, does not meet it.
 func (j *inJSON) meets(raw string) bool {
+	if j.count || j.values != nil {
+		doc, err := decode(raw)
+		if err != nil {
+			return false
+		}
+		found := j.path.Select(doc)
+		if j.count {
+			return j.want.meets(Reading{Value: float64(len(found)), Raw: strconv.Itoa(len(found)), Known: true})
+		}
+		return same([]any(found), j.values)
+	}
 	found, err := at(j.path, raw)
 	if err != nil || len(found) == 0 {
 		return false
@@ -119,6 +165,27 @@ func (j *inJSON) meets(raw string) bool {
 		}
 	}
 	return true
+}
+
+// same compares JSON values: numbers by their value, objects without regard to order.
+func same(a, b any) bool {
+	switch a := a.(type) {
+	case json.Number:
+		b, ok := b.(json.Number)
+		if !ok {
+			return false
+		}
+		x, errX := a.Float64()
+		y, errY := b.Float64()
+		return a == b || errX == nil && errY == nil && x == y && math.Abs(x) < 1<<53
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, same)
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		return ok && maps.EqualFunc(a, b, same)
+	}
+	return a == b
 }
 
 // baseline is an expectation that is relative to what was measured before the fault.

@@ -83,14 +83,9 @@ func one(path *jsonpath.Path, name, text string) (string, error) {
 
 // at are the texts of the values at a path: a string without its quotes, everything else as JSON.
 func at(path *jsonpath.Path, text string) ([]string, error) {
-	dec := json.NewDecoder(strings.NewReader(text))
-	dec.UseNumber() // digits stay as they were written
-	var doc any
-	if err := dec.Decode(&doc); err != nil {
-		return nil, fmt.Errorf("this is not JSON: %q", clean(text))
-	}
-	if dec.More() {
-		return nil, errors.New("this is more than one JSON value")
+	doc, err := decode(text)
+	if err != nil {
+		return nil, err
 	}
 	var out []string
 	for _, v := range path.Select(doc) {
@@ -101,6 +96,19 @@ func at(path *jsonpath.Path, text string) ([]string, error) {
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// decode reads one JSON value. Digits stay as they were written.
+func decode(text string) (doc any, err error) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("this is not JSON: %q", clean(text))
+	}
+	if dec.More() {
+		return nil, errors.New("this is more than one JSON value")
+	}
+	return doc, nil
 }
 
 func plain(v any) (string, error) {

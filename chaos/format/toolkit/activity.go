@@ -209,16 +209,6 @@ func (c *converter) words(args *format.Node, secrets map[string]string) (out []s
 // fed through a file that the shell makes, so that gameday leaves nothing behind.
 func (c *converter) python(a, p *format.Node) (format.Map, bool) {
 	what := format.Label(p.Of("module")+"."+p.Of("func"), "a function")
-	if c.Chaos == "" {
-		p.Plain()
-		c.cov.Add("python "+what, p.Path, format.NotConverted, "not runnable: it takes the program chaos, which is not installed; name it by --chaos")
-		return nil, false
-	}
-	if inFile := strings.Contains(asJSON(c.root.Get("secrets")), `"type"`); !inFile && c.root.Has("secrets") {
-		p.Plain()
-		c.cov.Add("python "+what, p.Path, format.NotConverted, "not runnable: its secrets stand in the file, and gameday writes none down")
-		return nil, false
-	}
 	kind := a.Of("type")
 	if kind != "probe" {
 		kind = "action"
@@ -226,14 +216,30 @@ func (c *converter) python(a, p *format.Node) (format.Map, bool) {
 	single := format.Map{{Key: "title", Value: "gameday: " + format.Label(a.Of("name"), what)}, {Key: "description", Value: "one activity"},
 		{Key: "configuration", Value: c.root.Get("configuration").Plain()}, {Key: "secrets", Value: c.root.Get("secrets").Plain()},
 		{Key: "method", Value: []any{format.Map{{Key: "type", Value: kind}, {Key: "name", Value: a.Of("name")}, {Key: "provider", Value: p.Plain()}}}}}
-	text := jsonOf(single)
 	// The last line of the journal says whether the activity itself went well: the toolkit's exit code does not.
-	script := `d=$(mktemp -d) || exit 2; trap 'rm -rf "$d"' EXIT; cd "$d" || exit 2; printf %s "$GAMEDAY_ACTIVITY" >x.json; ` +
-		quoted(c.Chaos) + ` run --journal-path j.json x.json >&2 || exit $?; tr -d ' \n' <j.json | grep -q '"status":"failed"' && exit 1; exit 0`
-	env := format.Map{{Key: "GAMEDAY_ACTIVITY", Value: strings.ReplaceAll(text, "${", `\u0024{`)}}
-	c.cov.Add("python "+what, p.Path, format.Approximated, "run by "+filepath.Base(c.Chaos)+", in an experiment of its own")
-	m := format.Map{{Key: "shell", Value: script}, {Key: "env", Value: env}, {Key: "inherit", Value: c.inherited()}}
+	m, ok := c.byToolkit("python "+what, p.Path, single, ` || exit $?; tr -d ' \n' <j.json | grep -q '"status":"failed"' && exit 1; exit 0`)
+	if !ok {
+		return nil, false
+	}
 	return append(m, format.Field{Key: "timeout", Value: max(c.timeout(p), time.Minute)}), true
+}
+
+// byToolkit is the command that has the toolkit run an experiment, and whose exit code is what verdict, the rest of the
+// script, makes of the journal j.json. what is the part of the file that needs it, and stands at path.
+func (c *converter) byToolkit(what, path string, experiment format.Map, verdict string) (format.Map, bool) {
+	if c.Chaos == "" {
+		c.cov.Add(what, path, format.NotConverted, "not runnable: it takes the program chaos, which is not installed; name it by --chaos")
+		return nil, false
+	}
+	if inFile := strings.Contains(asJSON(c.root.Get("secrets")), `"type"`); !inFile && c.root.Has("secrets") {
+		c.cov.Add(what, path, format.NotConverted, "not runnable: its secrets stand in the file, and gameday writes none down")
+		return nil, false
+	}
+	script := `d=$(mktemp -d) || exit 2; trap 'rm -rf "$d"' EXIT; cd "$d" || exit 2; printf %s "$GAMEDAY_ACTIVITY" >x.json; ` +
+		quoted(c.Chaos) + ` run --journal-path j.json x.json >&2` + verdict
+	c.cov.Add(what, path, format.Approximated, "run by "+filepath.Base(c.Chaos)+", in an experiment of its own")
+	env := format.Map{{Key: "GAMEDAY_ACTIVITY", Value: strings.ReplaceAll(jsonOf(experiment), "${", `\u0024{`)}}
+	return format.Map{{Key: "shell", Value: script}, {Key: "env", Value: env}, {Key: "inherit", Value: c.inherited()}}, true
 }
 
 // inherited are the variables that configuration and secrets name.

@@ -3,6 +3,7 @@ package toolkit
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	"gameday/chaos/format"
 )
@@ -46,6 +47,9 @@ func (c *converter) probe(p *format.Node) (format.Map, bool) {
 		c.cov.Add("probe", p.Path, format.NotConverted, why)
 		return nil, false
 	}
+	if tol.Of("type") == "probe" || provider.Of("type") == "python" && tol.Exists() && tol.Text() != "true" {
+		return c.judgedByToolkit(p, m)
+	}
 	var kind string
 	var measure format.Map
 	switch kind = provider.Of("type"); kind {
@@ -66,8 +70,8 @@ func (c *converter) probe(p *format.Node) (format.Map, bool) {
 		if !ok {
 			return nil, false
 		}
-		if tol.Text() != "true" {
-			return lost("what a Python function gives back can only be held against true: that it went well")
+		if !tol.Exists() {
+			return lost("it has no tolerance")
 		}
 		c.cov.Add("tolerance", tol.Path, format.Approximated, "that the function goes well; what it gives back is not seen")
 		t := act.Duration("timeout")
@@ -87,6 +91,34 @@ func (c *converter) probe(p *format.Node) (format.Map, bool) {
 	c.cov.Add("probe", p.Path, format.Converted, "")
 	return append(m, format.Field{Key: kind, Value: append(measure, what...)}, format.Field{Key: "expect", Value: expect},
 		format.Field{Key: "timeout", Value: c.timeout(provider)}), true
+}
+
+// judgedByToolkit hands a probe with its tolerance to the toolkit, as the hypothesis of an experiment that does nothing: the
+// tolerance is Python, or another probe that is given the value. Met is 0, not met 1, and what could not be measured 2.
+func (c *converter) judgedByToolkit(p *format.Node, m format.Map) (format.Map, bool) {
+	for _, provider := range []*format.Node{p.Get("provider"), p.Get("tolerance").Get("provider")} {
+		for _, k := range provider.Get("headers").Keys() {
+			if v := provider.Get("headers").Of(k); v != "" && c.guarded(k, v, p.Path) != v {
+				p.Plain()
+				c.cov.Add("probe", p.Path, format.NotConverted, "a credential stands in the file, and gameday writes none down; take it from a secret")
+				return nil, false
+			}
+		}
+	}
+	single := format.Map{{Key: "title", Value: "gameday: " + format.Label(p.Of("name"), "probe")}, {Key: "description", Value: "one probe"},
+		{Key: "configuration", Value: c.root.Get("configuration").Plain()}, {Key: "secrets", Value: c.root.Get("secrets").Plain()},
+		{Key: "steady-state-hypothesis", Value: format.Map{{Key: "title", Value: "it is within its tolerance"},
+			{Key: "probes", Value: []any{format.Map{{Key: "type", Value: "probe"}, {Key: "name", Value: format.Label(p.Of("name"), "probe")},
+				{Key: "tolerance", Value: p.Get("tolerance").Plain()}, {Key: "provider", Value: p.Get("provider").Plain()}}}}}},
+		{Key: "method", Value: []any{}}}
+	act, ok := c.byToolkit("tolerance "+format.Label(p.Get("tolerance").Of("type"), "of Python"), p.Get("tolerance").Path, single,
+		`; j=$(tr -d ' \n' <j.json) || exit 2; case $j in *'"steady_state_met":false'*) exit 1;; *'"steady_state_met":true'*) exit 0;; esac; exit 2`)
+	if !ok {
+		return nil, false
+	}
+	c.cov.Add("probe", p.Path, format.Converted, "")
+	t := max(c.timeout(p.Get("provider")), time.Minute)
+	return append(m, format.Field{Key: "command", Value: act}, format.Field{Key: "expect", Value: "= 0"}, format.Field{Key: "timeout", Value: t}), true
 }
 
 // tolerance says what of an answer is measured and what it must be; why is set when that cannot be said.
@@ -138,9 +170,7 @@ func (c *converter) typed(t *format.Node, whole string) (what format.Map, expect
 	target := t.Of("target")
 	if target == "" {
 		target = whole
-		if t.Of("type") != "probe" {
-			c.cov.Add("tolerance", t.Path, format.Approximated, "it names no target; the "+whole+" is meant")
-		}
+		c.cov.Add("tolerance", t.Path, format.Approximated, "it names no target; the "+whole+" is meant")
 	}
 	isStatus := target == "status"
 	if target != whole && !isStatus {
@@ -186,37 +216,42 @@ func (c *converter) typed(t *format.Node, whole string) (what format.Map, expect
 			return format.Map{{Key: "measure", Value: "number"}}, format.Range(lo, hi), ""
 		}
 		return format.Map{{Key: "regex", Value: `\S+`}}, format.Range(lo, hi), ""
-	case "probe":
-		t.Plain()
-		return nil, "", "its tolerance is a probe that gets the value as an argument, which only the toolkit can do; write what the value must be"
 	}
 	return nil, "", "the type of its tolerance is not known: " + format.Label(t.Of("type"), "none")
 }
 
-// jsonPath is what must stand at a path.
+// jsonPath is what must stand at a path. As in the toolkit, expect decides alone where it is given, then count; without
+// either anything will do. What is found is compared as a whole and in order.
 func jsonPath(t *format.Node) (expect, why string) {
-	path, want := strings.TrimSpace(t.Of("path")), t.Get("expect")
+	path, want, count := strings.TrimSpace(t.Of("path")), t.Get("expect"), t.Get("count")
+	n, isNumber := count.Number()
 	switch {
 	case path == "":
 		return "", "its JSON path is empty"
-	case t.Has("count"):
-		t.Get("count").Plain()
-		return "", "how many values stand at a JSON path cannot be expected"
-	case !want.Exists():
-		return "json " + path + " matches (?s).*", ""
+	case !t.Has("expect") && !t.Has("count"):
+		return "json " + path + " count > 0", ""
+	case !t.Has("expect") && !isNumber:
+		return "", "the count of its JSON path is not a number"
+	case !t.Has("expect"):
+		return "json " + path + " count = " + format.Decimal(n), ""
 	}
-	values := want.Texts()
-	if want.IsList() && len(want.Items()) != 1 || len(values) != 1 {
-		want.Plain()
-		return "", "several values at a JSON path are expected in order; expect them one by one"
-	}
-	v := values[0]
-	if !want.IsList() || len(values) == 1 {
-		if _, ok := number(v); ok || plainWord(v) {
-			return "json " + path + " = " + v, ""
+	count.Plain()
+	list := want.IsList()
+	if values := want.Texts(); len(values) == 1 && onlyOne(path) && (!list || len(want.Items()) == 1) {
+		if _, ok := number(values[0]); ok || plainWord(values[0]) && !want.IsMap() {
+			return "json " + path + " = " + values[0], ""
 		}
 	}
-	return "json " + path + " " + format.TextIs(v), ""
+	value := asJSON(want)
+	if !list {
+		value = "[" + value + "]"
+	}
+	return "json " + path + " values " + value, ""
+}
+
+// onlyOne reports whether at most one value can stand at a path.
+func onlyOne(path string) bool {
+	return !strings.ContainsAny(path, "*?:,") && !strings.Contains(path, "..")
 }
 
 func plainWord(s string) bool {

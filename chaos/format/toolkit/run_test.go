@@ -19,6 +19,7 @@ import (
 	"gameday/chaos/fault/compute"
 	"gameday/chaos/format"
 	"gameday/chaos/journal"
+	"gameday/chaos/probe"
 	"gameday/sources/signal"
 )
 
@@ -155,4 +156,46 @@ func TestPython(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(seen), `"arguments":{"n":3,"s":"\u0024{o}"}`)
 	}
+}
+
+// A tolerance that is a probe is given what the probe came to: the toolkit judges it, here one that pretends.
+func TestToleranceThatIsAProbe(t *testing.T) {
+	dir := t.TempDir()
+	program := filepath.Join(dir, "chaos")
+	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\ncp \"$4\" "+dir+"/seen.json\nprintf '{\"steady_states\": {\"before\": {\"steady_state_met\": '$OUTCOME'}}}' >\"$3\"\nexit $CODE\n"), 0o700))
+	provider := `"provider": {"type": "http", "url": "http://127.0.0.1:1/", "headers": {"Authorization": "%s"}}`
+	probeWith := func(header, tolerance string) string {
+		return `{"title": "x", "configuration": {"o": {"type": "env", "key": "OUTCOME"}, "c": {"type": "env", "key": "CODE"}}, "steady-state-hypothesis": {"title": "h", "probes": [{"type": "probe", "name": "p", ` +
+			fmt.Sprintf(provider, header) + `, "tolerance": ` + tolerance + `}]}, "method": [` + anAction + `]}`
+	}
+	tolerance := `{"type": "probe", "name": "ok", "provider": {"type": "python", "module": "m", "func": "f", "arguments": {"n": 3}}}`
+	convert := func(text, program string) *format.Result {
+		docs, err := format.Read("x.json", []byte(text))
+		require.NoError(t, err)
+		res, err := Convert(docs, format.Options{Chaos: program})
+		require.NoError(t, err)
+		return res
+	}
+	res := convert(probeWith("", tolerance), program)
+	require.Len(t, res.Experiment.SteadyState.Probes, 1)
+	c := res.Experiment.SteadyState.Probes[0]
+	for _, x := range []struct {
+		outcome, code string
+		want          signal.Check
+	}{{"true", "0", signal.CheckPassed}, {"false", "1", signal.CheckFailed}, {"null", "1", signal.CheckFailed}} {
+		t.Setenv("OUTCOME", x.outcome)
+		t.Setenv("CODE", x.code)
+		p, err := probe.New(c, nobody{}, nil)
+		require.NoError(t, err)
+		reading := p.Measure(t.Context())
+		require.Equal(t, x.want, c.Expect.Judge(reading), "%s: %s", x.outcome, reading.Err)
+	}
+	seen, err := os.ReadFile(filepath.Join(dir, "seen.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(seen), `"arguments":{"n":3}`)
+
+	require.NotContains(t, string(convert(probeWith("", tolerance), "").YAML), "name: p", "without the toolkit it cannot be judged")
+	res = convert(probeWith("Bearer s3cret", tolerance), program)
+	require.NotContains(t, string(res.YAML), "name: p")
+	require.NotContains(t, string(res.YAML)+fmt.Sprint(res.Coverage), "s3cret")
 }
