@@ -14,7 +14,6 @@ import (
 // asker is a pane that asks, and keeps what it is told.
 type asker struct {
 	pane.Pane
-	wish any
 	told []any
 }
 

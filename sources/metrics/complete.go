@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"gameday/sources/driver"
@@ -28,11 +29,11 @@ func (db *DB) Complete(ctx context.Context, kind driver.WordKind, of, prefix str
 	var all []string
 	switch kind {
 	case driver.WordMetric:
-		all, _, err = q.LabelValues(ctx, labels.MetricName, nil)
+		all, _, err = q.LabelValues(ctx, model.MetricNameLabel, nil)
 	case driver.WordLabel:
 		var match []*labels.Matcher
 		if of != "" {
-			match = append(match, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, of))
+			match = append(match, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, of))
 		}
 		all, _, err = q.LabelNames(ctx, nil, match...)
 	case driver.WordLabelValue:

@@ -1,7 +1,6 @@
 package sample
 
 import (
-	"fmt"
 	"math"
 	"time"
 
@@ -83,7 +82,7 @@ func BoardFrame(query string) *signal.Frame {
 		q := f.Board.Panels[4]
 		q.ID, q.Width, q.Title, q.Query, q.NewRow, q.Row = -1, 24, "query", query, false, ""
 		f.Board.Query = &q
-		f.Board.Words = signal.Words{Typed: query, From: len(query), List: []string{"http_requests_total", fmt.Sprint("up")}}
+		f.Board.Words = signal.Words{Typed: query, From: len(query), List: []string{"http_requests_total", "up"}}
 	}
 	return f
 }
