@@ -150,9 +150,10 @@ func (in *intake) read(w http.ResponseWriter, r *http.Request, packed bool) ([]b
 	if r.ContentLength > limit {
 		return nil, tooLarge()
 	}
-	var src io.Reader = http.MaxBytesReader(w, r.Body, limit)
+	wire := http.MaxBytesReader(w, r.Body, limit)
+	var src io.Reader = wire
 	if packed {
-		z, err := gzip.NewReader(src)
+		z, err := gzip.NewReader(wire)
 		if err != nil {
 			return nil, readError{fmt.Errorf("unpack gzip: %w", err)}
 		}
@@ -162,7 +163,10 @@ func (in *intake) read(w http.ResponseWriter, r *http.Request, packed bool) ([]b
 	body, err := io.ReadAll(io.LimitReader(src, limit+1))
 	var over *http.MaxBytesError
 	switch {
-	case errors.As(err, &over), int64(len(body)) > limit:
+	case errors.As(err, &over):
+		return nil, tooLarge()
+	case int64(len(body)) > limit:
+		_, _ = io.Copy(io.Discard, wire) // a sender that is cut off while it writes would not read why; it is bounded by limit
 		return nil, tooLarge()
 	case err != nil:
 		return nil, readError{fmt.Errorf("read body: %w", err)}

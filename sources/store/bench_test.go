@@ -304,3 +304,30 @@ func liveHeap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// BenchmarkFindAmongFiveMillion looks one ID up that lies in the middle of 5,000,000 records.
+func BenchmarkFindAmongFiveMillion(b *testing.B) {
+	const records = 5_000_000
+	s, err := New(Config{MaxLogBytes: 8 << 30, CorrelationFields: []string{"request_id"}})
+	require.NoError(b, err)
+	p, begun := newProducer(1), time.Now().Add(-time.Hour)
+	var some signal.Record
+	for n := 0; n < records; n += 10_000 {
+		batch := p.batch(10_000, 0, begun.Add(time.Duration(n)*100*time.Microsecond))
+		if n == records/2 {
+			some = batch.Logs[5000]
+		}
+		s.Add(batch)
+	}
+	require.EqualValues(b, records, s.Stats().Logs.Held)
+	for name, id := range map[string]string{"trace": some.TraceID.String(), "field": some.Attrs.Get("request_id")} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if got := s.Find(signal.CorrelationID(id)); len(got.Logs) != 8 {
+					b.Fatalf("found %d records", len(got.Logs))
+				}
+			}
+		})
+	}
+	runtime.KeepAlive(s)
+}

@@ -250,6 +250,10 @@ func equal(a, b *screen, at size) string {
 	return ""
 }
 
+// leftOpen are terminals that stay open until the tests are over: Bubble Tea does not wait for its reader, which would look at
+// the file while it is closed.
+var leftOpen []*os.File
+
 // alone is the same cockpit in a pseudo-terminal of this process, without SSH.
 func alone(t *testing.T, s *site, at size) *screen {
 	t.Helper()
@@ -257,8 +261,7 @@ func alone(t *testing.T, s *site, at size) *screen {
 	require.NoError(t, err)
 	require.NoError(t, pty.Setsize(control, &pty.Winsize{Cols: uint16(at.cols), Rows: uint16(at.rows)}))
 	sc := &screen{t: t, vt: vt10x.New(vt10x.WithSize(at.cols, at.rows)), pty: control, end: make(chan struct{})}
-	read := make(chan struct{})
-	go func() { defer close(read); sc.read(control) }()
+	go sc.read(control)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		defer close(sc.end)
@@ -276,9 +279,7 @@ func alone(t *testing.T, s *site, at size) *screen {
 	t.Cleanup(func() {
 		cancel()
 		<-sc.end
-		_ = term.Close()
-		_ = control.Close()
-		<-read
+		leftOpen = append(leftOpen, term, control)
 	})
 	return sc
 }
