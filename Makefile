@@ -50,14 +50,14 @@ test-jaeger: $(SERVERS)/jaeger
 	$(GO) test -count=1 -timeout 10m -run Real ./sources/jaeger
 
 # The last version 1 of Jaeger, whose receiver of OTLP is the OpenTelemetry collector's (v0.140). It is only run, by tests.
-$(SERVERS)/jaeger: sources/jaeger/testserver/go.mod
+$(SERVERS)/jaeger:
 	cd sources/jaeger/testserver && GOFLAGS=-mod=mod GOWORK=off $(GO) build -trimpath -o $@ github.com/jaegertracing/jaeger/cmd/all-in-one
 
 test-loki: $(SERVERS)/loki
 	$(GO) test -count=1 -timeout 10m -run Real ./sources/loki
 
 # Loki 2.2.1 is its last release under the Apache licence; it is only run, as a server, by tests.
-$(SERVERS)/loki: sources/loki/testserver/go.mod
+$(SERVERS)/loki:
 	cd sources/loki/testserver && GOFLAGS=-mod=mod GOWORK=off $(GO) build -o $@ github.com/grafana/loki/cmd/loki
 
 lint: $(CACHE)/bin/staticcheck ## gofmt, vet, staticcheck
