@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"gameday/engine"
+	"gameday/engine/settings"
 	"gameday/engine/triage"
 )
 
@@ -52,17 +53,13 @@ func (c triageCmd) Run(stdout io.Writer) error {
 			return cockpit(state, cfg, c.screenFlags.with(set), false)
 		})
 	}
-	return c.print(set.Correlation.Fields, ids, stdout)
+	return c.print(set, ids, stdout)
 }
 
 // print asks without a session: no port is taken and no memory is held but for the answer.
-func (c triageCmd) print(fields []string, ids []triage.ID, stdout io.Writer) error {
+func (c triageCmd) print(set *settings.Settings, ids []triage.ID, stdout io.Writer) error {
 	ctx, stop := withSignals(context.Background(), func(os.Signal) { os.Exit(exitAborted) })
 	defer stop()
-	set, err := c.settings()
-	if err != nil {
-		return err
-	}
 	all, err := set.Open()
 	if err != nil {
 		return err
@@ -71,7 +68,7 @@ func (c triageCmd) print(fields []string, ids []triage.ID, stdout io.Writer) err
 	if err != nil {
 		return err
 	}
-	r, err := triage.Find(ctx, triage.Config{Sources: append(all, more...), Fields: fields, Timeout: c.Timeout}, ids)
+	r, err := triage.Find(ctx, triage.Config{Sources: append(all, more...), Fields: set.Correlation.Fields, Timeout: c.Timeout}, ids)
 	if err != nil {
 		return err
 	}
