@@ -5,7 +5,6 @@ package jaeger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/url"
 	"slices"
@@ -252,46 +251,16 @@ func (d *Driver) searchOne(ctx context.Context, w signal.Window, s tracing.Searc
 	return spans, more, err
 }
 
-// whenever is the window of a question without one.
-const whenever = 24 * time.Hour
-
 // Query finds one trace by its ID, or the traces with a correlation field's value in a tag, or those of a search
 // (tracing.SearchHelp). The limit counts traces.
 func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, error) {
 	if q.Limit <= 0 {
 		q.Limit = d.options.Limit
 	}
-	if id, ok := q.ID.TraceID(); ok {
-		a, err := d.byID(ctx, id)
-		if len(a.Spans) > 0 || err != nil && !errors.Is(err, driver.ErrNotFound) || len(d.settings.Fields) == 0 {
-			return a, err
-		}
+	search := func(ctx context.Context, w signal.Window, s tracing.Search, limit int) (driver.Answer, error) {
+		return d.answer(d.search(ctx, w, s, limit))
 	}
-	s, err := tracing.ParseSearch(q.Text)
-	if err != nil {
-		return driver.Answer{}, err
-	}
-	if q.Window.To.IsZero() {
-		now := time.Now()
-		q.Window = signal.Window{From: now.Add(-whenever), To: now.Add(time.Minute)}
-	}
-	if q.ID == "" {
-		return d.answer(d.search(ctx, q.Window, s, q.Limit))
-	}
-	var a driver.Answer
-	for _, field := range d.settings.Fields {
-		of := s
-		of.Tags = append(slices.Clone(s.Tags), signal.Attr{Key: field, Value: string(q.ID)})
-		one, err := d.answer(d.search(ctx, q.Window, of, q.Limit))
-		a.Spans, a.Truncated, a.Warnings = append(a.Spans, one.Spans...), a.Truncated || one.Truncated, append(a.Warnings, one.Warnings...)
-		if err != nil {
-			return a, err
-		}
-	}
-	if len(a.Spans) == 0 {
-		return a, fmt.Errorf("jaeger: %s is in none of the fields %s: %w", q.ID, strings.Join(d.settings.Fields, ", "), driver.ErrNotFound)
-	}
-	return a, nil
+	return tracing.System{Name: "jaeger", Fields: d.settings.Fields, ByID: d.byID, Search: search}.Query(ctx, q)
 }
 
 // answer turns an answer that was cut off into one that says so.

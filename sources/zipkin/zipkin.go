@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,8 +31,6 @@ const (
 	defaultLimit = 100
 	// maxPageSpans bounds how many spans one answer may have: more are cut off, as are more bytes than MaxBytes.
 	maxPageSpans = 20_000
-	// whenever is the window of a question without one.
-	whenever = 24 * time.Hour
 )
 
 // Kind is how a configuration names it.
@@ -194,37 +191,10 @@ func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, erro
 	if q.Limit <= 0 {
 		q.Limit = d.options.Limit
 	}
-	if id, ok := q.ID.TraceID(); ok {
-		a, err := d.byID(ctx, id)
-		if len(a.Spans) > 0 || err != nil && !errors.Is(err, driver.ErrNotFound) || len(d.settings.Fields) == 0 {
-			return a, err
-		}
+	search := func(ctx context.Context, w signal.Window, s tracing.Search, limit int) (driver.Answer, error) {
+		return answer(d.search(ctx, w, s, limit))
 	}
-	s, err := tracing.ParseSearch(q.Text)
-	if err != nil {
-		return driver.Answer{}, err
-	}
-	if q.Window.To.IsZero() {
-		now := time.Now()
-		q.Window = signal.Window{From: now.Add(-whenever), To: now.Add(time.Minute)}
-	}
-	if q.ID == "" {
-		return answer(d.search(ctx, q.Window, s, q.Limit))
-	}
-	var a driver.Answer
-	for _, field := range d.settings.Fields {
-		of := s
-		of.Tags = append(slices.Clone(s.Tags), signal.Attr{Key: field, Value: string(q.ID)})
-		one, err := answer(d.search(ctx, q.Window, of, q.Limit))
-		a.Spans, a.Truncated = append(a.Spans, one.Spans...), a.Truncated || one.Truncated
-		if err != nil {
-			return a, err
-		}
-	}
-	if len(a.Spans) == 0 {
-		return a, fmt.Errorf("zipkin: %s is in none of the fields %s: %w", q.ID, strings.Join(d.settings.Fields, ", "), driver.ErrNotFound)
-	}
-	return a, nil
+	return tracing.System{Name: "zipkin", Fields: d.settings.Fields, ByID: d.byID, Search: search}.Query(ctx, q)
 }
 
 // answer turns an answer that was cut off into one that says so.
