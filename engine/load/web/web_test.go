@@ -387,7 +387,13 @@ func TestHTTP2(t *testing.T) {
 			require.Equal(t, "HTTP/2.0", string(u.out.Body))
 			require.Equal(t, 1.0, u.out.Extra[0])
 			require.False(t, u.out.Retried, "%s %d", target, i)
-			require.Equal(t, i == 0, u.out.Dials == 1)
+			if i == 0 {
+				// net/http gives a new connection to the request that waits for it before it tells others of it, so that a
+				// redirect which comes at once may find none and dial too.
+				require.Contains(t, []uint32{1, 2}, u.out.Dials)
+				continue
+			}
+			require.Zero(t, u.out.Dials, "%s %d", target, i)
 			require.True(t, u.out.Reused, "the redirect goes over the connection of the request before")
 		}
 	}
