@@ -66,12 +66,12 @@ func (l *lab) once(p plan) (r result) {
 	l.cases++
 	home := filepath.Join(l.root, fmt.Sprint("h", l.cases))
 	require.NoError(l.t, os.Mkdir(home, 0o700))
-	if l.dead() || p.Kind == "process.kill" {
+	if l.dead() || kills(p.Kind) {
 		l.stop()
 		l.start()
 	}
 	before := l.look(home, nil)
-	if p.Kind == "process.kill" { // it is not given back
+	if kills(p.Kind) { // it is not given back
 		before["may be dead"] = ""
 	}
 	file := l.document(kinds()[p.Kind](l.world))
@@ -360,6 +360,9 @@ func (d *drive) heal() {
 	time.Sleep(100 * time.Millisecond)
 	_, _ = d.command("recover") // what it cannot do fails the next kill as well
 }
+
+// kills reports whether a fault of this kind ends its target, which no undo gives back.
+func kills(kind string) bool { return strings.HasSuffix(kind, ".kill") }
 
 // mayBeDead removes what a kill of the target itself changes.
 func mayBeDead(before, now state) {

@@ -63,8 +63,10 @@ func kinds() map[string]func(w *world) []step {
 	} {
 		add(kind, at(link), fixed(args))
 	}
-	for _, kind := range []string{"zone.pause", "zone.partition"} {
-		add(kind, at(selector{Labels: map[string]string{"zone": "x"}}), fixed(nil))
+	for area, name := range map[string]string{"zone": "x", "region": "y"} {
+		for _, what := range []string{".pause", ".partition", ".kill"} {
+			add(area+what, at(selector{Labels: map[string]string{area: name}}), fixed(nil))
+		}
 	}
 	add("process.kill", it, fixed(nil))
 	add("process.pause", it, fixed(nil))

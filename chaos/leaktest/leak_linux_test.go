@@ -83,7 +83,7 @@ func build(t *testing.T) (binary string, knows func(kind string) bool) {
 		if kind == "all at once" {
 			kind = "storage.fuse"
 		}
-		links := strings.HasPrefix(kind, "network.") || strings.HasPrefix(kind, "dependency.") || strings.HasPrefix(kind, "zone.")
+		links := strings.HasPrefix(kind, "network.") || strings.HasPrefix(kind, "dependency.") || strings.HasPrefix(kind, "zone.") || strings.HasPrefix(kind, "region.")
 		return !links && strings.Contains(string(schema), "host.partition") && strings.Contains(string(schema), `"`+kind+`"`)
 	}
 }

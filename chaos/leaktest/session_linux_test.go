@@ -121,7 +121,7 @@ func zoned(links *proxy.Set, pid string) chaos.Inventory {
 			return nil, err
 		}
 		return zone.Label(append(links.Targets(), chaos.Target{Kind: chaos.TargetProcess, Name: "b", PID: id.PID, StartTicks: id.StartTicks,
-			Labels: map[string]string{"service": "b", "zone": "x"}})), nil
+			Labels: map[string]string{"service": "b", "zone": "x", "region": "y"}})), nil
 	})
 }
 
