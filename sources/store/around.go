@@ -51,7 +51,7 @@ func beside(chunks []*logChunk, at, i, by int, a signal.Around, hits []hit) []hi
 		}
 		for ; i >= 0 && i < len(ch.recs) && looked < aroundLook; i += by {
 			looked++
-			if ch.recs[i].service != service || ch.recs[i].source != source {
+			if uint32(ch.recs[i].service) != service || uint32(ch.recs[i].source) != source {
 				continue
 			}
 			hits = append(hits, hit{t: ch.times[i], c: ch, i: i})

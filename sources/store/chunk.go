@@ -14,7 +14,9 @@ type chunk[R any] struct {
 	id     uint64
 	base   uint64 // Seq of the first record
 	times  []int64
+	offs   []uint32 // where the text of each record begins; it ends where the next one's does
 	recs   []R
+	traces []signal.TraceID // of the records, each once; the first is the zero one, for a record without
 	text   string
 	syms   []string // words that recur: services, sources, keys, span names, values of attributes that have few
 	index  postings
@@ -43,6 +45,15 @@ func (c *chunk[R]) count(from, to int64) int {
 	return n
 }
 
+// textAt is the text of record i.
+func (c *chunk[R]) textAt(i int) string {
+	end := len(c.text)
+	if i+1 < len(c.offs) {
+		end = int(c.offs[i+1])
+	}
+	return c.text[c.offs[i]:end]
+}
+
 // symbol is the number of a word in the chunk.
 func (c *chunk[R]) symbol(word string) (uint32, bool) {
 	for i, s := range c.syms {
@@ -66,8 +77,8 @@ type head[R any] struct {
 
 func newHead[R any](id, base uint64, records, text int, fields map[string]bool) *head[R] {
 	h := &head[R]{
-		chunk: chunk[R]{id: id, base: base, times: make([]int64, 0, records), recs: make([]R, 0, records),
-			index: newPostings(records), sorted: true},
+		chunk: chunk[R]{id: id, base: base, times: make([]int64, 0, records), offs: make([]uint32, 0, records),
+			recs: make([]R, 0, records), traces: make([]signal.TraceID, 1, 1+records/4), index: newPostings(records), sorted: true},
 		ids: make(map[string]uint32), fields: fields,
 	}
 	h.arena.Grow(text)
@@ -92,8 +103,26 @@ func (h *head[R]) intern(word string) uint32 {
 // wordBytes is what an interned word costs: its header and its text, rounded as the allocator does.
 func wordBytes(word string) int64 { return 16 + int64(len(word)+7)&^7 }
 
-// push adds a record's fixed part; its text has been written before.
-func (h *head[R]) push(t int64, r R) {
+// maxSyms is how many words a chunk may have when it takes one more record, whose fixed part numbers words with 16 bits.
+const maxSyms = 1 << 15
+
+// trace gives a trace ID its number, which number reads from a record: an earlier one may have it already.
+func (h *head[R]) trace(id signal.TraceID, hash uint64, number func(*R) uint16) (n uint16) {
+	h.index.each(hash, func(rec int) bool {
+		if at := number(&h.recs[rec]); h.traces[at] == id {
+			n = at
+		}
+		return n == 0
+	})
+	if n == 0 {
+		n = uint16(len(h.traces))
+		h.traces = append(h.traces, id)
+	}
+	return n
+}
+
+// push adds a record's fixed part; its text has been written before, from off on.
+func (h *head[R]) push(t int64, off int, r R) {
 	n := len(h.times)
 	if n == 0 {
 		h.minT, h.maxT = t, t
@@ -103,6 +132,7 @@ func (h *head[R]) push(t int64, r R) {
 	}
 	h.minT, h.maxT = min(h.minT, t), max(h.maxT, t)
 	h.times = append(h.times, t)
+	h.offs = append(h.offs, uint32(off))
 	h.recs = append(h.recs, r)
 }
 
@@ -115,8 +145,8 @@ func (h *head[R]) size() int64 {
 func (h *head[R]) fixed() int64 {
 	var r R
 	const overhead = 256 // the struct and its place in the lists
-	return overhead + int64(cap(h.times))*8 + int64(cap(h.recs))*int64(unsafe.Sizeof(r)) + h.symBytes +
-		int64(cap(h.field)) + int64(cap(h.distinct)) + h.index.bytes()
+	return overhead + int64(cap(h.times))*8 + int64(cap(h.offs))*4 + int64(cap(h.traces))*int64(len(signal.TraceID{})) +
+		int64(cap(h.recs))*int64(unsafe.Sizeof(r)) + h.symBytes + int64(cap(h.field)) + int64(cap(h.distinct)) + h.index.bytes()
 }
 
 // view is the head as it is now. Later appends do not touch what it shows; the index is copied when wanted.
@@ -133,10 +163,8 @@ func (h *head[R]) view(index bool) *chunk[R] {
 // seal turns the head into a chunk and gives back what it had reserved too much.
 func (h *head[R]) seal() *chunk[R] {
 	c := h.chunk
-	if n := len(c.recs); n < cap(c.recs) {
-		c.recs = append(make([]R, 0, n), c.recs...)
-		c.times = append(make([]int64, 0, n), c.times...)
-	}
+	c.times, c.offs, c.recs, c.traces = fit(c.times), fit(c.offs), fit(c.recs), fit(c.traces)
+	c.index.entries = fit(c.index.entries)
 	c.text = h.arena.String()
 	if h.arena.Cap() > len(c.text)+len(c.text)/16 {
 		c.text = strings.Clone(c.text)
@@ -144,6 +172,14 @@ func (h *head[R]) seal() *chunk[R] {
 	h.chunk = c
 	c.bytes = h.fixed() + int64(len(c.text))
 	return &c
+}
+
+// fit is a list without the room that it does not use.
+func fit[E any](list []E) []E {
+	if len(list) == cap(list) {
+		return list
+	}
+	return append(make([]E, 0, len(list)), list...)
 }
 
 // A key with more different values in one chunk than maxValues has its further ones written out; so has a value that is
@@ -243,6 +279,19 @@ func (a *attrReader) text() string {
 	s := a.rest[:n]
 	a.rest = a.rest[n:]
 	return s
+}
+
+// list reads how many attributes come, and these.
+func (a *attrReader) list() signal.Attrs {
+	n := a.uint()
+	if n == 0 {
+		return nil
+	}
+	out := make(signal.Attrs, 0, n)
+	for ; n > 0 && a.next(); n-- {
+		out = append(out, signal.Attr{Key: a.syms[a.key], Value: a.val})
+	}
+	return out
 }
 
 // readAttrs makes the attributes again. Values share the chunk's text.

@@ -45,7 +45,7 @@ func (c *column[R]) biggest() int64 { return min(c.max/8, maxSignalBytes) }
 // room makes sure that the head can take one more record. Called with mu held.
 func (c *column[R]) room() *head[R] {
 	h := c.head
-	if len(h.recs) < c.records && h.arena.Len() < c.text {
+	if len(h.recs) < c.records && h.arena.Len() < c.text && len(h.syms) < maxSyms {
 		return h
 	}
 	full := h.seal()

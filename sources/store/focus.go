@@ -65,11 +65,10 @@ func (s *Store) withField(logs []*logChunk, spans []*spanChunk, value string, f 
 	for i := len(logs) - 1; i >= 0; i-- {
 		c := logs[i]
 		c.index.each(hash, func(rec int) bool {
-			r := &c.recs[rec]
-			if !s.hasField(c.syms, logAttrs(c, r), value) {
+			if !s.hasField(c.syms, logAttrs(c, rec), value) {
 				return true
 			}
-			join(r.trace)
+			join(c.traces[c.recs[rec].trace])
 			return take(hit{t: c.times[rec], c: c, i: rec})
 		})
 	}
@@ -77,8 +76,8 @@ func (s *Store) withField(logs []*logChunk, spans []*spanChunk, value string, f 
 		c := spans[i]
 		c.index.each(hash, func(rec int) bool {
 			looked++
-			if r := &c.recs[rec]; s.spanHasField(c, r, value) {
-				join(r.trace)
+			if s.spanHasField(c, rec, value) {
+				join(c.traces[c.recs[rec].trace])
 			}
 			return looked < maxFieldMatches
 		})
@@ -95,13 +94,14 @@ func (s *Store) hasField(syms []string, attrs, value string) bool {
 	return false
 }
 
-func (s *Store) spanHasField(c *spanChunk, r *spanRec, value string) bool {
-	attrs := r.off + r.message
-	events := attrs + r.attrs
-	if s.hasField(c.syms, c.text[attrs:events], value) {
-		return true
+func (s *Store) spanHasField(c *spanChunk, i int, value string) bool {
+	sp := spanAt(c, i)
+	for _, a := range sp.Attrs {
+		if a.Value == value && s.isField(a.Key) {
+			return true
+		}
 	}
-	for _, e := range readEvents(c.syms, c.text[events:events+r.events]) {
+	for _, e := range sp.Events {
 		for _, a := range e.Attrs {
 			if a.Value == value && s.isField(a.Key) {
 				return true
@@ -117,7 +117,7 @@ func logsOfTrace(chunks []*logChunk, hash uint64, id signal.TraceID, take func(h
 	for i := len(chunks) - 1; i >= 0 && more; i-- {
 		c := chunks[i]
 		c.index.each(hash, func(rec int) bool {
-			if c.recs[rec].trace == id {
+			if c.traces[c.recs[rec].trace] == id {
 				more = take(hit{t: c.times[rec], c: c, i: rec})
 			}
 			return more
@@ -136,7 +136,7 @@ func (s *Store) spansOfTrace(chunks []*spanChunk, id signal.TraceID, limit int) 
 		}
 		recs = recs[:0]
 		c.index.each(hash, func(rec int) bool {
-			if c.recs[rec].trace == id {
+			if c.traces[c.recs[rec].trace] == id {
 				recs = append(recs, rec)
 			}
 			return true

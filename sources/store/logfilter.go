@@ -221,50 +221,51 @@ func (f *LogFilter) bind(c *logChunk) matcher {
 
 // match judges record i.
 func (m *matcher) match(i int) bool {
-	r := &m.c.recs[i]
 	for k := range m.terms {
-		if t := &m.terms[k]; t.ok(m.c, r) == t.not {
+		if t := &m.terms[k]; t.ok(m.c, i) == t.not {
 			return false
 		}
 	}
-	return m.query == nil || m.matchQuery(i, r)
+	return m.query == nil || m.matchQuery(i)
 }
 
 // matchQuery makes a record's attributes, in a list that is used again, only when what comes before them lets it through.
-func (m *matcher) matchQuery(i int, r *logRec) bool {
-	attrs := m.rec.Attrs[:0]
+func (m *matcher) matchQuery(i int) bool {
+	r, attrs := &m.c.recs[i], m.rec.Attrs[:0]
+	body, text := logText(m.c, i)
 	m.rec = signal.Record{Time: time.Unix(0, m.c.times[i]), Severity: r.severity, Service: m.c.syms[r.service], Source: m.c.syms[r.source],
-		Body: logBody(m.c, r), TraceID: r.trace, SpanID: r.span}
+		Body: body, TraceID: m.c.traces[r.trace], SpanID: r.span}
 	if !m.query.Early(&m.rec) {
 		m.rec.Attrs = attrs
 		return false
 	}
-	for a := (attrReader{rest: logAttrs(m.c, r), syms: m.c.syms}); a.next(); {
+	for a := (attrReader{rest: text, syms: m.c.syms}); a.next(); {
 		attrs = append(attrs, signal.Attr{Key: m.c.syms[a.key], Value: a.val})
 	}
 	m.rec.Attrs = attrs
 	return m.query.Match(&m.rec)
 }
 
-func (t *boundTerm) ok(c *logChunk, r *logRec) bool {
+func (t *boundTerm) ok(c *logChunk, i int) bool {
+	r := &c.recs[i]
 	switch t.kind {
 	case termWord:
-		return t.symbol(c, r.service) || t.inText(c, r)
+		return t.symbol(c, uint32(r.service)) || t.inText(c, i)
 	case termLevel:
 		return t.level(r.severity)
 	case termService:
-		return t.symbol(c, r.service)
+		return t.symbol(c, uint32(r.service))
 	case termSource:
-		return t.symbol(c, r.source)
+		return t.symbol(c, uint32(r.source))
 	case termBody:
-		return t.test.ok(logBody(c, r), true)
+		return t.test.ok(logBody(c, i), true)
 	case termTrace:
-		return t.test.ok(r.trace.String(), !r.trace.IsZero())
+		return t.test.ok(c.traces[r.trace].String(), r.trace != 0)
 	case termSpan:
 		return t.test.ok(r.span.String(), !r.span.IsZero())
 	}
 	if t.hasKey {
-		for a := (attrReader{rest: logAttrs(c, r), syms: c.syms}); a.next(); {
+		for a := (attrReader{rest: logAttrs(c, i), syms: c.syms}); a.next(); {
 			if a.key == t.key {
 				return t.test.ok(a.val, true)
 			}
@@ -292,14 +293,15 @@ func (t *boundTerm) symbol(c *logChunk, sym uint32) bool {
 
 // inText looks at body and attributes together first: most records do not have the word at all. Values that are symbols
 // are not in the text.
-func (t *boundTerm) inText(c *logChunk, r *logRec) bool {
-	if !t.inSyms && !t.word.in(c.text[r.off:r.off+r.body+r.attrs]) {
+func (t *boundTerm) inText(c *logChunk, i int) bool {
+	if !t.inSyms && !t.word.in(c.textAt(i)) {
 		return false
 	}
-	if t.word.in(logBody(c, r)) {
+	body, attrs := logText(c, i)
+	if t.word.in(body) {
 		return true
 	}
-	for a := (attrReader{rest: logAttrs(c, r), syms: c.syms}); a.next(); {
+	for a := (attrReader{rest: attrs, syms: c.syms}); a.next(); {
 		if t.word.in(a.val) {
 			return true
 		}

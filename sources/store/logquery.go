@@ -189,13 +189,13 @@ func (s *Store) CountLogs(f signal.LogFilter, w signal.Window) (n int, example s
 			}
 			n++
 			h := hit{t: t, c: c, i: i}
-			if !c.recs[i].trace.IsZero() && (newest.c == nil || compareHits(h, newest) > 0) {
+			if c.recs[i].trace != 0 && (newest.c == nil || compareHits(h, newest) > 0) {
 				newest = h
 			}
 		}
 	}
 	if newest.c != nil {
-		example = newest.c.recs[newest.i].trace
+		example = newest.c.traces[newest.c.recs[newest.i].trace]
 	}
 	return n, example
 }

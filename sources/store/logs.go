@@ -6,15 +6,12 @@ import (
 	"gameday/sources/signal"
 )
 
-// logRec is the fixed part of a log record. Its text lies in the chunk at off: the body, then the attributes.
+// logRec is the fixed part of a log record. Its text is the length of the body, the body, and the attributes.
 type logRec struct {
-	trace    signal.TraceID
 	span     signal.SpanID
-	off      uint32
-	body     uint32 // bytes
-	attrs    uint32 // bytes
-	service  uint32 // symbol
-	source   uint32 // symbol
+	trace    uint16 // of the chunk's
+	service  uint16 // symbol
+	source   uint16 // symbol
 	severity signal.Severity
 }
 
@@ -37,19 +34,17 @@ func (s *Store) addLog(r *signal.Record, now time.Time) {
 		return
 	}
 	h := c.room()
-	rec := logRec{
-		trace: r.TraceID, span: r.SpanID, severity: r.Severity,
-		service: h.intern(r.Service), source: h.intern(r.Source),
-		off: uint32(h.arena.Len()), body: uint32(len(r.Body)),
-	}
-	h.arena.WriteString(r.Body)
+	off := h.arena.Len()
+	rec := logRec{span: r.SpanID, severity: r.Severity, service: uint16(h.intern(r.Service)), source: uint16(h.intern(r.Source))}
+	h.putText(r.Body)
 	if !r.TraceID.IsZero() {
-		h.index.add(s.hashTrace(r.TraceID), len(h.recs))
+		hash := s.hashTrace(r.TraceID)
+		rec.trace = h.trace(r.TraceID, hash, func(r *logRec) uint16 { return r.trace })
+		h.index.add(hash, len(h.recs))
 	}
 	found := 0
 	h.putAttrs(r.Attrs, s.hashText, &found)
-	rec.attrs = uint32(h.arena.Len()) - rec.off - rec.body
-	h.push(nanos(r.Time, now), rec)
+	h.push(nanos(r.Time, now), off, rec)
 	for c.shrink(0) != nil {
 	}
 }
@@ -63,15 +58,30 @@ func textSize(body string, attrs signal.Attrs) int64 {
 	return int64(n)
 }
 
-func logBody(c *logChunk, r *logRec) string  { return c.text[r.off : r.off+r.body] }
-func logAttrs(c *logChunk, r *logRec) string { return c.text[r.off+r.body : r.off+r.body+r.attrs] }
+// logText is the body of record i, and its attributes as putAttrs wrote them.
+func logText(c *logChunk, i int) (body, attrs string) {
+	a := attrReader{rest: c.textAt(i)}
+	body = a.text()
+	return body, a.rest
+}
+
+func logBody(c *logChunk, i int) string {
+	body, _ := logText(c, i)
+	return body
+}
+
+func logAttrs(c *logChunk, i int) string {
+	_, attrs := logText(c, i)
+	return attrs
+}
 
 // logAt makes record i of a chunk. Its text is shared with the chunk.
 func logAt(c *logChunk, i int) signal.Record {
 	r := &c.recs[i]
+	body, attrs := logText(c, i)
 	return signal.Record{
 		Seq: c.base + uint64(i), Time: time.Unix(0, c.times[i]), Severity: r.severity,
-		Service: c.syms[r.service], Source: c.syms[r.source], Body: logBody(c, r),
-		TraceID: r.trace, SpanID: r.span, Attrs: readAttrs(c.syms, logAttrs(c, r)),
+		Service: c.syms[r.service], Source: c.syms[r.source], Body: body,
+		TraceID: c.traces[r.trace], SpanID: r.span, Attrs: readAttrs(c.syms, attrs),
 	}
 }

@@ -61,14 +61,14 @@ func (s *Store) near(spans []signal.Span) []hit {
 func (s *Store) nearIn(c *logChunk, service uint32, p *presence, out []hit) []hit {
 	for i, t := range c.times {
 		r := &c.recs[i]
-		if t < p.from || t > p.to || r.service != service || !r.trace.IsZero() {
+		if t < p.from || t > p.to || uint32(r.service) != service || r.trace != 0 {
 			if c.sorted && t > p.to {
 				break
 			}
 			continue
 		}
 		host, own := "", false
-		for a := (attrReader{rest: logAttrs(c, r), syms: c.syms}); a.next(); {
+		for a := (attrReader{rest: logAttrs(c, i), syms: c.syms}); a.next(); {
 			own = own || s.isField(c.syms[a.key])
 			if isHost(c.syms[a.key]) && host == "" {
 				host = a.val

@@ -7,21 +7,17 @@ import (
 	"gameday/sources/signal"
 )
 
-// spanRec is the fixed part of a span. Its text lies in the chunk at off: message, attributes, events.
+// spanRec is the fixed part of a span. Its text is the duration in nanoseconds, the length of the message, the message, how
+// many attributes there are, the attributes, and the events.
 type spanRec struct {
-	trace    signal.TraceID
-	span     signal.SpanID
-	parent   signal.SpanID
-	duration int64
-	off      uint32
-	message  uint32 // bytes
-	attrs    uint32 // bytes
-	events   uint32 // bytes
-	service  uint32 // symbol
-	name     uint32 // symbol
-	source   uint32 // symbol
-	kind     signal.SpanKind
-	failed   bool
+	span    signal.SpanID
+	parent  signal.SpanID
+	trace   uint16 // of the chunk's
+	service uint16 // symbol
+	name    uint16 // symbol
+	source  uint16 // symbol
+	kind    signal.SpanKind
+	failed  bool
 }
 
 type spanChunk = chunk[spanRec]
@@ -46,19 +42,20 @@ func (s *Store) addSpan(sp *signal.Span, now time.Time) {
 		return
 	}
 	h := c.room()
-	start := nanos(sp.Start, now)
+	off, start, hash := h.arena.Len(), nanos(sp.Start, now), s.hashTrace(sp.TraceID)
+	took := clampDuration(start, int64(sp.Duration))
 	rec := spanRec{
-		trace: sp.TraceID, span: sp.SpanID, parent: sp.ParentID, kind: sp.Kind, failed: sp.Failed,
-		duration: clampDuration(start, int64(sp.Duration)),
-		service:  h.intern(sp.Service), name: h.intern(sp.Name), source: h.intern(sp.Source),
-		off: uint32(h.arena.Len()), message: uint32(len(sp.Message)),
+		span: sp.SpanID, parent: sp.ParentID, kind: sp.Kind, failed: sp.Failed,
+		trace:   h.trace(sp.TraceID, hash, func(r *spanRec) uint16 { return r.trace }),
+		service: uint16(h.intern(sp.Service)), name: uint16(h.intern(sp.Name)), source: uint16(h.intern(sp.Source)),
 	}
-	h.arena.WriteString(sp.Message)
-	h.index.add(s.hashTrace(sp.TraceID), len(h.recs))
+	h.index.add(hash, len(h.recs))
 	h.index.add(s.hashSpan(sp), len(h.recs))
 	found := 0
+	h.putUint(uint64(took))
+	h.putText(sp.Message)
+	h.putUint(uint64(len(sp.Attrs)))
 	h.putAttrs(sp.Attrs, s.hashText, &found)
-	rec.attrs = uint32(h.arena.Len()) - rec.off - rec.message
 	for i := range sp.Events {
 		e := &sp.Events[i]
 		h.putUint(uint64(nanos(e.Time, now)))
@@ -66,9 +63,8 @@ func (s *Store) addSpan(sp *signal.Span, now time.Time) {
 		h.putUint(uint64(len(e.Attrs)))
 		h.putAttrs(e.Attrs, s.hashText, &found)
 	}
-	rec.events = uint32(h.arena.Len()) - rec.off - rec.message - rec.attrs
-	h.push(start, rec)
-	s.traces.add(&rec, start, sp.Service, sp.Name, h.id)
+	h.push(start, off, rec)
+	s.traces.add(sp, start, took, h.id)
 	for old := c.shrink(s.traces.bytes()); old != nil; old = c.shrink(s.traces.bytes()) {
 		s.traces.forget(old)
 	}
@@ -107,7 +103,7 @@ func (s *Store) hashSpan(sp *signal.Span) uint64 {
 func holds(c *spanChunk, hash uint64, sp *signal.Span) (found bool) {
 	c.index.each(hash, func(i int) bool {
 		r := &c.recs[i]
-		found = r.trace == sp.TraceID && r.span == sp.SpanID && twins(r.kind, sp.Kind, c.syms[r.service], sp.Service)
+		found = c.traces[r.trace] == sp.TraceID && r.span == sp.SpanID && twins(r.kind, sp.Kind, c.syms[r.service], sp.Service)
 		return !found
 	})
 	return found
@@ -138,26 +134,21 @@ func spanSize(sp *signal.Span) int64 {
 // spanAt makes span i of a chunk. Its text is shared with the chunk.
 func spanAt(c *spanChunk, i int) signal.Span {
 	r := &c.recs[i]
-	attrs := r.off + r.message
-	events := attrs + r.attrs
+	a := attrReader{rest: c.textAt(i), syms: c.syms}
+	took, message := a.uint(), a.text()
+	attrs := a.list()
 	return signal.Span{
-		TraceID: r.trace, SpanID: r.span, ParentID: r.parent,
+		TraceID: c.traces[r.trace], SpanID: r.span, ParentID: r.parent,
 		Service: c.syms[r.service], Name: c.syms[r.name], Source: c.syms[r.source], Kind: r.kind,
-		Start: time.Unix(0, c.times[i]), Duration: time.Duration(r.duration), Failed: r.failed,
-		Message: c.text[r.off:attrs],
-		Attrs:   readAttrs(c.syms, c.text[attrs:events]),
-		Events:  readEvents(c.syms, c.text[events:events+r.events]),
+		Start: time.Unix(0, c.times[i]), Duration: time.Duration(took), Failed: r.failed,
+		Message: message, Attrs: attrs, Events: readEvents(c.syms, a.rest),
 	}
 }
 
 func readEvents(syms []string, text string) []signal.SpanEvent {
 	var out []signal.SpanEvent
 	for a := (attrReader{rest: text, syms: syms}); a.rest != ""; {
-		e := signal.SpanEvent{Time: time.Unix(0, int64(a.uint())), Name: a.text()}
-		for n := a.uint(); n > 0 && a.next(); n-- {
-			e.Attrs = append(e.Attrs, signal.Attr{Key: syms[a.key], Value: a.val})
-		}
-		out = append(out, e)
+		out = append(out, signal.SpanEvent{Time: time.Unix(0, int64(a.uint())), Name: a.text(), Attrs: a.list()})
 	}
 	return out
 }

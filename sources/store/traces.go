@@ -143,31 +143,31 @@ func bit(id signal.SpanID) uint64 {
 }
 
 // add takes one span into its trace's summary; chunk is where it lies.
-func (t *traceTable) add(r *spanRec, start int64, service, name string, chunk uint64) {
-	b, slot, e := t.find(r.trace)
+func (t *traceTable) add(sp *signal.Span, start, took int64, chunk uint64) {
+	b, slot, e := t.find(sp.TraceID)
 	if e == nil {
 		if len(t.last.entries) == blockTraces {
 			t.grow()
 		}
 		b, slot = t.last, len(t.last.entries)
-		b.entries = append(b.entries, traceEntry{id: r.trace, start: math.MaxInt64, end: math.MinInt64, chunk: chunk})
+		b.entries = append(b.entries, traceEntry{id: sp.TraceID, start: math.MaxInt64, end: math.MinInt64, chunk: chunk})
 		e = &b.entries[slot]
 		b.live++
-		t.where[r.trace] = t.lastNo*blockTraces + uint32(slot)
+		t.where[sp.TraceID] = t.lastNo*blockTraces + uint32(slot)
 		t.peak = max(t.peak, len(t.where))
 	}
 	before := b.symBytes
-	e.take(b, r, start, service, name)
+	e.take(b, sp, start, took)
 	t.symBytes += b.symBytes - before
 	b.widen(e)
-	if r.failed {
+	if sp.Failed {
 		b.setFailed(slot, true)
 	}
 }
 
 // take updates the summary by one span.
-func (e *traceEntry) take(b *traceBlock, r *spanRec, start int64, service, name string) {
-	root := r.parent.IsZero()
+func (e *traceEntry) take(b *traceBlock, sp *signal.Span, start, took int64) {
+	root := sp.ParentID.IsZero()
 	better := e.spans == 0 && e.start == math.MaxInt64
 	switch {
 	case better:
@@ -176,18 +176,18 @@ func (e *traceEntry) take(b *traceBlock, r *spanRec, start int64, service, name 
 	case start != e.rootStart:
 		better = start < e.rootStart
 	default:
-		better = r.duration > e.rootTook
+		better = took > e.rootTook
 	}
-	sym := b.intern(service)
+	sym := b.intern(sp.Service)
 	if better {
-		e.rooted, e.rootStart, e.rootTook = root, start, r.duration
-		e.entry = r.kind == signal.SpanServer || r.kind == signal.SpanConsumer
-		e.service, e.name = sym, b.intern(name)
+		e.rooted, e.rootStart, e.rootTook = root, start, took
+		e.entry = sp.Kind == signal.SpanServer || sp.Kind == signal.SpanConsumer
+		e.service, e.name = sym, b.intern(sp.Name)
 	}
-	e.start, e.end = min(e.start, start), max(e.end, start+r.duration)
+	e.start, e.end = min(e.start, start), max(e.end, start+took)
 	e.spans++
-	e.seen |= bit(r.span)
-	if r.failed {
+	e.seen |= bit(sp.SpanID)
+	if sp.Failed {
 		e.errors++
 	}
 	for i := range int(e.nservices) {
@@ -205,7 +205,8 @@ func (e *traceEntry) take(b *traceBlock, r *spanRec, start int64, service, name 
 func (t *traceTable) forget(c *spanChunk) {
 	for i := range c.recs {
 		r := &c.recs[i]
-		b, slot, e := t.find(r.trace)
+		id := c.traces[r.trace]
+		b, slot, e := t.find(id)
 		if e == nil {
 			continue
 		}
@@ -217,8 +218,8 @@ func (t *traceTable) forget(c *spanChunk) {
 		if e.spans > 0 {
 			continue
 		}
-		no := t.where[r.trace] / blockTraces
-		delete(t.where, r.trace)
+		no := t.where[id] / blockTraces
+		delete(t.where, id)
 		b.setFailed(slot, false)
 		if b.live--; b.live == 0 && b != t.last {
 			t.drop(no, b)
