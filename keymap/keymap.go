@@ -76,8 +76,13 @@ const (
 	Faster      Action = "replay.faster"
 	Grow        Action = "pane.grow"
 	Shrink      Action = "pane.shrink"
-	Even        Action = "pane.even" // the workspace's own sizes again
-	Mouse       Action = "mouse"     // let go of the mouse, so that the terminal selects text
+	Even        Action = "pane.even" // the workspace as it came
+	PushLeft    Action = "pane.push.left"
+	PushRight   Action = "pane.push.right"
+	PushUp      Action = "pane.push.up"
+	PushDown    Action = "pane.push.down"
+	Arrange     Action = "workspace.arrange" // its next arrangement
+	Mouse       Action = "mouse"             // let go of the mouse, so that the terminal selects text
 	Dashboards  Action = "metrics.dashboard"
 	Variables   Action = "metrics.variable"
 	Ask         Action = "metrics.ask"

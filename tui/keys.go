@@ -58,7 +58,7 @@ func (m *Model) act(a keymap.Action) tea.Cmd {
 	if m.past(a) || m.refuse(a) {
 		return nil
 	}
-	for _, do := range []func(keymap.Action) (tea.Cmd, bool){m.actRun, m.actLoad, m.actTime, m.actScreen, m.actMove} {
+	for _, do := range []func(keymap.Action) (tea.Cmd, bool){m.actRun, m.actLoad, m.actTime, m.actScreen, m.actLayout, m.actMove} {
 		if cmd, ok := do(a); ok {
 			return cmd
 		}
@@ -142,12 +142,6 @@ func (m *Model) actScreen(a keymap.Action) (tea.Cmd, bool) {
 	switch a {
 	case keymap.Zoom:
 		w.zoomed = !w.zoomed
-	case keymap.Grow:
-		w.tree = w.tree.Resized(w.active, 0.05)
-	case keymap.Shrink:
-		w.tree = w.tree.Resized(w.active, -0.05)
-	case keymap.Even:
-		w.tree = w.first
 	case keymap.NextTheme:
 		m.nextTheme()
 	case keymap.Mouse:

@@ -50,6 +50,11 @@ type Config struct {
 	// Mark is told what happens to experiments, as labels; Resized the terminal's size. Both are called while the screen waits.
 	Mark    func(label string)
 	Resized func(width, height int)
+	// Layouts are what the operator made of the workspaces before. Keep takes what he changed since it was called last, a
+	// moment after the last change and when the cockpit ends; it may take its time. nil: nothing is remembered.
+	Layouts Layouts
+	Keep    func(changed Layouts) error
+	Notice  string // said at first in the status line
 }
 
 // Validate says what is missing.
@@ -117,6 +122,12 @@ type Model struct {
 	whyBox *overlay.Why // the last answer to what changed
 	parted bool         // the last operator was told what leaving means
 
+	keep       func(Layouts) error
+	changed    [8]bool   // workspaces that are to be kept
+	keepAt     time.Time // then; zero: there is nothing to keep
+	keeping    bool
+	keepFailed bool
+
 	over     overlay.Overlay
 	overAt   [2]int // where it was drawn
 	status   message
@@ -152,7 +163,7 @@ func New(cfg Config) *Model {
 		ctx: context.Background(), session: cfg.Session, keys: cfg.Keys, now: cfg.Now, ascii: cfg.ASCII,
 		given: cfg.Themes, noMouse: cfg.NoMouse, length: cfg.Window, restyled: cfg.Restyled, shared: cfg.Shared,
 		term: terminal{depth: themes.AllColours, symbols: cfg.Symbols},
-		play: cfg.Playback, onMark: cfg.Mark, onSize: cfg.Resized, marked: map[marked]bool{},
+		play: cfg.Playback, keep: cfg.Keep, onMark: cfg.Mark, onSize: cfg.Resized, marked: map[marked]bool{},
 		frame: &signal.Frame{Headline: signal.Headline{Rate: -1, P95: -1, ErrorRate: -1, Budget: -1}},
 		slots: map[string]*slot{}, pending: map[string]bool{}, spaces: workspaces(),
 	}
@@ -194,10 +205,16 @@ func New(cfg Config) *Model {
 	}
 	for i := range m.spaces {
 		m.spaces[i].keep(m.slots)
+		if made, ok := cfg.Layouts[m.spaces[i].name]; ok {
+			m.spaces[i].take(made)
+		}
 	}
 	if cfg.Focus != "" {
 		m.focus.set(cfg.Focus, m.place())
 		m.activate("traces")
+	}
+	if cfg.Notice != "" {
+		m.say(themes.Warning, "%s", oneLine(cfg.Notice))
 	}
 	if cfg.Welcome {
 		m.over = &overlay.Welcome{System: "a live system"}
@@ -302,6 +319,9 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		return nil
 	case tea.MouseMsg:
 		return m.mouse(msg)
+	case keptMsg:
+		m.kept(msg)
+		return nil
 	case Notice:
 		m.say(themes.Warning, "%s", oneLine(string(msg)))
 		return nil
@@ -331,7 +351,7 @@ func (m *Model) ticked() tea.Cmd {
 	}
 	m.grow()
 	m.played()
-	next := m.guide()
+	next := tea.Batch(m.guide(), m.remember())
 	if m.paused && m.seen && m.ticks%pausedEvery != 1 {
 		return tea.Batch(tick(), next)
 	}

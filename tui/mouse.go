@@ -33,13 +33,25 @@ func (m *Model) mouse(msg tea.MouseMsg) tea.Cmd {
 		}
 	case tea.MouseMotionMsg:
 		if d := m.pointer.drag; d != nil {
-			w := m.here()
-			w.tree = w.tree.WithRatio(d.Path, d.Ratio(e.X, e.Y))
+			m.drag(*d, e.X, e.Y)
 		}
 	case tea.MouseReleaseMsg:
 		m.pointer.drag = nil
 	}
 	return nil
+}
+
+// drag moves a line to the mouse. What else has changed the screen meanwhile, such as the terminal's size, ends it.
+func (m *Model) drag(d layout.Divider, x, y int) {
+	for _, now := range m.placement().Dividers {
+		if now.Path == d.Path && now.Across == d.Across && m.screen.tree != nil {
+			if next := m.screen.tree.WithRatio(d.Path, now.Ratio(x, y)); next != m.screen.tree {
+				m.put(next)
+			}
+			return
+		}
+	}
+	m.pointer.drag = nil
 }
 
 func (m *Model) wheel(e tea.Mouse) tea.Cmd {
@@ -93,7 +105,7 @@ func (m *Model) click(x, y int) tea.Cmd {
 		}
 		return nil
 	}
-	if !m.here().zoomed && m.screen.pages == nil {
+	if !m.here().zoomed {
 		if d, ok := m.placement().DividerAt(x, y); ok {
 			m.pointer.drag = &d
 			return nil

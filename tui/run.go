@@ -27,6 +27,7 @@ func Run(ctx context.Context, cfg Config, opts ...tea.ProgramOption) error {
 		cfg.Shared.Attach(program.Send)
 	}
 	_, err := program.Run()
+	m.keepLast()
 	switch {
 	case err != nil && ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled):
 		return nil

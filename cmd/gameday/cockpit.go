@@ -145,9 +145,13 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	s.Start()
 	saved, unfollow := theme.follow(ctx)
 	defer unfollow()
-	shown := look.show(ctx, "gameday "+cfg.Name+" "+cfg.Environment, tui.Config{
+	screen := tui.Config{
 		Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Themes: theme.all, Theme: theme.name, Restyled: saved, Window: look.Window, ASCII: look.ASCII, Symbols: symbols, NoMouse: look.NoMouse, Keys: keys, Welcome: welcome, Focus: look.Focus, Tour: look.tour,
-	})
+	}
+	if look.tour == nil { // what it tells of must be where it says
+		screen = layouts(state, cfg.Log).remembering(screen)
+	}
+	shown := look.show(ctx, "gameday "+cfg.Name+" "+cfg.Environment, screen)
 	restore()
 	if err := returned(); err != nil {
 		cfg.Log("terminal: %v", err)

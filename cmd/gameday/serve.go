@@ -135,7 +135,7 @@ func (c serveCmd) serve(state string, cfg engine.Config, log *slog.Logger) (err 
 	armCrash()
 	begun := time.Now()
 	s.Start()
-	shared := newShare(s, tui.Config{Themes: theme.all, Theme: theme.name, Window: c.Window, ASCII: c.ASCII, Symbols: symbols, NoMouse: c.NoMouse, Keys: bound})
+	shared := newShare(s, tui.Config{Themes: theme.all, Theme: theme.name, Window: c.Window, ASCII: c.ASCII, Symbols: symbols, NoMouse: c.NoMouse, Keys: bound}, state, cfg.Log)
 	server, err := remote.Serve(listener, remote.Config{HostKey: host, Keys: keys, Log: log, Open: shared.open, Look: shared.look,
 		Event: func(e signal.Event) { s.Event(e) }, Danger: shared.danger, Abort: shared.abort, Commands: shared.commands(),
 		Grace: c.Grace, Idle: c.Idle, Limit: c.Limit, MaxViews: c.Max})

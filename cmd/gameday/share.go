@@ -20,13 +20,16 @@ type share struct {
 	frames  *engine.Frames
 	cockpit tui.Config                    // of everybody, but for what is his own
 	people  atomic.Pointer[remote.Server] // nil until the server runs
+	state   string                        // where people's layouts are kept
+	log     func(format string, args ...any)
 
 	mu    sync.Mutex
+	files map[string]*layoutFile // by key
 	notes map[string][]time.Time // of viewers, by name: when the last ones were written
 }
 
-func newShare(s *engine.Session, cockpit tui.Config) *share {
-	out := &share{session: s, cockpit: cockpit, notes: map[string][]time.Time{}}
+func newShare(s *engine.Session, cockpit tui.Config, state string, log func(string, ...any)) *share {
+	out := &share{session: s, cockpit: cockpit, state: state, log: log, files: map[string]*layoutFile{}, notes: map[string][]time.Time{}}
 	out.frames = engine.NewFrames(func(v signal.View) *signal.Frame {
 		f := s.Frame(v)
 		f.People = out.here()
@@ -44,7 +47,7 @@ func (s *share) here() []signal.Person {
 
 // open is a cockpit for a person, with panes of its own.
 func (s *share) open(who remote.Key) tui.Config {
-	cfg := s.cockpit
+	cfg := s.layouts(who).remembering(s.cockpit)
 	cfg.Panes = panes()
 	op := &operator{Session: s.session, plans: map[string]*engine.Plan{}, by: who.Name, frames: s.frames}
 	if who.Role == remote.Operator {
@@ -53,6 +56,18 @@ func (s *share) open(who remote.Key) tui.Config {
 	}
 	cfg.Session = &viewer{frame: op.Frame, experiments: op.Experiments, loads: op.LoadPlans, note: func(text string) { s.note(who.Name, text) }, why: s.session.Why}
 	return cfg
+}
+
+// layouts is the file of whoever has the key; his cockpits share it.
+func (s *share) layouts(who remote.Key) *layoutFile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.files[who.ID()]
+	if f == nil {
+		f = layoutsOf(s.state, who, s.log)
+		s.files[who.ID()] = f
+	}
+	return f
 }
 
 // look is what the greeting tells of.

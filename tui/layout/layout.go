@@ -1,6 +1,8 @@
 // Package layout turns a split tree into rectangles. It is pure: it knows sizes and names, and nothing of what is drawn.
 package layout
 
+import "math"
+
 // Rect is a rectangle of cells; X and Y count from the top left corner of the screen.
 type Rect struct{ X, Y, W, H int }
 
@@ -18,10 +20,10 @@ type Node struct {
 	A, B   *Node
 }
 
-// The bounds of a ratio: no part can be pushed off the screen.
+// The bounds of a ratio: no part can be pushed off the screen. PlaceAtLeast keeps closer ones, in cells.
 const (
-	minRatio = 0.15
-	maxRatio = 0.85
+	minRatio = 0.05
+	maxRatio = 0.95
 )
 
 // Leaf is one pane.
@@ -70,39 +72,75 @@ func (n *Node) Only(keep func(pane string) bool) *Node {
 	return split(n.Across, n.Ratio, n.A.Only(keep), n.B.Only(keep))
 }
 
-// Resized returns a tree in which the pane has grown by the share by (negative: shrunk) in each split it stands in that
-// is its nearest of that direction.
-func (n *Node) Resized(pane string, by float64) *Node {
-	out, _, _ := n.resized(pane, by)
+// Path is the way from the root to a pane, as a string of 'a' and 'b'; ok is false when the pane is not there.
+func (n *Node) Path(pane string) (path string, ok bool) {
+	switch {
+	case n == nil:
+		return "", false
+	case n.A == nil:
+		return "", n.Pane == pane
+	}
+	if path, ok = n.A.Path(pane); ok {
+		return "a" + path, true
+	}
+	path, ok = n.B.Path(pane)
+	return "b" + path, ok
+}
+
+// Least is the smallest room in which each pane of the tree has w by h cells.
+func (n *Node) Least(w, h int) (width, height int) {
+	if n == nil {
+		return 0, 0
+	}
+	if n.A == nil {
+		return w, h
+	}
+	aw, ah := n.A.Least(w, h)
+	bw, bh := n.B.Least(w, h)
+	if n.Across {
+		return aw + bw, max(ah, bh)
+	}
+	return max(aw, bw), ah + bh
+}
+
+// Shares lists the ratios of the tree's splits. A split goes by the two panes that its parts begin with, "metrics|traces"
+// side by side and "metrics/logs" one above the other, so that a list still means something for a tree that has changed.
+func (n *Node) Shares() map[string]float64 {
+	out := map[string]float64{}
+	n.shares(func(key string, s *Node) *Node { out[key] = s.Ratio; return s })
 	return out
 }
 
-// resized reports with has that the pane is below n; done says which directions have been changed already.
-func (n *Node) resized(pane string, by float64) (out *Node, has bool, done [2]bool) {
-	if n == nil {
-		return nil, false, done
+// WithShares returns a tree with the ratios of a list as Shares makes it. What is missing stays, what is unknown or out of
+// bounds is left out or brought within.
+func (n *Node) WithShares(list map[string]float64) *Node {
+	return n.shares(func(key string, s *Node) *Node {
+		r, ok := list[key]
+		if !ok || math.IsNaN(r) || clampRatio(r) == s.Ratio {
+			return s
+		}
+		next := *s
+		next.Ratio = clampRatio(r)
+		return &next
+	})
+}
+
+// shares visits every split, the inner ones first, and puts what visit returns into its place.
+func (n *Node) shares(visit func(key string, s *Node) *Node) *Node {
+	if n == nil || n.A == nil {
+		return n
 	}
-	if n.A == nil {
-		return n, n.Pane == pane, done
-	}
-	dir := 0
+	sign := "/"
 	if n.Across {
-		dir = 1
+		sign = "|"
 	}
-	next := *n
-	var a, b *Node
-	if a, has, done = n.A.resized(pane, by); has {
-		next.A = a
-	} else if b, has, done = n.B.resized(pane, by); has {
-		next.B, by = b, -by
-	} else {
-		return n, false, done
+	a, b := n.A.shares(visit), n.B.shares(visit)
+	if a != n.A || b != n.B {
+		next := *n
+		next.A, next.B = a, b
+		n = &next
 	}
-	if !done[dir] {
-		next.Ratio = clampRatio(n.Ratio + by)
-		done[dir] = true
-	}
-	return &next, true, done
+	return visit(n.A.Panes()[0]+sign+n.B.Panes()[0], n)
 }
 
 // WithRatio returns a tree in which the split at the path has another ratio. A path is a string of 'a' and 'b', from

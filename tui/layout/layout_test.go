@@ -2,6 +2,7 @@ package layout
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -45,7 +46,8 @@ func TestRectanglesTileTheArea(t *testing.T) {
 		requireTiled(t, p)
 		require.Len(t, p.Panes, len(n.Panes()))
 		names := n.Panes()
-		requireTiled(t, Stack(names[:1+r.IntN(min(len(names), 3))], area))
+		requireTiled(t, Place(Stack(names[:1+r.IntN(min(len(names), 3))]...), area))
+		requireTiled(t, PlaceAtLeast(n, area, 1+r.IntN(60), 1+r.IntN(20)))
 	}
 }
 
@@ -55,8 +57,15 @@ func TestResizingKeepsTheTilingAndTheBounds(t *testing.T) {
 		n := tree(r, 2+r.IntN(5), 0)
 		names := n.Panes()
 		for range 20 {
-			n = n.Resized(names[r.IntN(len(names))], r.Float64()-0.5)
+			p := PlaceAtLeast(n, Rect{0, 0, 120, 40}, 8, 4)
+			name := names[r.IntN(len(names))]
+			if r.IntN(2) == 0 {
+				n = p.Grown(n, name, r.Float64()-0.5)
+			} else {
+				n = p.Pushed(n, name, Direction(r.IntN(4)), r.Float64())
+			}
 		}
+		require.True(t, PlaceAtLeast(n, Rect{0, 0, 120, 40}, 8, 4).Fits(8, 4))
 		require.Equal(t, names, n.Panes())
 		requireTiled(t, Place(n, Rect{0, 0, 120, 40}))
 		var check func(*Node)
@@ -76,15 +85,82 @@ func quad() *Node {
 	return Columns(0.5, Rows(0.5, Leaf("a"), Leaf("b")), Rows(0.5, Leaf("c"), Leaf("d")))
 }
 
-func TestResizedGrowsThePaneBothWays(t *testing.T) {
+func TestGrownMakesThePaneLargerBothWays(t *testing.T) {
 	before := Place(quad(), Rect{0, 0, 100, 40})
-	after := Place(quad().Resized("d", 0.1), Rect{0, 0, 100, 40})
+	after := Place(before.Grown(quad(), "d", 0.1), Rect{0, 0, 100, 40})
 	b, _ := before.Find("d")
 	a, _ := after.Find("d")
 	require.Equal(t, Rect{50, 20, 50, 20}, b)
 	require.Equal(t, Rect{40, 16, 60, 24}, a)
 	left, _ := after.Find("a")
 	require.Equal(t, 20, left.H, "the other column keeps its rows")
+}
+
+// TestEverySplitCanBeMovedByKeys pushes each pane each way until nothing moves: every line of the tree has then been at
+// both of its ends.
+func TestEverySplitCanBeMovedByKeys(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	area := Rect{0, 0, 200, 90}
+	for range 60 {
+		n := tree(r, 2+r.IntN(5), 0)
+		reached := map[string][2]bool{}
+		for _, name := range n.Panes() {
+			for _, dir := range []Direction{ToLeft, ToRight, Above, Below} {
+				for {
+					p := PlaceAtLeast(n, area, 12, 5)
+					next := p.Pushed(n, name, dir, 0.05)
+					if next == n {
+						break
+					}
+					n = next
+				}
+				for _, d := range PlaceAtLeast(n, area, 12, 5).Dividers {
+					ends := reached[d.Path]
+					reached[d.Path] = [2]bool{ends[0] || d.At == d.Min, ends[1] || d.At == d.Max}
+				}
+			}
+		}
+		for path, ends := range reached {
+			require.Equal(t, [2]bool{true, true}, ends, "split %q of %v", path, n.Panes())
+		}
+	}
+}
+
+func TestPushedMovesTheNearestBorder(t *testing.T) {
+	n := quad()
+	p := PlaceAtLeast(n, Rect{0, 0, 100, 40}, 20, 5)
+	at := func(n *Node, pane string) Rect { r, _ := Place(n, p.Area).Find(pane); return r }
+	require.Equal(t, Rect{0, 0, 60, 20}, at(p.Pushed(n, "a", ToRight, 0.1), "a"))
+	require.Equal(t, Rect{60, 0, 40, 20}, at(p.Pushed(n, "c", ToRight, 0.1), "c"), "at the edge the border on the left moves")
+	require.Equal(t, Rect{0, 0, 50, 16}, at(p.Pushed(n, "a", Above, 0.1), "a"))
+	require.Equal(t, Rect{0, 24, 50, 16}, at(p.Pushed(n, "b", Below, 0.1), "b"))
+	require.Same(t, n, p.Pushed(n, "nobody", Below, 0.1))
+	for range 20 {
+		n = PlaceAtLeast(n, p.Area, 20, 5).Pushed(n, "a", ToLeft, 0.1)
+	}
+	require.Equal(t, 20, at(n, "a").W)
+	require.Same(t, n, PlaceAtLeast(n, p.Area, 20, 5).Pushed(n, "a", ToLeft, 0.1))
+	back := PlaceAtLeast(n, p.Area, 20, 5).Pushed(n, "a", ToRight, 0.1)
+	require.Equal(t, 30, at(back, "a").W, "the first key back moves it")
+}
+
+func TestSharesComeBack(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	for range 200 {
+		n := tree(r, 1+r.IntN(6), 0)
+		even := n.WithShares(map[string]float64{})
+		require.Same(t, n, even, "nothing to change")
+		list := n.Shares()
+		require.Len(t, list, len(n.Panes())-1, "each split has a name of its own")
+		for k := range list {
+			list[k] = 0.3
+		}
+		flat := n.WithShares(list)
+		require.Equal(t, list, flat.Shares())
+		require.Equal(t, n.Shares(), flat.WithShares(n.Shares()).Shares())
+	}
+	odd := quad().WithShares(map[string]float64{"a|c": 7, "a/b": math.NaN(), "c/d": -1, "x|y": 0.5})
+	require.Equal(t, map[string]float64{"a|c": maxRatio, "a/b": 0.5, "c/d": minRatio}, odd.Shares())
 }
 
 func TestNeighbours(t *testing.T) {

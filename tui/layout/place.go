@@ -1,5 +1,7 @@
 package layout
 
+import "math"
+
 // Placed is one pane's rectangle, border included.
 type Placed struct {
 	Pane string
@@ -12,14 +14,33 @@ type Divider struct {
 	Across bool
 	Area   Rect // of the whole split
 	At     int  // first column or row of the second part
+	Min    int  // the bounds of At: beyond them a pane would become too small
+	Max    int
 }
 
-// Ratio is the ratio that puts the line at the cell.
+// Ratio is the ratio that puts the line at the cell, as far as the panes beside it let it.
 func (d Divider) Ratio(x, y int) float64 {
 	if d.Across {
-		return clampRatio(float64(x-d.Area.X) / float64(max(d.Area.W, 1)))
+		return d.ratio(x)
 	}
-	return clampRatio(float64(y-d.Area.Y) / float64(max(d.Area.H, 1)))
+	return d.ratio(y)
+}
+
+func (d Divider) ratio(at int) float64 {
+	from, whole := d.Area.Y, d.Area.H
+	if d.Across {
+		from, whole = d.Area.X, d.Area.W
+	}
+	return clampRatio(float64(max(min(at, d.Max), d.Min)-from) / float64(max(whole, 1)))
+}
+
+// step is a share of the split in cells, one at least.
+func (d Divider) step(share float64) int {
+	whole := d.Area.H
+	if d.Across {
+		whole = d.Area.W
+	}
+	return max(int(math.Round(float64(whole)*share)), 1)
 }
 
 // Placement says where everything is. The rectangles tile the area exactly.
@@ -27,11 +48,15 @@ type Placement struct {
 	Area     Rect
 	Panes    []Placed
 	Dividers []Divider
+	w, h     int // of a pane at least
 }
 
 // Place gives every pane of the tree its rectangle.
-func Place(n *Node, area Rect) Placement {
-	p := Placement{Area: area}
+func Place(n *Node, area Rect) Placement { return PlaceAtLeast(n, area, 1, 1) }
+
+// PlaceAtLeast is Place, but where there is room for it no pane becomes smaller than w by h cells, whatever the ratios say.
+func PlaceAtLeast(n *Node, area Rect, w, h int) Placement {
+	p := Placement{Area: area, w: w, h: h}
 	p.place(n, area, "")
 	return p
 }
@@ -45,41 +70,113 @@ func (p *Placement) place(n *Node, r Rect, path string) {
 		return
 	}
 	a, b := r, r
+	aw, ah := n.A.Least(p.w, p.h)
+	bw, bh := n.B.Least(p.w, p.h)
 	if n.Across {
-		a.W = part(r.W, n.Ratio)
+		var lo, hi int
+		a.W, lo, hi = part(r.W, n.Ratio, aw, bw)
 		b.X, b.W = r.X+a.W, r.W-a.W
-		p.Dividers = append(p.Dividers, Divider{path, true, r, b.X})
+		p.Dividers = append(p.Dividers, Divider{path, true, r, b.X, r.X + lo, r.X + hi})
 	} else {
-		a.H = part(r.H, n.Ratio)
+		var lo, hi int
+		a.H, lo, hi = part(r.H, n.Ratio, ah, bh)
 		b.Y, b.H = r.Y+a.H, r.H-a.H
-		p.Dividers = append(p.Dividers, Divider{path, false, r, b.Y})
+		p.Dividers = append(p.Dividers, Divider{path, false, r, b.Y, r.Y + lo, r.Y + hi})
 	}
 	p.place(n.A, a, path+"a")
 	p.place(n.B, b, path+"b")
 }
 
-// part is the first part's cells; both parts get at least one where there are two.
-func part(whole int, ratio float64) int {
+// part is the first part's cells, and their bounds; both parts get what they need at least where there is room, and one
+// cell where there are two.
+func part(whole int, ratio float64, needA, needB int) (cells, lo, hi int) {
 	if whole < 2 {
-		return whole
+		return whole, whole, whole
 	}
-	return min(max(int(float64(whole)*ratio+0.5), 1), whole-1)
+	lo, hi = min(needA, whole-1), max(whole-needB, 1)
+	if lo > hi { // there is no room for what they need
+		lo, hi = 1, whole-1
+	}
+	return min(max(int(float64(whole)*ratio+0.5), lo), hi), lo, hi
 }
 
-// Stack places panes one above the other in equal parts: what is shown where a split tree would be too small. The first
-// one takes the row that is left over.
-func Stack(panes []string, area Rect) Placement {
-	p := Placement{Area: area}
-	y := area.Y
-	for i, name := range panes {
-		h := area.H / len(panes)
-		if i < area.H%len(panes) {
-			h++
-		}
-		p.Panes = append(p.Panes, Placed{name, Rect{area.X, y, area.W, h}})
-		y += h
+// Grown returns the tree of the placement with the pane larger by a share of each split that it stands in and that is its
+// nearest of that direction (negative: smaller). It is the same tree when nothing can move.
+func (p Placement) Grown(n *Node, pane string, share float64) *Node {
+	path, ok := n.Path(pane)
+	if !ok {
+		return n
 	}
-	return p
+	var done [2]bool
+	for i := len(path) - 1; i >= 0; i-- {
+		d, ok := p.divider(path[:i])
+		if !ok || done[side(d.Across)] {
+			continue
+		}
+		done[side(d.Across)] = true
+		step := d.step(math.Abs(share))
+		if (share < 0) != (path[i] == 'b') {
+			step = -step
+		}
+		n = p.moved(n, d, step)
+	}
+	return n
+}
+
+func side(across bool) int {
+	if across {
+		return 1
+	}
+	return 0
+}
+
+// Pushed returns the tree of the placement with the pane's border to the right, or below, moved a share of its split in
+// the direction; a pane at the edge of the screen has its other border moved. It is the same tree when nothing can move.
+func (p Placement) Pushed(n *Node, pane string, dir Direction, share float64) *Node {
+	path, ok := n.Path(pane)
+	if !ok {
+		return n
+	}
+	across := dir == ToLeft || dir == ToRight
+	for _, part := range []byte{'a', 'b'} {
+		for i := len(path) - 1; i >= 0; i-- {
+			d, ok := p.divider(path[:i])
+			if !ok || d.Across != across || path[i] != part {
+				continue
+			}
+			step := d.step(share)
+			if dir == ToLeft || dir == Above {
+				step = -step
+			}
+			return p.moved(n, d, step)
+		}
+	}
+	return n
+}
+
+// moved is the tree with a line moved so many cells.
+func (p Placement) moved(n *Node, d Divider, cells int) *Node {
+	if at := max(min(d.At+cells, d.Max), d.Min); at != d.At {
+		return n.WithRatio(d.Path, d.ratio(at))
+	}
+	return n
+}
+
+func (p Placement) divider(path string) (Divider, bool) {
+	for _, d := range p.Dividers {
+		if d.Path == path {
+			return d, true
+		}
+	}
+	return Divider{}, false
+}
+
+// Stack is a tree with the panes one above the other in equal parts: what is shown where another would be too small.
+func Stack(panes ...string) *Node {
+	if len(panes) == 0 {
+		return nil
+	}
+	return Rows(1/float64(len(panes)), Leaf(panes[0]), Stack(panes[1:]...))
 }
 
 // Fits reports whether every pane has at least w by h cells, border included.

@@ -1,7 +1,9 @@
 package remote
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -50,6 +52,12 @@ type Key struct {
 
 // Valid reports whether the key is good at that instant. The end is not part of its time.
 func (k Key) Valid(now time.Time) bool { return k.Expires.IsZero() || now.Before(k.Expires) }
+
+// ID tells keys apart in a file's name: the beginning of the key's SHA-256, in hexadecimal.
+func (k Key) ID() string {
+	sum := sha256.Sum256(k.marshalled)
+	return hex.EncodeToString(sum[:10])
+}
 
 // Keys are who may come in.
 type Keys []Key
