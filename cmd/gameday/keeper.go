@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"gameday/chaos"
 	"gameday/chaos/keeper"
@@ -33,7 +34,10 @@ func keeperMain(args []string, stderr io.Writer) int {
 		<-gone
 		screen <- giveTerminalBack(journal)
 	}()
-	err = keeper.Main(context.Background(), pipe, journal, engine.Catalog())
+	faults := engine.Catalog()
+	debug.FreeOSMemory()
+	forgetStart() // it waits from here on, nearly always
+	err = keeper.Main(context.Background(), pipe, journal, faults)
 	if err := errors.Join(err, <-screen); err != nil {
 		fmt.Fprintln(stderr, "gameday keeper:", err)
 		return exitRollbackFailed

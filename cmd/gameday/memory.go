@@ -15,6 +15,8 @@ const (
 	memoryRoom   = 12 << 20  // for what comes up between two collections ...
 	memoryShare  = 24        // ... and one part in so many of what is held
 	memoryLookup = 2 * time.Second
+
+	memorySettled = 2 // look-ups after which a session has started
 )
 
 // keepSmall lets the collector aim at little more than what is held, until stop is called. What is held decides, not a
@@ -30,7 +32,10 @@ func keepSmall() (stop func()) {
 		defer close(ended)
 		tick := time.NewTicker(memoryLookup)
 		defer tick.Stop()
-		for {
+		for n := 0; ; n++ {
+			if n == memorySettled {
+				forgetStart()
+			}
 			debug.SetMemoryLimit(memoryLimit(heldMemory()))
 			select {
 			case <-done:
