@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"gameday/engine/dashboard"
+	"gameday/engine/record"
 	"gameday/sources/driver"
 	"gameday/sources/sanitize"
 	"gameday/sources/signal"
+	"gameday/sources/store"
 )
 
 // The bounds of dashboards.
@@ -30,6 +32,9 @@ type boards struct {
 	ask dashboard.Asker
 	// every is how often metrics are measured.
 	every time.Duration
+	// still evaluates where it is asked for, and never anew: a replay shows the same at the same instant.
+	still   bool
+	timeout time.Duration // of one evaluation
 
 	ctx    context.Context
 	slots  chan struct{}
@@ -53,7 +58,7 @@ type keptBoard struct {
 }
 
 func newBoards(ctx context.Context, all []*dashboard.Dashboard, ask dashboard.Asker, every time.Duration) *boards {
-	return &boards{ctx: ctx, all: all, ask: ask, every: every, slots: make(chan struct{}, maxAtOnce), kept: map[string]*keptBoard{}}
+	return &boards{ctx: ctx, all: all, ask: ask, every: every, timeout: boardTimeout, slots: make(chan struct{}, maxAtOnce), kept: map[string]*keptBoard{}}
 }
 
 // get is the dashboard that a view asks for as far as it is known, nil when it asks for none. It waits for nothing. It is safe for
@@ -109,9 +114,12 @@ func (b *boards) span(v signal.View) dashboard.Span {
 
 func (b *boards) fill(out *signal.Board, d *dashboard.Dashboard, v signal.View, s dashboard.Span) {
 	out.Name, out.Title = d.Metadata.Name, d.Title()
-	key := keyOf("vars", d.Metadata.Name, v.Board.Chosen)
-	vars := b.entry(key)
-	if vars.values == nil || time.Since(vars.at) > variablesEvery {
+	var when any
+	if b.still {
+		when = s
+	}
+	vars := b.entry(keyOf("vars", d.Metadata.Name, v.Board.Chosen, when))
+	if vars.values == nil || !b.still && time.Since(vars.at) > variablesEvery {
 		chosen := v.Board.Values()
 		b.start(vars, func(ctx context.Context, k *keptBoard) func() {
 			found, values := d.Resolve(ctx, b.ask, chosen, s)
@@ -203,6 +211,13 @@ func (b *boards) start(k *keptBoard, do func(context.Context, *keptBoard) (done 
 	if k.running || b.closed {
 		return
 	}
+	if b.still {
+		ctx, cancel := context.WithTimeout(b.ctx, b.timeout)
+		defer cancel()
+		do(ctx, k)()
+		k.at = time.Now()
+		return
+	}
 	k.running = true
 	b.work.Add(1)
 	go func() {
@@ -210,7 +225,7 @@ func (b *boards) start(k *keptBoard, do func(context.Context, *keptBoard) (done 
 		var done func()
 		select {
 		case b.slots <- struct{}{}:
-			ctx, cancel := context.WithTimeout(b.ctx, boardTimeout)
+			ctx, cancel := context.WithTimeout(b.ctx, b.timeout)
 			done = do(ctx, k)
 			cancel()
 			<-b.slots
@@ -291,19 +306,22 @@ func parseDashboards(cfg Config) (out []*dashboard.Dashboard, err error) {
 // boardAsker answers what dashboards ask of a session.
 type boardAsker struct{ s *Session }
 
-func (a boardAsker) Metrics(source string) (driver.Metrics, error) { return a.s.metrics(source) }
+func (a boardAsker) Metrics(source string) (driver.Metrics, error) { return a.s.shown(source) }
 
-func (a boardAsker) Sources() []string {
+func (a boardAsker) Sources() []string { return metricSources(a.s.cfg) }
+
+// metricSources names those that answer PromQL, the one that is asked by default first. "" is the session's own memory.
+func metricSources(cfg Config) []string {
 	var out []string
-	for _, src := range a.s.cfg.Sources {
+	for _, src := range cfg.Sources {
 		if _, ok := src.Driver.(driver.Metrics); ok {
 			out = append(out, src.Name)
 		}
 	}
-	if a.s.cfg.Metrics == "" || len(out) == 0 {
-		out = append([]string{""}, out...) // the session's own memory
+	if cfg.Metrics == "" || len(out) == 0 {
+		out = append([]string{""}, out...)
 	}
-	if i := slices.Index(out, a.s.cfg.Metrics); i > 0 {
+	if i := slices.Index(out, cfg.Metrics); i > 0 {
 		out[0], out[i] = out[i], out[0]
 	}
 	return out
@@ -328,6 +346,9 @@ func (a boardAsker) Words(ctx context.Context, source string, kind driver.WordKi
 		for i := range out {
 			out[i] = sanitize.Line(out[i], sanitize.MaxValue)
 		}
+		if err == nil && a.s.recorder != nil {
+			a.s.recorder.Words(record.Words{Source: source, Kind: uint8(kind), Of: of, Prefix: prefix, List: out})
+		}
 		return out, remote{src: src}.explain(err)
 	}
 	_, err := a.s.metrics(source)
@@ -335,7 +356,12 @@ func (a boardAsker) Words(ctx context.Context, source string, kind driver.WordKi
 }
 
 func (a boardAsker) Logs(_ context.Context, query string, w signal.Window, limit int) ([]signal.Record, error) {
-	f := a.s.store.Frame(signal.View{Window: w, Logs: signal.LogFilter{Text: query, Limit: limit}, Traces: signal.TraceFilter{Limit: 1}})
+	return logsOf(a.s.store, query, w, limit)
+}
+
+// logsOf are the newest records of a window that a filter lets through.
+func logsOf(st *store.Store, query string, w signal.Window, limit int) ([]signal.Record, error) {
+	f := st.Frame(signal.View{Window: w, Logs: signal.LogFilter{Text: query, Limit: limit}, Traces: signal.TraceFilter{Limit: 1}})
 	if f.LogsErr != "" {
 		return f.Logs, errors.New(f.LogsErr)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fxamacker/cbor/v2"
 
+	"gameday/engine/dashboard"
 	"gameday/engine/record"
 	"gameday/sources/driver"
 	"gameday/sources/metrics"
@@ -44,6 +45,9 @@ type Replay struct {
 	whole    bool
 	ctx      context.Context
 	cancel   context.CancelFunc
+	boards   []*dashboard.Dashboard
+	// looking is held for reading by who looks into a part for longer than a frame, for writing by who closes one.
+	looking sync.RWMutex
 
 	mu   sync.Mutex
 	part *part
@@ -66,6 +70,9 @@ func OpenReplay(ctx context.Context, path string, progress func(share float64)) 
 	}
 	r.whole = raw <= wholeRaw
 	if r.settings, err = readSettings(f.Meta().Settings); err == nil {
+		r.boards, err = r.settings.dashboards()
+	}
+	if err == nil {
 		r.part, err = r.load(ctx, f.From(), progress)
 	}
 	if err != nil {
@@ -89,6 +96,11 @@ func readSettings(data []byte) (s settings, err error) {
 		p := &s.Panels[i]
 		p.Title, p.Unit = sanitize.Line(p.Title, sanitize.MaxName), sanitize.Line(p.Unit, sanitize.MaxKey)
 		p.Query, p.Legend = sanitize.Line(p.Query, sanitize.MaxBody), sanitize.Line(p.Legend, sanitize.MaxKey)
+		p.Source = sanitize.Line(p.Source, sanitize.MaxKey)
+	}
+	s.Metrics = sanitize.Line(s.Metrics, sanitize.MaxKey)
+	for i := range s.Sources {
+		s.Sources[i] = sanitize.Line(s.Sources[i], sanitize.MaxKey)
 	}
 	return s, nil
 }
@@ -126,7 +138,9 @@ func (r *Replay) Frame(v signal.View) *signal.Frame {
 			return r.last
 		}
 		r.part = next
+		r.looking.Lock()
 		r.err = p.close()
+		r.looking.Unlock()
 	}
 	p, at := r.part, v.Window.To
 	f := p.store.Frame(v)
@@ -139,6 +153,7 @@ func (r *Replay) Frame(v signal.View) *signal.Frame {
 	f.Processes, f.Switches, f.Store = s.Processes, s.Switches, s.Store
 	f.SLOs, f.Scorecard, f.Host, f.Incidents = s.SLOs, s.Scorecard, s.Host, s.Incidents
 	p.patterns.fill(f, v)
+	f.Board = p.boards.get(v)
 	r.view, r.last = v, f
 	return f
 }
@@ -148,6 +163,8 @@ func (r *Replay) Close() error {
 	r.cancel()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.looking.Lock()
+	defer r.looking.Unlock()
 	var errs []error
 	if r.part != nil {
 		errs = append(errs, r.part.close())
@@ -173,6 +190,8 @@ type part struct {
 	store    *store.Store
 	db       *metrics.DB
 	panels   *panels
+	boards   *boards
+	answers  *toldAnswers
 	patterns *patterns
 	restorer *metrics.Restorer
 	sections [record.Sections][]section
@@ -207,7 +226,7 @@ func (r *Replay) load(ctx context.Context, at time.Time, progress func(float64))
 		first = max(last-1, 0)
 	}
 	to := all[last].To
-	p := &part{chapter: last, events: map[uint64][]version{}}
+	p := &part{chapter: last, events: map[uint64][]version{}, answers: newToldAnswers()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
@@ -219,8 +238,11 @@ func (r *Replay) load(ctx context.Context, at time.Time, progress func(float64))
 	if p.db, err = metrics.Open(metrics.Config{Retention: max(to.Sub(all[first].From)+10*time.Minute, time.Hour), Timeout: replayTimeout, Now: func() time.Time { return to }}); err != nil {
 		return p, err
 	}
-	p.panels = newPanels(func(string) (driver.Metrics, error) { return p.db, nil }, r.settings.Panels, r.settings.Headline)
+	asks := replayAsker{p, r.settings}
+	p.panels = newPanels(asks.Metrics, r.settings.Panels, r.settings.Headline)
 	p.panels.timeout = replayTimeout
+	p.boards = newBoards(r.ctx, r.boards, asks, cmp.Or(r.settings.Every, time.Second))
+	p.boards.still, p.boards.timeout = true, replayTimeout
 	step := max(to.Sub(all[first].From)/pattern.DefaultSteps+time.Second, pattern.DefaultStep)
 	p.patterns = newPatterns(pattern.Config{Step: step}, 0)
 	p.restorer = p.db.Restore(ctx)
@@ -235,12 +257,16 @@ func (r *Replay) load(ctx context.Context, at time.Time, progress func(float64))
 		}
 	}
 	p.flush()
+	p.answers.settle()
 	return p, p.restorer.Close()
 }
 
 func (p *part) close() error {
 	if p.panels != nil {
 		p.panels.close()
+	}
+	if p.boards != nil {
+		p.boards.close()
 	}
 	if p.db != nil {
 		return p.db.Close()
@@ -286,6 +312,14 @@ func (p *part) Exemplar(id uint64, e signal.Exemplar) { p.restorer.Exemplar(id, 
 func (p *part) Second(s signal.LoadSecond) {
 	n := len(p.seconds) - 1
 	p.seconds[n] = append(p.seconds[n], s)
+}
+
+// Answer implements record.Sink.
+func (p *part) Answer(a record.Answer) { p.answers.add(a) }
+
+// Words implements record.Sink.
+func (p *part) Words(v record.Words) {
+	p.answers.words[wordsKey(v.Source, driver.WordKind(v.Kind), v.Of, v.Prefix)] = v
 }
 
 // Event implements record.Sink.

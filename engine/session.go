@@ -123,7 +123,7 @@ func New(cfg Config) (_ *Session, err error) {
 		return s, err
 	}
 	s.patterns = newPatterns(pattern.Config{}, patternsEvery)
-	s.panels = newPanels(s.metrics, cfg.Panels, cfg.Headline)
+	s.panels = newPanels(s.shown, cfg.Panels, cfg.Headline)
 	dashboards, err := parseDashboards(cfg)
 	if err != nil {
 		return s, err

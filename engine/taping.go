@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
+	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"gameday/engine/record"
+	"gameday/sources/sanitize"
 	"gameday/sources/signal"
 )
 
@@ -14,6 +17,74 @@ import (
 type settings struct {
 	Panels   []PanelSpec
 	Headline HeadlineSpec
+	// Metrics is who answered by default, "" for the session's own memory; Sources are all that answered.
+	Metrics string
+	Sources []string
+	Every   time.Duration // between two measurements
+	// Dashboards are the session's own, as zstd of CBOR of []boardFile.
+	Dashboards []byte
+}
+
+// boardFile is a dashboard as it was read.
+type boardFile struct {
+	File, ID string
+	Data     []byte
+}
+
+// The bounds of the dashboards in a recording, packed and unpacked.
+const (
+	maxBoardsPacked = 900 << 10 // the recording's Meta has room for 1 MB
+	maxBoards       = 32 << 20
+)
+
+// settings are those of the session. Dashboards that are too large for a recording are named.
+func (s *Session) settings() (out settings, left string, err error) {
+	out = settings{Panels: s.cfg.Panels, Headline: s.cfg.Headline, Metrics: s.cfg.Metrics, Sources: metricSources(s.cfg), Every: s.scrapeEvery()}
+	var files []boardFile
+	for _, d := range s.cfg.Dashboards {
+		files = append(files, boardFile{d.File, d.ID, d.Data})
+	}
+	if len(files) == 0 {
+		return out, "", nil
+	}
+	data, err := cbor.Marshal(files)
+	if err != nil {
+		return out, "", err
+	}
+	zip, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return out, "", err
+	}
+	defer func() { _ = zip.Close() }() // it writes to memory
+	if out.Dashboards = zip.EncodeAll(data, nil); len(out.Dashboards) > maxBoardsPacked || len(data) > maxBoards {
+		out.Dashboards = nil
+		return out, fmt.Sprintf("the %d dashboards are too large for the recording: a replay shows the cockpit's own charts", len(files)), nil
+	}
+	return out, "", nil
+}
+
+// boardDocuments are the dashboards of a recording.
+func (s settings) boardDocuments() (out []Document, err error) {
+	if len(s.Dashboards) == 0 {
+		return nil, nil
+	}
+	zip, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBoards))
+	if err != nil {
+		return nil, err
+	}
+	defer zip.Close()
+	data, err := zip.DecodeAll(s.Dashboards, nil)
+	if err != nil {
+		return nil, err
+	}
+	var files []boardFile
+	if err := cbor.Unmarshal(data, &files); err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		out = append(out, Document{File: sanitize.Line(f.File, sanitize.MaxValue), ID: sanitize.Line(f.ID, sanitize.MaxName), Data: f.Data})
+	}
+	return out, nil
 }
 
 // openRecording begins to record when the configuration names a file. What cannot be recorded later on, because the disk is
@@ -22,9 +93,17 @@ func (s *Session) openRecording() error {
 	if s.cfg.Record == "" {
 		return nil
 	}
-	charts, err := cbor.Marshal(settings{s.cfg.Panels, s.cfg.Headline})
+	set, left, err := s.settings()
 	if err != nil {
 		return err
+	}
+	charts, err := cbor.Marshal(set)
+	if err != nil {
+		return err
+	}
+	if left != "" {
+		s.cfg.Log("recording: %s", left)
+		s.store.Event(signal.Event{Kind: signal.EventSource, Outcome: signal.Warning, Start: time.Now(), Title: "recorded without dashboards", Detail: left})
 	}
 	s.recorder, err = record.Create(s.cfg.Record, record.Config{
 		Meta: record.Meta{System: s.cfg.Name, Environment: s.cfg.Environment, Program: s.cfg.Version, Started: s.started,

@@ -9,7 +9,9 @@ import (
 
 	"gameday/engine/report"
 	"gameday/engine/why"
+	"gameday/sources/metrics"
 	"gameday/sources/signal"
+	"gameday/sources/store"
 )
 
 // What is read of the metrics for an answer.
@@ -26,26 +28,34 @@ func (s *Session) Why(ctx context.Context, ask signal.WhyAsk) (*signal.Why, erro
 }
 
 func (s *Session) why(ctx context.Context, q why.Question) (*signal.Why, error) {
-	out, err := why.Answer(ctx, s.store, q)
+	out, err := answerWhy(ctx, s.store, s.db, q)
+	if err == nil {
+		out.Active = active(s.chaos.States(), s.store.Events(q.Interest), q.Interest)
+	}
+	return out, err
+}
+
+// answerWhy answers from what is held.
+func answerWhy(ctx context.Context, st *store.Store, db *metrics.DB, q why.Question) (*signal.Why, error) {
+	out, err := why.Answer(ctx, st, q)
 	if err != nil {
 		return nil, fmt.Errorf("look for what changed: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, whyTimeout)
 	defer cancel()
-	if out.Metrics, err = s.whyMetrics(ctx, q); err != nil {
+	if out.Metrics, err = whyMetrics(ctx, db, q); err != nil {
 		out.Notes = append(out.Notes, "metrics were not compared: "+err.Error())
 	}
-	out.Active = s.active(q.Interest)
 	return out, nil
 }
 
 // whyMetrics compares the series of both windows.
-func (s *Session) whyMetrics(ctx context.Context, q why.Question) ([]signal.WhyMetric, error) {
-	if s.db.SeriesCount() == 0 {
+func whyMetrics(ctx context.Context, db *metrics.DB, q why.Question) ([]signal.WhyMetric, error) {
+	if db.SeriesCount() == 0 {
 		return nil, nil
 	}
 	read := func(w signal.Window) ([]signal.Series, error) {
-		return s.db.Range(ctx, whySeries, w, max(time.Second, (w.Length()/whyPoints).Truncate(time.Second)))
+		return db.Range(ctx, whySeries, w, max(time.Second, (w.Length()/whyPoints).Truncate(time.Second)))
 	}
 	before, err := read(q.Baseline)
 	if err != nil {
@@ -59,13 +69,13 @@ func (s *Session) whyMetrics(ctx context.Context, q why.Question) ([]signal.WhyM
 }
 
 // active names what was in force: faults, and the switches that were turned since.
-func (s *Session) active(w signal.Window) (out []string) {
-	for _, f := range s.chaos.States() {
+func active(faults []signal.FaultState, events []signal.Event, w signal.Window) (out []string) {
+	for _, f := range faults {
 		if f.Phase != signal.FaultPlanned && f.Injected.Before(w.To) && (f.Undone.IsZero() || f.Undone.After(w.From)) {
 			out = append(out, "fault "+f.Title+", "+f.Phase.String())
 		}
 	}
-	for _, e := range s.store.Events(w) {
+	for _, e := range events {
 		if e.Kind == signal.EventSwitch && w.Contains(e.Start) {
 			out = append(out, "switch "+e.Title+" at "+e.Start.Format("15:04:05"))
 		}

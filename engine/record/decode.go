@@ -29,6 +29,9 @@ type Sink interface {
 	// Section is one part of the states, see DecodeSection.
 	Section(at time.Time, n Section, data []byte)
 	Second(signal.LoadSecond)
+	// Answer is what a remote system answered for a chart, as far as it was not told before.
+	Answer(Answer)
+	Words(Words)
 }
 
 // errDamaged is told with what was wrong: the CRC was right, so it was written that way.
@@ -142,6 +145,18 @@ func (d *decoder) entry(kind byte, body []byte, into Sink) error {
 			return fmt.Errorf("%w: a second of load: %v", errDamaged, err)
 		}
 		into.Second(s)
+	case kindAnswer:
+		a, err := decodeAnswer(body)
+		if err != nil {
+			return fmt.Errorf("%w: an answer: %v", errDamaged, err)
+		}
+		into.Answer(a)
+	case kindWords:
+		v, err := decodeWords(body)
+		if err != nil {
+			return fmt.Errorf("%w: words: %v", errDamaged, err)
+		}
+		into.Words(v)
 	}
 	if p.err != nil {
 		return fmt.Errorf("%w: an entry of kind %d: %v", errDamaged, kind, p.err)

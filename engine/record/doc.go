@@ -34,6 +34,8 @@
 //	7 event     instant(when it was told), CBOR of signal.Event
 //	8 state     instant, section(u8), CBOR; sections are the fields of State
 //	9 second    CBOR of signal.LoadSecond: the next one that load states count
+//	10 answer   CBOR of Answer: what is new of what a remote system answered for a chart
+//	11 words    CBOR of Words: which words a remote system knew, for the variables of dashboards
 //
 // Attributes are count(uvarint) times name(key) string(value). Times in CBOR are RFC 3339 with nanoseconds.
 package record
@@ -73,6 +75,8 @@ const (
 	kindEvent
 	kindState
 	kindSecond
+	kindAnswer
+	kindWords
 )
 
 // Meta says what was recorded. Its texts come from a file: they are made harmless when it is read.

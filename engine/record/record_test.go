@@ -32,6 +32,8 @@ type kept struct {
 	exemplars []string
 	events    []signal.Event
 	told      []time.Time
+	answers   []Answer
+	words     []Words
 	seconds   []signal.LoadSecond
 	state     State
 	sections  int
@@ -44,6 +46,8 @@ func (k *kept) Log(r signal.Record)               { k.logs = append(k.logs, r) }
 func (k *kept) Span(s signal.Span)                { k.spans = append(k.spans, s) }
 func (k *kept) Series(id uint64, ls signal.Attrs) { k.series[id] = ls }
 func (k *kept) Second(s signal.LoadSecond)        { k.seconds = append(k.seconds, s) }
+func (k *kept) Answer(a Answer)                   { k.answers = append(k.answers, a) }
+func (k *kept) Words(v Words)                     { k.words = append(k.words, v) }
 func (k *kept) Event(told time.Time, e signal.Event) {
 	k.events, k.told = append(k.events, e), append(k.told, told)
 }
@@ -422,6 +426,8 @@ func FuzzEntries(f *testing.F) {
 	e.event(w.now, w.event())
 	var p sampler
 	p.sample(&e, w.now, State{Load: w.load(w.now, 4), Experiment: &signal.ExperimentState{Probes: []signal.ProbeState{{Now: signal.CheckError}}}})
+	e.coded(kindAnswer, Answer{Source: "prom", Query: "up", Step: time.Second, Series: []AnswerSeries{{Name: "a", Labels: w.attrs(), Ms: []int64{1, 2}, Values: []float64{1, 2}}}}, nil)
+	e.coded(kindWords, Words{Source: "prom", Kind: 2, List: []string{"a", "b"}}, nil)
 	f.Add(e.take())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		k := newKept()
@@ -431,6 +437,11 @@ func FuzzEntries(f *testing.F) {
 			_ = x.Phase.String() + x.Verdict.String()
 			for _, p := range x.Probes {
 				_ = p.Now.String() + p.Before.String()
+			}
+		}
+		for _, a := range k.answers {
+			for _, s := range a.Series {
+				require.Len(t, s.Values, len(s.Ms))
 			}
 		}
 		for _, s := range k.seconds {

@@ -50,6 +50,7 @@ type Writer struct {
 	mu      sync.Mutex
 	enc     encoder
 	sampler sampler
+	answers answers
 	raw     int64 // of the chapter, as far as it was taken
 	begins  bool  // the next block begins a chapter
 	first   time.Time
@@ -167,7 +168,7 @@ func (w *Writer) room() bool {
 // begin starts a chapter with what must be known at its start. The lock is held, or nobody else has the writer yet.
 func (w *Writer) begin(now time.Time) {
 	w.raw, w.begins = 0, true
-	w.sampler = sampler{}
+	w.sampler, w.answers = sampler{}, newAnswers()
 	w.enc.reset(now)
 }
 

@@ -223,7 +223,7 @@ func (p *Pane) draw(ctx pane.Context) []string {
 	p.places = p.places[:0]
 	b := boardOf(ctx)
 	if b == nil {
-		return pen.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Muted, Text: "The dashboard is being evaluated. In a replay there are none: the charts of the cockpit are in workspace 1."})
+		return pen.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Muted, Text: "The dashboard is being evaluated."})
 	}
 	panels := p.panels(ctx)
 	if len(panels) == 0 {
