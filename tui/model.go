@@ -110,6 +110,9 @@ type Model struct {
 	at     time.Time     // the instant the operator looks at while paused
 	lead   time.Duration // how much of the window lies behind it
 
+	figuresAt time.Time // when the figures beside a paused picture were taken ...
+	figuresOf uint64    // ... and for which of the views
+
 	focus  focusHistory
 	lookup *signal.Lookup // the last one that was told
 	from   string         // the pane that the trace on the screen was opened from; "" when there is none to go back to
@@ -370,6 +373,7 @@ func (m *Model) framed(msg frameMsg) tea.Cmd {
 	if f == nil || f == m.frame || m.seen && msg.live == m.paused {
 		return tea.Batch(cmds...)
 	}
+	f = m.calmed(f, msg.view)
 	m.frame, m.seen = f, true
 	m.seq++
 	m.mark(f)

@@ -125,11 +125,11 @@ func (m *Model) ends(w signal.Window) (from, tail string) {
 	if m.ascii {
 		mark = "|"
 	}
-	from = w.From.Local().Format("15:04:05")
 	if m.paused || m.play != nil {
-		return from, pen.Row(6, sg(themes.Warning, mark+w.To.Local().Format("15:04")))
+		return w.From.Local().Format("15:04:05"), pen.Row(6, sg(themes.Warning, mark+w.To.Local().Format("15:04")))
 	}
-	return from, pen.Row(6, sg(themes.OK, mark+"now"))
+	// a clock would send a second's worth of digits to a terminal on which nothing else happens
+	return lengthText(w.Length().Round(time.Second)) + " ago", pen.Row(6, sg(themes.OK, mark+"now"))
 }
 
 func bandKind(k signal.EventKind) bool { return k == signal.EventFault || k == signal.EventLoad }

@@ -193,16 +193,3 @@ func TestAbortWhileADialogIsOpen(t *testing.T) {
 	require.NoError(t, err, out)
 	require.Contains(t, out, "no fault is in force")
 }
-
-// A cockpit that stands still sends next to nothing over a thin link.
-func TestNothingIsSentWhenNothingChanges(t *testing.T) {
-	t.Parallel()
-	term := open(t, 120, 35, "watch", "--otlp-grpc", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0")
-	term.see(slow, "gameday", "live")
-	term.press(" ")
-	term.see(slow, "paused")
-	time.Sleep(2 * time.Second)
-	before := term.sent()
-	time.Sleep(3 * time.Second)
-	require.Less(t, term.sent()-before, 2000, "a paused cockpit is quiet: %q", term.tail(800))
-}

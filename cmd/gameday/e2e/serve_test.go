@@ -51,7 +51,7 @@ func (b *lockedBuffer) String() string {
 
 var servingAt = regexp.MustCompile(`msg=serving .*ssh=127\.0\.0\.1:(\d+) host_key=(SHA256:\S+)`)
 
-// serve shares the demo with alice, an operator, and bob, a viewer.
+// serve shares the demo (--demo=false: an idle system) with alice, an operator, and bob, a viewer.
 func serve(t testing.TB, args ...string) *served {
 	t.Helper()
 	if _, err := exec.LookPath("ssh"); err != nil {
@@ -218,7 +218,7 @@ type tapped struct {
 	work  sync.WaitGroup
 }
 
-func tap(b *testing.B, to string) *tapped {
+func tap(b testing.TB, to string) *tapped {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(b, err)
 	_, port, err := net.SplitHostPort(l.Addr().String())
