@@ -142,3 +142,12 @@ func spaces(n int) string {
 	}
 	return strings.Repeat(" ", n)
 }
+
+// Widest is the width of the widest of n texts, in cells, most at most: what a column of a list needs.
+func Widest(most, n int, text func(i int) string) int {
+	w := 0
+	for i := range n {
+		w = max(w, Width(text(i)))
+	}
+	return min(w, most)
+}

@@ -69,7 +69,7 @@ func (p *Pane) Title(ctx pane.Context) string {
 	if b == nil || b.Title == "" {
 		return "dashboards"
 	}
-	t := b.Title
+	t := "dashboard " + b.Title
 	shown := p.panels(ctx)
 	if p.filter != "" {
 		t += fmt.Sprintf(" /%s %d of %d", p.filter, len(shown), len(b.Panels))

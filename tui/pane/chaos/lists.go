@@ -89,11 +89,15 @@ func Faults() pane.Pane {
 		},
 		items: func(ctx pane.Context, p widget.Pen) []item {
 			out := make([]item, 0, len(ctx.Frame.Faults))
+			all := ctx.Frame.Faults
+			state := widget.Widest(14, len(all), func(i int) string { return all[i].Phase.String() })
+			title := widget.Widest(28, len(all), func(i int) string { return all[i].Title })
+			more := widget.Widest(12, len(all), func(i int) string { return left(ctx.Frame, &all[i]) })
 			for i := range ctx.Frame.Faults {
 				f := &ctx.Frame.Faults[i]
 				role, glyph := phase(f, p)
 				text := f.Title + "  " + strings.Join(f.Targets, ", ")
-				segs := []widget.Seg{seg(role, " "+glyph+" "+p.Left(f.Phase.String(), 12)+" "), seg(themes.Text, p.Left(f.Title, 24)+" "), seg(themes.Muted, p.Left(left(ctx.Frame, f), 9)+" ")}
+				segs := []widget.Seg{seg(role, " "+glyph+" "+p.Left(f.Phase.String(), state)+" "), seg(themes.Text, p.Left(f.Title, title)+"  "), seg(themes.Muted, p.Left(left(ctx.Frame, f), more)+"  ")}
 				if f.Remedy != "" {
 					segs = append(segs, seg(themes.Failed, "run: "+f.Remedy))
 				}

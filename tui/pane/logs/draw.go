@@ -112,12 +112,12 @@ func (p *Pane) build(pen widget.Pen, ctx pane.Context, r *signal.Record, mark ui
 		segs = append(segs, widget.Seg{Role: themes.Focus, Text: pen.Glyph(widget.FocusMark) + " "})
 	}
 	segs = highlight(segs, r.Body, p.marked, body)
-	segs = p.attrs(segs, r, width)
+	segs = p.attrs(pen, segs, r, width)
 	return pen.Line(mark == 2, width, segs...)
 }
 
 // attrs appends the attributes, as far as there is room for them: they are cut, the body comes first.
-func (p *Pane) attrs(segs []widget.Seg, r *signal.Record, width int) []widget.Seg {
+func (p *Pane) attrs(pen widget.Pen, segs []widget.Seg, r *signal.Record, width int) []widget.Seg {
 	used := 0
 	for _, s := range segs {
 		used += widget.Width(s.Text)
@@ -125,7 +125,10 @@ func (p *Pane) attrs(segs []widget.Seg, r *signal.Record, width int) []widget.Se
 	for _, a := range r.Attrs {
 		text := "  " + a.Key + "=" + a.Value
 		w := widget.Width(text)
-		if used+w > width {
+		if used+w > width { // the detail has it
+			if used+2 <= width {
+				segs = append(segs, widget.Seg{Role: themes.Muted, Text: " " + pen.Glyph(widget.Ellipsis)})
+			}
 			break
 		}
 		used += w

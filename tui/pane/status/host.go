@@ -20,16 +20,19 @@ func Host() pane.Pane {
 				}
 			}
 			if worse > 0 {
-				return fmt.Sprintf("this machine · %d degrading", worse)
+				return fmt.Sprintf("machine %d degrading", worse)
 			}
-			return "this machine"
+			return "machine"
 		}}
 }
 
 func host(ctx pane.Context, p widget.Pen) []row {
 	var out []row
-	spark := max(min(ctx.Width-56, 30), 8)
-	for _, r := range ctx.Frame.Host {
+	all := ctx.Frame.Host
+	name := widget.Widest(20, len(all), func(i int) string { return all[i].Name })
+	trendWidth := widget.Widest(20, len(all), func(i int) string { return all[i].Trend.String() })
+	spark := max(min(ctx.Width-name-trendWidth-18, 30), 4)
+	for _, r := range all {
 		now := widget.Value(r.Now, "bytes") + "/s"
 		role := themes.Text
 		if r.Ratio {
@@ -45,8 +48,8 @@ func host(ctx pane.Context, p widget.Pen) []row {
 		case signal.TrendImproving:
 			trend, mark = themes.OK, p.Glyph(widget.DownTri)
 		}
-		out = append(out, row{text: fmt.Sprintf("%s %s %s", r.Name, now, r.Trend), segs: []widget.Seg{
-			seg(themes.Text, " "+p.Left(r.Name, 20)), seg(role, p.Right(now, 10)+"  "), seg(themes.Series0, p.Spark(r.History, spark)+"  "),
+		out = append(out, row{text: fmt.Sprintf("%s %s %s", r.Name, now, r.Trend), value: now, segs: []widget.Seg{
+			seg(themes.Text, " "+p.Left(r.Name, name)), seg(role, p.Right(now, 10)+"  "), seg(themes.Series0, p.Spark(r.History, spark)+"  "),
 			seg(trend, mark+" "+r.Trend.String())}})
 	}
 	return out

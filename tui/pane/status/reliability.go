@@ -35,20 +35,25 @@ func SLOs() pane.Pane {
 
 func slos(ctx pane.Context, p widget.Pen) []row {
 	var out []row
-	for i := range ctx.Frame.SLOs {
-		s := &ctx.Frame.SLOs[i]
+	all := ctx.Frame.SLOs
+	name := widget.Widest(24, len(all), func(i int) string { return all[i].Name })
+	target := widget.Widest(9, len(all), func(i int) string { return shareText(all[i].Target) })
+	left := widget.Widest(16, len(all), func(i int) string { return budgetText(all[i].Budget) })
+	bar := min(ctx.Width-name-target-left-28, 20)
+	for i := range all {
+		s := &all[i]
 		role, glyph, word := judged(s, p)
 		good := "not known"
 		if !math.IsNaN(s.Good) && s.Err == "" {
 			good = shareText(s.Good)
 		}
-		head := []widget.Seg{seg(role, " "+glyph+" "+p.Left(word, 8)), seg(themes.Text, p.Left(s.Name, 15)+" "), seg(role, p.Right(good, 9)), seg(themes.Muted, " of "+p.Left(shareText(s.Target), 8))}
+		head := []widget.Seg{seg(role, " "+glyph+" "+p.Left(word, 8)), seg(themes.Text, p.Left(s.Name, name)+" "), seg(role, p.Right(good, 9)), seg(themes.Muted, " of "+p.Left(shareText(s.Target), target)+" ")}
 		if s.Err != "" {
 			head = append(head, seg(themes.Muted, oneLine(s.Err)))
 		} else {
-			head = append(head, budget(s, p, max(min(ctx.Width-60, 20), 4))...)
+			head = append(head, budget(s, p, bar)...)
 		}
-		out = append(out, row{segs: head, text: fmt.Sprintf("%s: %s; %s good of %s, budget left %s %s", s.Name, s.Title, good, shareText(s.Target), budgetText(s.Budget), s.Err)})
+		out = append(out, row{segs: head, text: fmt.Sprintf("%s: %s; %s good of %s, budget left %s %s", s.Name, s.Title, good, shareText(s.Target), budgetText(s.Budget), s.Err), value: good})
 		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, strings.Repeat(" ", 11)+oneLine(s.Title)+coverage(s))}, text: s.Title})
 		for _, b := range s.Burns {
 			out = append(out, burnRow(b, p))
@@ -71,8 +76,11 @@ func judged(s *signal.SLO, p widget.Pen) (themes.Role, string, string) {
 	return themes.OK, p.Glyph(widget.Passed), "kept"
 }
 
-// budget is a bar of what is left, with the figure.
+// budget is a bar of what is left, where there is room for one, with the figure.
 func budget(s *signal.SLO, p widget.Pen, width int) []widget.Seg {
+	if width < 3 {
+		width = 0
+	}
 	left := min(max(s.Budget, 0), 1)
 	full := int(math.Round(left * float64(width)))
 	role := themes.OK
@@ -176,7 +184,7 @@ func alerts(ctx pane.Context, p widget.Pen) []row {
 		if !e.End.IsZero() {
 			end = e.End
 		}
-		r := row{text: fmt.Sprintf("%s %s %s %s", e.Title, word, e.Detail, e.Attrs), segs: []widget.Seg{seg(role, " "+glyph+" "+p.Left(word, 9)), seg(themes.Text, p.Left(oneLine(e.Title), 24)+" "),
+		r := row{text: fmt.Sprintf("%s %s %s %s", e.Title, word, e.Detail, e.Attrs), value: e.Title, segs: []widget.Seg{seg(role, " "+glyph+" "+p.Left(word, 9)), seg(themes.Text, p.Left(oneLine(e.Title), 24)+" "),
 			seg(themes.Muted, p.Right(widget.Duration(end.Sub(e.Start).Round(time.Second)), 7)+"  "), seg(themes.Text, oneLine(e.Detail)), seg(themes.Muted, " "+e.Attrs.String())}}
 		r.event = &e
 		r.walk = func() *pane.Steps { return eventSteps(ctx.Frame, &e) }
@@ -223,7 +231,7 @@ func scorecard(ctx pane.Context, p widget.Pen) []row {
 				role = themes.Failed
 			}
 		}
-		out = append(out, row{text: part.Name + ": " + points + ", " + part.Says, segs: []widget.Seg{seg(themes.Text, " "+p.Left(part.Name, 12)), seg(role, bar+" "+p.Right(points, 10)+"  "),
+		out = append(out, row{text: part.Name + ": " + points + ", " + part.Says, value: points, segs: []widget.Seg{seg(themes.Text, " "+p.Left(part.Name, 12)), seg(role, bar+" "+p.Right(points, 10)+"  "),
 			seg(themes.Muted, oneLine(part.Says))}})
 	}
 	return out

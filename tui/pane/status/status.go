@@ -2,6 +2,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -16,9 +17,10 @@ import (
 
 // row is one row of a list.
 type row struct {
-	segs []widget.Seg
-	text string         // what copying it gives
-	wish func() tea.Cmd // enter; nil for nothing
+	segs  []widget.Seg
+	text  string         // what copying it gives
+	value string         // what copying the value gives; "" is all of it
+	wish  func() tea.Cmd // enter; nil for nothing
 	// walk makes the ways to go on; nil when there are none
 	walk  func() *pane.Steps
 	event *signal.Event // the entry of the timeline that the row is; nil for none
@@ -83,7 +85,7 @@ func (l *list) Keys(ctx pane.Context) []keymap.Action {
 		if at.walk != nil {
 			keys = append(keys, keymap.Walk)
 		}
-		keys = append(keys, keymap.CopyRow)
+		keys = append(keys, keymap.Copy, keymap.CopyRow)
 	}
 	if l.quiet {
 		keys = append(keys, keymap.Silence)
@@ -169,7 +171,11 @@ func (l *list) act(ctx pane.Context, a keymap.Action, rows []row) tea.Cmd {
 		if l.quiet {
 			return l.silence(rows)
 		}
-	case keymap.Copy, keymap.CopyRow:
+	case keymap.Copy:
+		if l.sel < len(rows) {
+			return pane.Wish(pane.CopyMsg{Text: cmp.Or(rows[l.sel].value, rows[l.sel].text)})
+		}
+	case keymap.CopyRow:
 		if l.sel < len(rows) {
 			return pane.Wish(pane.CopyMsg{Text: rows[l.sel].text})
 		}
@@ -199,7 +205,11 @@ func seg(r themes.Role, s string) widget.Seg { return widget.Seg{Role: r, Text: 
 
 func processes(ctx pane.Context, p widget.Pen) []row {
 	var out []row
-	for _, x := range ctx.Frame.Processes {
+	all := ctx.Frame.Processes
+	state := widget.Widest(12, len(all), func(i int) string { return all[i].State })
+	name := widget.Widest(24, len(all), func(i int) string { return all[i].Name })
+	address := widget.Widest(40, len(all), func(i int) string { return all[i].Address })
+	for _, x := range all {
 		role, glyph := themes.OK, p.Glyph(widget.Passed)
 		switch x.State {
 		case "up":
@@ -215,16 +225,19 @@ func processes(ctx pane.Context, p widget.Pen) []row {
 				restarts = "restarted once"
 			}
 		}
-		out = append(out, row{text: fmt.Sprintf("%s %s pid=%d %s", x.Name, x.State, x.PID, x.Address), segs: []widget.Seg{
-			seg(role, " "+glyph+" "+p.Left(x.State, 9)), seg(themes.Text, p.Left(x.Name, 16)),
-			seg(themes.Muted, fmt.Sprintf(" pid %-8d", x.PID)), seg(themes.Muted, p.Left(x.Address, 22)), seg(themes.Warning, restarts)}})
+		out = append(out, row{text: fmt.Sprintf("%s %s pid=%d %s", x.Name, x.State, x.PID, x.Address), value: x.Address, segs: []widget.Seg{
+			seg(role, " "+glyph+" "+p.Left(x.State, state)), seg(themes.Text, " "+p.Left(x.Name, name)),
+			seg(themes.Muted, " "+p.Left(x.Address, address)), seg(themes.Muted, fmt.Sprintf(" pid %-7d", x.PID)), seg(themes.Warning, " "+restarts)}})
 	}
 	return out
 }
 
 func sources(ctx pane.Context, p widget.Pen) []row {
 	var out []row
-	for _, h := range ctx.Frame.Health {
+	all := ctx.Frame.Health
+	name := max(widget.Widest(20, len(all), func(i int) string { return all[i].Name }), 4)
+	address := widget.Widest(24, len(all), func(i int) string { return all[i].Address })
+	for _, h := range all {
 		role, glyph, word := themes.OK, p.Glyph(widget.Passed), "live"
 		switch h.State {
 		case signal.SourceStarting:
@@ -238,14 +251,14 @@ func sources(ctx pane.Context, p widget.Pen) []row {
 		if h.Filtered > 0 {
 			balance += "  filtered " + widget.Count(h.Filtered)
 		}
-		segs := []widget.Seg{seg(role, " "+glyph+" "+p.Left(word, 9)), seg(themes.Text, p.Left(h.Name, 12)), seg(themes.Muted, " "+p.Left(h.Address, 18)), seg(themes.Text, " "+balance)}
+		segs := []widget.Seg{seg(role, " "+glyph+" "+p.Left(word, 9)), seg(themes.Text, p.Left(h.Name, name)), seg(themes.Muted, " "+p.Left(h.Address, address)), seg(themes.Text, " "+balance)}
 		if h.Dropped > 0 {
 			segs = append(segs, seg(themes.Warning, "  dropped "+widget.Count(h.Dropped)))
 		}
 		if h.Err != "" {
 			segs = append(segs, seg(themes.Failed, "  "+oneLine(h.Err)))
 		}
-		out = append(out, row{segs: segs, text: h.Name + " " + word + " " + balance + " " + h.Err})
+		out = append(out, row{segs: segs, text: h.Name + " " + word + " " + balance + " " + h.Err, value: cmp.Or(h.Err, h.Name)})
 	}
 	for _, k := range []struct {
 		name string
@@ -258,7 +271,7 @@ func sources(ctx pane.Context, p widget.Pen) []row {
 		if k.s.MaxBytes > 0 {
 			text += fmt.Sprintf("; %s of %s", widget.Bytes(float64(k.s.Bytes)), widget.Bytes(float64(k.s.MaxBytes)))
 		}
-		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, p.Left("   "+k.name, 25)), seg(themes.Text, text)}, text: k.name + " " + text})
+		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, p.Left("   "+k.name, 15)), seg(themes.Text, text)}, text: k.name + " " + text, value: text})
 	}
 	return out
 }
@@ -290,6 +303,9 @@ func events(ctx pane.Context, p widget.Pen) []row {
 		r := row{text: when + " " + kind(e.Kind) + " " + e.Title + " " + e.Detail, segs: []widget.Seg{seg(themes.Muted, " "+when+" "), seg(role, glyph+" "+p.Left(kind(e.Kind), 11)),
 			seg(themes.Text, p.Left(oneLine(e.Title), 26)+" "), seg(themes.Muted, p.Left(took, 9)), seg(themes.Muted, oneLine(e.Detail))}}
 		r.event = &e
+		if r.value = e.Title; !e.TraceID.IsZero() {
+			r.value = e.TraceID.String()
+		}
 		r.walk = func() *pane.Steps { return eventSteps(ctx.Frame, &e) }
 		at, id := e.Start, e.TraceID
 		r.wish = func() tea.Cmd { return pane.Wish(pane.MomentMsg{At: at}) }

@@ -61,3 +61,31 @@ func TestEnterOnAnEventGoesThere(t *testing.T) {
 	p.Update(context(t, &signal.Frame{}, 80, 20), pane.ActionMsg{Action: keymap.Up}) // the rows went away
 	require.Len(t, p.View(ctx), 20)
 }
+
+// TestValueAndRowAreCopied: y takes what the row is about, Y all of it.
+func TestValueAndRowAreCopied(t *testing.T) {
+	f := tuitest.SampleFrame()
+	f.Events = append(f.Events, signal.Event{ID: 99, Kind: signal.EventAlert, Title: "HighLatency", Detail: "p95 0.8 s", Start: f.Now, Open: true, Outcome: signal.Bad})
+	for _, c := range []struct {
+		pane       pane.Pane
+		value, row string
+	}{
+		{Processes(), f.Processes[0].Address, f.Processes[0].Name + " up pid="},
+		{Host(), "78 %", "CPU 78 % degrading"},
+		{SLOs(), "99.874 %", "availability: 99.9 % of requests are answered"},
+		{Alerts(), "HighLatency", "HighLatency firing p95 0.8 s"},
+		{Scorecard(), "15 of 40", "promises: 15 of 40, 2 objectives"},
+		{Incidents(), "checkouts take a second", "SEV2 checkouts take a second acknowledged opened"},
+		{Events(), "HighLatency", "alert HighLatency p95 0.8 s"},
+		{Sources(), f.Health[0].Name, f.Health[0].Name + " live received"},
+	} {
+		ctx := context(t, f, 98, 20)
+		require.Contains(t, c.pane.Keys(ctx), keymap.Copy)
+		require.Contains(t, c.pane.Keys(ctx), keymap.CopyRow)
+		copied := func(a keymap.Action) string {
+			return c.pane.Update(ctx, pane.ActionMsg{Action: a})().(pane.CopyMsg).Text
+		}
+		require.Equal(t, c.value, copied(keymap.Copy), c.pane.ID())
+		require.Contains(t, copied(keymap.CopyRow), c.row, c.pane.ID())
+	}
+}
