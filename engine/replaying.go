@@ -33,7 +33,7 @@ func (r *Replay) Why(ctx context.Context, ask signal.WhyAsk) (*signal.Why, error
 	q := why.Choose(p.eventsAt(now, why.Reach(ask)), signal.WhyAsk{Window: ask.Window}, now)
 	out, err := answerWhy(ctx, p.store, p.db, q)
 	if err == nil {
-		out.Active = active(p.stateAt(now).Faults, p.eventsAt(now, q.Interest), q.Interest)
+		out.Active = active(p.stateAt(now).Faults, p.eventsAt(now, namedIn(q, ask.Window.From)), q, namedIn(q, ask.Window.From))
 	}
 	return out, err
 }

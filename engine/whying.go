@@ -24,15 +24,26 @@ const (
 // Why says what changed between a baseline and the window of interest, which it chooses from the timeline and from where the
 // operator stands. It takes seconds at most, and is to be called beside the screen.
 func (s *Session) Why(ctx context.Context, ask signal.WhyAsk) (*signal.Why, error) {
-	return s.why(ctx, why.Choose(s.store.Events(why.Reach(ask)), ask, time.Now()))
+	return s.why(ctx, why.Choose(s.store.Events(why.Reach(ask)), ask, time.Now()), ask.Window.From)
 }
 
-func (s *Session) why(ctx context.Context, q why.Question) (*signal.Why, error) {
+// why answers; faults are named from the instant shown on, or from the baseline on when that is zero.
+func (s *Session) why(ctx context.Context, q why.Question, shown time.Time) (*signal.Why, error) {
 	out, err := answerWhy(ctx, s.store, s.db, q)
 	if err == nil {
-		out.Active = active(s.chaos.States(), s.store.Events(q.Interest), q.Interest)
+		all := namedIn(q, shown)
+		out.Active = active(s.chaos.States(), s.store.Events(all), q, all)
 	}
 	return out, err
+}
+
+// namedIn is the stretch of time of which an answer names the faults: both windows, and what is on the screen besides.
+func namedIn(q why.Question, shown time.Time) signal.Window {
+	from := earliest(q.Baseline.From, q.Interest.From)
+	if !shown.IsZero() {
+		from = earliest(from, shown)
+	}
+	return signal.Window{From: from, To: q.Interest.To}
 }
 
 // answerWhy answers from what is held.
@@ -68,16 +79,36 @@ func whyMetrics(ctx context.Context, db *metrics.DB, q why.Question) ([]signal.W
 	return why.Moved(ctx, before, now), ctx.Err()
 }
 
-// active names what was in force: faults, and the switches that were turned since.
-func active(faults []signal.FaultState, events []signal.Event, w signal.Window) (out []string) {
+// active names what was in force in a stretch of time: faults, from those that are known and from the timeline, which also
+// has what others injected, and the switches that were turned.
+func active(faults []signal.FaultState, events []signal.Event, q why.Question, all signal.Window) (out []string) {
+	known := func(e *signal.Event) bool { // the timeline notes a fault within a moment
+		return slices.ContainsFunc(faults, func(f signal.FaultState) bool {
+			return f.Title == e.Title && f.Injected.Sub(e.Start).Abs() < 2*time.Second
+		})
+	}
 	for _, f := range faults {
-		if f.Phase != signal.FaultPlanned && f.Injected.Before(w.To) && (f.Undone.IsZero() || f.Undone.After(w.From)) {
-			out = append(out, "fault "+f.Title+", "+f.Phase.String())
+		if f.Phase == signal.FaultPlanned || f.Injected.IsZero() {
+			continue
+		}
+		if f.Injected.Before(all.To) && (f.Undone.IsZero() || f.Undone.After(all.From)) {
+			out = append(out, faultText(f.Title, f.Injected, f.Undone, q))
+			if f.Phase == signal.FaultNeedsHuman || f.Phase == signal.FaultIrreversible {
+				out[len(out)-1] += ", " + f.Phase.String()
+			}
 		}
 	}
-	for _, e := range events {
-		if e.Kind == signal.EventSwitch && w.Contains(e.Start) {
-			out = append(out, "switch "+e.Title+" at "+e.Start.Format("15:04:05"))
+	for i := range events {
+		e := &events[i]
+		end := e.End
+		if e.Open {
+			end = time.Time{}
+		}
+		switch {
+		case e.Kind == signal.EventFault && !known(e) && e.Start.Before(all.To) && (end.IsZero() || end.After(all.From)):
+			out = append(out, faultText(e.Title, e.Start, end, q))
+		case e.Kind == signal.EventSwitch && all.Contains(e.Start):
+			out = append(out, "switch "+e.Title+" at "+e.Start.Local().Format(time.TimeOnly))
 		}
 	}
 	const most = 8
@@ -85,6 +116,29 @@ func active(faults []signal.FaultState, events []signal.Event, w signal.Window) 
 		out = append(out[:most], fmt.Sprintf("and %d more", len(out)-most))
 	}
 	return out
+}
+
+// faultText says since when, or from when to when, and whether all that was before the window of interest.
+func faultText(title string, from, to time.Time, q why.Question) string {
+	clock := func(t time.Time) string { return t.Local().Format(time.TimeOnly) }
+	if to.IsZero() || to.After(q.Interest.To) {
+		return "fault " + title + " since " + clock(from)
+	}
+	text := "fault " + title + " " + clock(from) + " to " + clock(to)
+	switch {
+	case !to.After(q.Baseline.From) && !to.After(q.Interest.From):
+		text += ", before both windows"
+	case !to.After(q.Interest.From):
+		text += ", in the baseline"
+	}
+	return text
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // reportWhy adds what the requests under the first fault, and all until the last was undone, had in common.
@@ -104,7 +158,7 @@ func (s *Session) reportWhy(ctx context.Context, d *report.Document, before time
 	if to.Before(from) {
 		to = d.Summary.Ended
 	}
-	w, err := s.why(ctx, why.Question{Baseline: signal.Window{From: before, To: from}, Interest: signal.Window{From: from, To: to}, Since: "since the first fault"})
+	w, err := s.why(ctx, why.Question{Baseline: signal.Window{From: before, To: from}, Interest: signal.Window{From: from, To: to}, Since: "since the first fault"}, time.Time{})
 	if err != nil {
 		d.Omitted = append(d.Omitted, "what changed: "+err.Error())
 		return

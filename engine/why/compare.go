@@ -21,6 +21,7 @@ type comparison struct {
 	all    []*looked
 	peers  peers
 	habits habits
+	lines  lines
 }
 
 func (u usually) middle(entry string) time.Duration { return u.get(entry).middle }
@@ -35,7 +36,7 @@ func (u usually) get(entry string) usual {
 
 // read reads the requests whole and returns how many there was no time for.
 func (c *comparison) read(ctx context.Context, r *store.Reader, list []request) int {
-	c.peers = newPeers()
+	c.peers, c.lines = newPeers(), newLines()
 	for i, q := range list {
 		if ctx.Err() != nil {
 			return len(list) - i
@@ -46,6 +47,7 @@ func (c *comparison) read(ctx context.Context, r *store.Reader, list []request) 
 		}
 		l := look(q, t)
 		c.peers.learn(l)
+		c.lines.learn(l)
 		c.all = append(c.all, l)
 	}
 	c.habits = habitsOf(c.all, c.peers)

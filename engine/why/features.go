@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"gameday/sources/signal"
 )
@@ -28,9 +27,8 @@ var kindWeight = [...]float64{signal.WhyFails: 1, signal.WhySlow: 1, signal.WhyM
 	signal.WhyAttr: 0.4, signal.WhyEntry: 0.3}
 
 const (
-	suffers     = 0.4 // weight of what stands above an origin
-	maxValue    = 80  // bytes of an attribute's value, longer ones are texts
-	maxPatterns = 120 // bytes of a line's pattern
+	suffers  = 0.4 // weight of what stands above an origin
+	maxValue = 80  // bytes of an attribute's value, longer ones are texts
 )
 
 // habits are what is usual at a place for one kind of request, in the baseline.
@@ -177,7 +175,9 @@ func (c *comparison) traits(l *looked) map[candidate]trait {
 		if r.Severity < signal.SeverityWarn {
 			w *= 0.6
 		}
-		add(candidate{kind: signal.WhyLog, place: place{service: r.Service}, what: r.Severity.String() + " " + Pattern(r.Body)}, trait{weight: w})
+		for _, text := range c.lines.of(r) {
+			add(candidate{kind: signal.WhyLog, place: place{service: r.Service}, what: r.Severity.String() + " " + text}, trait{weight: w})
+		}
 	}
 	add(candidate{kind: signal.WhyEntry, place: place{service: l.Service, op: l.Name}}, trait{weight: 1})
 	return out
@@ -199,45 +199,4 @@ func (c *comparison) missing(l *looked, add func(candidate, trait)) {
 // comparable reports whether a value may stand for many requests: texts and IDs do not.
 func comparable(a signal.Attr) bool {
 	return len(a.Value) > 0 && len(a.Value) <= maxValue && !strings.HasSuffix(a.Key, ".port") && a.Key != "thread.id"
-}
-
-// Pattern is a line of log with what changes from line to line taken out: every word with a digit in it, and what stands in
-// quotes, becomes *.
-func Pattern(line string) string {
-	var out strings.Builder
-	quoted, word, digits := false, 0, false
-	flush := func(end int) {
-		if w := line[word:end]; digits && len(w) > 0 {
-			out.WriteByte('*')
-		} else {
-			out.WriteString(w)
-		}
-		digits = false
-	}
-	for i, r := range line {
-		if out.Len() > maxPatterns {
-			break
-		}
-		switch {
-		case r == '"':
-			if quoted = !quoted; quoted {
-				flush(i)
-				out.WriteString(`"*"`)
-			}
-			word = i + 1
-			digits = false
-		case quoted:
-			word = i + len(string(r))
-		case strings.ContainsRune(" \t,;=()[]{}<>'", r):
-			flush(i)
-			out.WriteRune(r)
-			word = i + len(string(r))
-		case unicode.IsDigit(r):
-			digits = true
-		}
-	}
-	if !quoted && word <= len(line) && out.Len() <= maxPatterns {
-		flush(len(line))
-	}
-	return out.String()
 }

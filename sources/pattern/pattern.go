@@ -117,6 +117,17 @@ func (p *Parser) Add(r *signal.Record) {
 	g.count(r, p.cfg)
 }
 
+// Text is the pattern of the group that a record's line has joined, as far as the lines so far tell, and the line itself,
+// masked: two statements that differ in one word may share the one, and never share the other.
+func (p *Parser) Text(r *signal.Record) (pattern, line string) {
+	key := p.mask(r)
+	line = string(p.masked)
+	if g := p.known[key]; g != nil && !g.gone {
+		return strings.Join(g.words, " "), line
+	}
+	return line, line
+}
+
 // mask fills p.masked and returns its hash, with the service's. Words lie between the blanks, so that a pattern is written
 // exactly as its lines are.
 func (p *Parser) mask(r *signal.Record) uint64 {

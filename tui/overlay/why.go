@@ -192,7 +192,7 @@ func (w *Why) compared(l Look, inner int) []string {
 		l.Pen.Row(inner, seg(themes.Muted, fmt.Sprintf("against %d requests in %s before; bad is failed, or slower than 99 of 100 of its kind were before", a.Before, length(a.Baseline)))),
 	}
 	if len(a.Active) > 0 {
-		rows = append(rows, l.Pen.Row(inner, seg(themes.Muted, "in force: "), seg(themes.Fault, l.Pen.Fit(strings.Join(a.Active, "; "), inner-10))))
+		rows = append(rows, l.Pen.Row(inner, seg(themes.Muted, "timeline: "), seg(themes.Fault, l.Pen.Fit(strings.Join(a.Active, "; "), inner-10))))
 	}
 	return append(rows, l.Pen.Blank(inner))
 }
@@ -295,7 +295,11 @@ func (w *Why) about() string {
 		m := w.answer.Metrics[w.list.Cursor-len(w.answer.Rows)]
 		return fmt.Sprintf("%s lay at %s before and lies at %s since (medians); %.0f%% of the pairs of a value then and one now went up.", m.Name, widget.Number(m.Before), widget.Number(m.After), m.Greater*100)
 	}
-	text := fmt.Sprintf("%s. %d bad requests have it, and %d others; for example trace %s.", r.What, r.BadCount, r.GoodCount, r.Example.Short())
+	others := fmt.Sprint(r.GoodCount, " others")
+	if r.GoodCount == 1 {
+		others = "1 other"
+	}
+	text := fmt.Sprintf("%s. %d bad requests have it, and %s; for example trace %s.", r.What, r.BadCount, others, r.Example.Short())
 	if len(r.Also) > 0 {
 		text += " In the same requests: " + strings.Join(r.Also, "; ") + "."
 	}

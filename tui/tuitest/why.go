@@ -12,7 +12,7 @@ func SampleWhy() *signal.Why {
 	return &signal.Why{
 		Baseline: signal.Window{From: at(78), To: at(38)}, Interest: signal.Window{From: at(38), To: Now}, Since: "since payment +800ms",
 		Requests: 4472, Bad: 391, Failed: 54, Before: 4689, Took: 412 * time.Millisecond,
-		Active: []string{"fault payment +800ms, injected", "fault replica-1 killed, irreversible", "switch patterns off at 12:02:10"},
+		Active: []string{"fault payment +800ms since 12:01:40", "fault replica-1 killed since 12:03:05, irreversible", "switch patterns off at 12:02:10"},
 		Rows: []signal.WhyRow{
 			{Kind: signal.WhySlow, Service: "checkout", Peer: "payment", Operation: "shop.payment.v1.Payment/Charge", What: "801ms more on the way: shop.payment.v1.Payment/Charge",
 				Bad: 0.86, Good: 0.004, BadCount: 336, GoodCount: 3, Lift: 215, P: 7e-51, Score: 0.86, Example: SampleTrace},
