@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"gameday/engine/calls"
 	"gameday/engine/load/analysis/rank"
 	"gameday/sources/signal"
 	"gameday/sources/store"
@@ -19,7 +20,7 @@ import (
 type comparison struct {
 	usual  usually
 	all    []*looked
-	peers  peers
+	peers  calls.Peers
 	habits habits
 	lines  lines
 }
@@ -36,7 +37,7 @@ func (u usually) get(entry string) usual {
 
 // read reads the requests whole and returns how many there was no time for.
 func (c *comparison) read(ctx context.Context, r *store.Reader, list []request) int {
-	c.peers, c.lines = newPeers(), newLines()
+	c.peers, c.lines = calls.NewPeers(), newLines()
 	for i, q := range list {
 		if ctx.Err() != nil {
 			return len(list) - i
@@ -45,8 +46,8 @@ func (c *comparison) read(ctx context.Context, r *store.Reader, list []request) 
 		if len(t.Spans) == 0 {
 			continue // given back in the meantime
 		}
-		l := look(q, t)
-		c.peers.learn(l)
+		l := &looked{request: q, Request: calls.Take(t.Spans), Logs: t.Logs}
+		c.peers.Learn(l.Request)
 		c.lines.learn(l)
 		c.all = append(c.all, l)
 	}

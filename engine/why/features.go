@@ -5,8 +5,28 @@ import (
 	"strings"
 	"time"
 
+	"gameday/engine/calls"
 	"gameday/sources/signal"
 )
+
+// place is an operation of a service, or a call that it makes.
+type place struct {
+	service, op string
+	peer        string // of a call: whom; "" when the place is not a call
+}
+
+// placeOn is where a span of a request stands.
+func placeOn(p calls.Peers, l *looked, i int) place {
+	at := p.Of(l.Request, i)
+	return place{at.Service, at.Op, at.Peer}
+}
+
+// looked is one request taken apart.
+type looked struct {
+	request
+	*calls.Request
+	Logs []signal.Record
+}
 
 // candidate is something that a request has or has not.
 type candidate struct {
@@ -46,7 +66,7 @@ type placeOf struct {
 }
 
 // habitsOf learns from the baseline; without one, from the good requests.
-func habitsOf(all []*looked, p peers) habits {
+func habitsOf(all []*looked, p calls.Peers) habits {
 	h := habits{map[placeOf]time.Duration{}, map[placeOf]int{}, map[string][]string{}, map[string]string{}, map[string]int{}}
 	baseline := slices.ContainsFunc(all, func(l *looked) bool { return l.before })
 	selves := map[placeOf][]time.Duration{}
@@ -58,7 +78,7 @@ func habitsOf(all []*looked, p peers) habits {
 		}
 		h.known[l.entry]++
 		services := map[string]bool{}
-		for at, did := range p.places(l) {
+		for at, did := range places(p, l) {
 			selves[placeOf{l.entry, at}] = append(selves[placeOf{l.entry, at}], did.self)
 			h.most[placeOf{l.entry, at}] = max(h.most[placeOf{l.entry, at}], did.times)
 			services[at.service] = true
@@ -98,15 +118,15 @@ type did struct {
 }
 
 // places sums a request up by place.
-func (p peers) places(l *looked) map[place]did {
+func places(p calls.Peers, l *looked) map[place]did {
 	out := make(map[place]did, len(l.Spans))
 	for i := range l.Spans {
-		at := p.of(l, i)
+		at := placeOn(p, l, i)
 		d, ok := out[at]
-		if !ok || l.self[i] > l.self[d.last] {
+		if !ok || l.Self[i] > l.Self[d.last] {
 			d.last = i
 		}
-		d.self += l.self[i]
+		d.self += l.Self[i]
 		d.times++
 		out[at] = d
 	}
@@ -121,19 +141,18 @@ func (c *comparison) traits(l *looked) map[candidate]trait {
 			out[k] = t
 		}
 	}
-	blame := l.origins()
+	blame := l.Origins()
 	for i, is := range blame {
 		if is {
-			at := c.peers.of(l, i)
+			at := placeOn(c.peers, l, i)
 			add(candidate{kind: signal.WhyFails, place: at}, trait{weight: 1})
 			if at.peer != "" {
 				add(candidate{kind: signal.WhyFails, place: place{peer: at.peer}}, trait{weight: 1})
 			}
 		}
 	}
-	places := c.peers.places(l)
 	slack := max((c.usual.limit(l.entry)-c.usual.middle(l.entry))/2, time.Millisecond)
-	for at, d := range places {
+	for at, d := range places(c.peers, l) {
 		key := placeOf{l.entry, at}
 		if more := d.self - c.habits.self[key]; more >= slack && more >= l.excess/3 {
 			add(candidate{kind: signal.WhySlow, place: at}, trait{1, more.Seconds()})
@@ -147,7 +166,7 @@ func (c *comparison) traits(l *looked) map[candidate]trait {
 		}
 	}
 	c.missing(l, add)
-	above := l.above(blame)
+	above := l.Above(blame)
 	weight := func(i int) float64 {
 		if above[i] {
 			return suffers
