@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"gameday/engine/record"
 	"gameday/sources/signal"
 )
@@ -20,6 +22,8 @@ func (s *Session) Frame(v signal.View) *signal.Frame {
 	f.Experiment, f.Load, f.Health = now.Experiment, now.Load, now.Health
 	f.SLOs, f.Scorecard, f.Host, f.Incidents = now.SLOs, now.Scorecard, now.Host, now.Incidents
 	s.patterns.fill(f, v)
+	s.maps.fill(f, v)
+	s.compare.fill(f, v, s.store, s.store.Events, time.Now())
 	s.fillChaos(f, v)
 	return f
 }

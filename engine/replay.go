@@ -49,11 +49,12 @@ type Replay struct {
 	// looking is held for reading by who looks into a part for longer than a frame, for writing by who closes one.
 	looking sync.RWMutex
 
-	mu   sync.Mutex
-	part *part
-	view signal.View // of the last frame
-	last *signal.Frame
-	err  error
+	mu      sync.Mutex
+	part    *part
+	view    signal.View // of the last frame
+	compare comparer
+	last    *signal.Frame
+	err     error
 }
 
 // OpenReplay reads a recording. progress, when it is not nil, is told the share that was read. The caller closes the replay.
@@ -154,6 +155,10 @@ func (r *Replay) Frame(v signal.View) *signal.Frame {
 	f.SLOs, f.Scorecard, f.Host, f.Incidents = s.SLOs, s.Scorecard, s.Host, s.Incidents
 	p.patterns.fill(f, v)
 	f.Board = p.boards.get(v)
+	if v.Map {
+		f.Map = withFaults(p.mapOf(r.ctx, v.Window, r.file.To()), f)
+	}
+	r.compare.fill(f, v, p.store, func(w signal.Window) []signal.Event { return p.eventsAt(at, w) }, at)
 	r.view, r.last = v, f
 	return f
 }
@@ -199,6 +204,7 @@ type part struct {
 	events   map[uint64][]version
 	order    []uint64 // of events, as they came first
 	batch    signal.Batch
+	counted  *signal.ServiceMap // the last map
 }
 
 // section is one part of the states from an instant on.

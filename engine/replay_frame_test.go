@@ -22,7 +22,7 @@ func TestWhateverAFrameShowsIsRecorded(t *testing.T) {
 		"Around": "records", "Patterns": "records", "PatternsSince": "events",
 		"Catalog": "what the machine that recorded could do; nothing can be started in a replay", "Runs": "kept by that machine, not of this session",
 		"Report": "as the runs", "Definitions": "files of that machine; a replay lists no experiments",
-		"Traces": "spans", "TracesTotal": "spans", "TracesPartial": "spans", "TracesErr": "spans", "Detail": "spans",
+		"Map": "spans", "Compare": "spans", "Traces": "spans", "TracesTotal": "spans", "TracesPartial": "spans", "TracesErr": "spans", "Detail": "spans",
 		"Lookup": "what the live sources were asked about another view's focus; a replay asks nobody",
 		"People": "who looked at the session, not at its recording; comings and goings are events",
 	}

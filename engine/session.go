@@ -46,6 +46,8 @@ type Session struct {
 	panels      *panels
 	recorder    *record.Writer // nil when nothing is recorded
 	boards      *boards
+	maps        *serviceMaps
+	compare     comparer
 	faults      []chaos.Fault
 	docs        documents
 	loading     sync.Mutex // one change of the load at a time
@@ -129,6 +131,7 @@ func New(cfg Config) (_ *Session, err error) {
 		return s, err
 	}
 	s.boards = newBoards(s.ctx, dashboards, boardAsker{s}, s.scrapeEvery())
+	s.maps, s.compare.every = newServiceMaps(s.ctx, s.store), compareEvery
 	if s.receiver, err = otlp.New(otlp.Config{GRPC: orLoopback(cfg.OTLPGRPC), HTTP: orLoopback(cfg.OTLPHTTP)}); err != nil {
 		return s, err
 	}
@@ -412,6 +415,9 @@ func (s *Session) close(ctx context.Context) error {
 	}
 	if s.boards != nil {
 		s.boards.close()
+	}
+	if s.maps != nil {
+		s.maps.close()
 	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())

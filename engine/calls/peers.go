@@ -70,19 +70,23 @@ func HintOf(s *signal.Span) Hint {
 	return Hint{Service: s.Service, Op: s.Name, Address: Address(s), PeerService: s.Attrs.Get("peer.service"), Database: Database(s), Queue: Queue(s)}
 }
 
-// Silent is whom a call reaches that left no span: what calls to that address or of that name reach otherwise, else what the
-// call itself says; "" when it says nothing.
+// Silent is whom a call reaches that left no span: the service that is known to answer there, else what calls of that name reach
+// otherwise, else what the call itself says; "" when it says nothing.
 func (p Peers) Silent(h Hint) string {
-	return cmp.Or(p.Known(h), h.Database, h.Queue, h.Address)
+	return cmp.Or(p.Known(h), p.Named(h), h.Database, h.Queue, h.Address)
 }
 
-// Known is the service that a call reaches without having left a span, as far as others that left one, or the call, name it.
+// Known is the service that answers at a call's address, as far as other calls or this one tell.
 func (p Peers) Known(h Hint) string {
-	known := func(m map[[2]string]string, key string) string {
-		if to := m[[2]string{h.Service, key}]; to != unclear && key != "" {
-			return to
-		}
-		return ""
+	return cmp.Or(p.get(p.byAddress, h.Service, h.Address), h.PeerService)
+}
+
+// Named is the service that calls of the name reach otherwise. It is a guess: many names are but GET.
+func (p Peers) Named(h Hint) string { return p.get(p.byName, h.Service, h.Op) }
+
+func (p Peers) get(m map[[2]string]string, service, key string) string {
+	if to := m[[2]string{service, key}]; to != unclear && key != "" {
+		return to
 	}
-	return cmp.Or(known(p.byAddress, h.Address), h.PeerService, known(p.byName, h.Op))
+	return ""
 }

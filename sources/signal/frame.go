@@ -15,6 +15,9 @@ type View struct {
 	Patterns bool   // Frame.Patterns is wanted
 	Around   Around // the record whose neighbours are wanted in Frame.Around
 
+	Map     bool       // Frame.Map is wanted
+	Compare CompareAsk // which traces are wanted in Frame.Compare
+
 	Catalog    bool   // Frame.Catalog is wanted
 	Runs       bool   // Frame.Runs
 	Report     string // the ID of the kept run whose report is wanted
@@ -105,6 +108,9 @@ type Frame struct {
 	Around        []Record     // what the view asked for, by time, with the record itself; nil when it is not held any more
 	Patterns      []LogPattern // in the window, new ones first, then the most frequent; nil unless the view asks for them
 	PatternsSince time.Time    // what New in Patterns is counted from; zero: nothing has begun
+
+	Map     *ServiceMap // nil unless the view asks for it, and until it has been counted
+	Compare *Comparison // nil unless the view asks for one
 
 	Catalog     []FaultKind  // nil unless the view asks for it
 	Runs        []KeptRun    // newest first; nil unless the view asks for them

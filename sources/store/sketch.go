@@ -34,13 +34,13 @@ func (r *Reader) Sketch(q Sketch, each func(spans []signal.Span) bool) (left int
 		if a.key != b.key {
 			return cmp.Compare(a.key, b.key)
 		}
-		x, y := &r.spans[a.chunk].recs[a.rec], &r.spans[b.chunk].recs[b.rec]
-		return cmp.Or(bytes.Compare(x.trace[:], y.trace[:]), cmp.Compare(a.chunk, b.chunk), cmp.Compare(a.rec, b.rec))
+		x, y := r.traceAt(a), r.traceAt(b)
+		return cmp.Or(bytes.Compare(x[:], y[:]), cmp.Compare(a.chunk, b.chunk), cmp.Compare(a.rec, b.rec))
 	})
 	s := sketcher{reader: r, q: q, wanted: make([][]bool, len(r.spans))}
 	for len(refs) > 0 {
-		id, n := r.spans[refs[0].chunk].recs[refs[0].rec].trace, 1
-		for n < len(refs) && refs[n].key == refs[0].key && r.spans[refs[n].chunk].recs[refs[n].rec].trace == id {
+		id, n := *r.traceAt(refs[0]), 1
+		for n < len(refs) && refs[n].key == refs[0].key && *r.traceAt(refs[n]) == id {
 			n++
 		}
 		if !each(s.draw(refs[:n])) {
@@ -49,6 +49,11 @@ func (r *Reader) Sketch(q Sketch, each func(spans []signal.Span) bool) (left int
 		refs = refs[n:]
 	}
 	return left
+}
+
+func (r *Reader) traceAt(ref spanRef) *signal.TraceID {
+	c := r.spans[ref.chunk]
+	return &c.traces[c.recs[ref.rec].trace]
 }
 
 // refs finds the spans, newest arrivals first.
@@ -67,7 +72,7 @@ func (r *Reader) refs(q Sketch) (refs []spanRef, left int) {
 				left++
 				continue
 			}
-			id := &chunk.recs[i].trace
+			id := &chunk.traces[chunk.recs[i].trace]
 			refs = append(refs, spanRef{binary.LittleEndian.Uint64(id[8:]), uint32(c), uint32(i)})
 		}
 	}
@@ -88,18 +93,20 @@ func (s *sketcher) draw(refs []spanRef) []signal.Span {
 	for _, ref := range refs {
 		c := s.reader.spans[ref.chunk]
 		r := &c.recs[ref.rec]
-		out := signal.Span{TraceID: r.trace, SpanID: r.span, ParentID: r.parent, Service: c.syms[r.service], Name: c.syms[r.name], Source: c.syms[r.source],
-			Kind: r.kind, Start: time.Unix(0, c.times[ref.rec]), Duration: time.Duration(r.duration), Failed: r.failed}
+		a := attrReader{rest: c.textAt(int(ref.rec)), syms: c.syms}
+		out := signal.Span{TraceID: c.traces[r.trace], SpanID: r.span, ParentID: r.parent, Service: c.syms[r.service], Name: c.syms[r.name], Source: c.syms[r.source],
+			Kind: r.kind, Start: time.Unix(0, c.times[ref.rec]), Duration: time.Duration(a.uint()), Failed: r.failed}
 		if s.q.Of(r.kind) {
-			out.Attrs = s.read(int(ref.chunk), c, r)
+			out.Attrs = s.read(int(ref.chunk), a)
 		}
 		s.spans = append(s.spans, out)
 	}
 	return arrange(s.spans)
 }
 
-// read reads the attributes that are wanted.
-func (s *sketcher) read(at int, c *spanChunk, r *spanRec) signal.Attrs {
+// read reads the attributes that are wanted; a stands before the message.
+func (s *sketcher) read(at int, a attrReader) signal.Attrs {
+	c := s.reader.spans[at]
 	if s.wanted[at] == nil {
 		s.wanted[at] = make([]bool, len(c.syms))
 		for _, name := range s.q.Attrs {
@@ -109,8 +116,8 @@ func (s *sketcher) read(at int, c *spanChunk, r *spanRec) signal.Attrs {
 		}
 	}
 	from := len(s.attrs)
-	start := r.off + r.message
-	for a := (attrReader{rest: c.text[start : start+r.attrs], syms: c.syms}); a.next(); {
+	a.text()
+	for n := a.uint(); n > 0 && a.next(); n-- {
 		if s.wanted[at][a.key] {
 			s.attrs = append(s.attrs, signal.Attr{Key: c.syms[a.key], Value: a.val})
 		}

@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"gameday/engine/servicemap"
+	"gameday/sources/signal"
+	"gameday/sources/store"
+)
+
+// How often a service map is counted anew.
+const (
+	mapEvery = 2 * time.Second
+	mapRest  = 15                     // for each moment of counting, so many of rest
+	mapWait  = 400 * time.Millisecond // a frame waits that long for a map that there is none of yet; it is made beside the screen
+	maxMaps  = 8                      // kept, of different windows
+)
+
+// serviceMaps counts the maps that frames ask for, one at a time and beside them. What was counted last is shown until the next
+// is ready. Safe for concurrent use.
+type serviceMaps struct {
+	ctx  context.Context
+	st   *store.Store
+	slot chan struct{}
+	work sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	asked  uint64
+	kept   map[mapKey]*keptMap
+}
+
+// mapKey is a window to which a map belongs: a live one by its length.
+type mapKey struct {
+	live     bool
+	length   time.Duration
+	from, to int64
+}
+
+// keptMap is the latest map of one window.
+type keptMap struct {
+	m    *signal.ServiceMap
+	next time.Time
+	busy chan struct{} // closed when the one that is being counted is there; nil when none is
+	used uint64
+}
+
+func newServiceMaps(ctx context.Context, st *store.Store) *serviceMaps {
+	return &serviceMaps{ctx: ctx, st: st, slot: make(chan struct{}, 1), kept: map[mapKey]*keptMap{}}
+}
+
+// fill puts the map into a frame whose events are set, if the view asks for it.
+func (s *serviceMaps) fill(f *signal.Frame, v signal.View) {
+	if !v.Map {
+		return
+	}
+	key := mapKey{live: true, length: v.Window.Length()}
+	if !v.Live {
+		key = mapKey{from: v.Window.From.UnixNano(), to: v.Window.To.UnixNano()}
+	}
+	s.mu.Lock()
+	k := s.entry(key)
+	s.start(k, f.Window)
+	m, busy := k.m, k.busy
+	s.mu.Unlock()
+	if m == nil && busy != nil {
+		select {
+		case <-busy:
+		case <-time.After(mapWait):
+		case <-s.ctx.Done():
+		}
+		s.mu.Lock()
+		m = k.m
+		s.mu.Unlock()
+	}
+	f.Map = withFaults(m, f)
+}
+
+// withFaults is a map with the faults of the frame on it.
+func withFaults(m *signal.ServiceMap, f *signal.Frame) *signal.ServiceMap {
+	if m == nil {
+		return nil
+	}
+	out := *m
+	out.Faults = servicemap.Faults(m, f.Events, f.Window.To)
+	return &out
+}
+
+// entry is what is kept under a key; the one that was asked for the longest ago makes room. The caller holds the lock.
+func (s *serviceMaps) entry(key mapKey) *keptMap {
+	s.asked++
+	k := s.kept[key]
+	if k == nil {
+		if len(s.kept) >= maxMaps {
+			var oldest mapKey
+			least := s.asked
+			for o, x := range s.kept {
+				if x.used < least {
+					oldest, least = o, x.used
+				}
+			}
+			delete(s.kept, oldest)
+		}
+		k = &keptMap{}
+		s.kept[key] = k
+	}
+	k.used = s.asked
+	return k
+}
+
+// start counts a map if it is time to. The caller holds the lock.
+func (s *serviceMaps) start(k *keptMap, w signal.Window) {
+	if k.busy != nil || s.closed || time.Now().Before(k.next) {
+		return
+	}
+	busy := make(chan struct{})
+	k.busy = busy
+	s.work.Go(func() {
+		defer close(busy)
+		var m *signal.ServiceMap
+		select {
+		case s.slot <- struct{}{}:
+			var err error
+			if m, err = servicemap.Count(s.ctx, s.st.Reader(), w, time.Now()); err != nil {
+				m = nil // the session ends
+			}
+			<-s.slot
+		case <-s.ctx.Done():
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		k.busy = nil
+		if m != nil {
+			k.m, k.next = m, time.Now().Add(max(mapEvery, mapRest*m.Took))
+		}
+	})
+}
+
+// close waits for what is being counted; the context must have ended.
+func (s *serviceMaps) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.work.Wait()
+}
+
+// mapOf is the map of a window of a recording, in whole seconds: the same for the same window, however it was reached. end is
+// the end of the recording. It is nil when the replay ends.
+func (p *part) mapOf(ctx context.Context, w signal.Window, end time.Time) *signal.ServiceMap {
+	to := w.To.Truncate(time.Second)
+	w = signal.Window{From: to.Add(-w.Length()), To: to}
+	if p.counted == nil || p.counted.Window != w {
+		m, err := servicemap.Count(ctx, p.store.Reader(), w, end)
+		if err != nil {
+			return nil
+		}
+		p.counted = m
+	}
+	return p.counted
+}

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"gameday/sources/signal"
+	"gameday/sources/store"
+)
+
+// A map is there with the first frame that wants it, is counted anew at a calm pace, and has the faults of its frame on it.
+func TestFramesHaveTheServiceMapTheyAskFor(t *testing.T) {
+	st, err := store.New(store.Config{})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	maps := newServiceMaps(ctx, st)
+	at := time.Now().Add(-time.Minute)
+	add := func(n byte) {
+		st.Add(signal.Batch{Spans: []signal.Span{{TraceID: signal.TraceID{n}, SpanID: signal.SpanID{n}, Service: "gateway", Kind: signal.SpanServer, Start: at, Duration: time.Millisecond}}})
+	}
+	add(1)
+	view := signal.View{Live: true, Map: true, Window: signal.Window{From: at.Add(-time.Minute), To: at.Add(time.Minute)}}
+	fault := signal.Event{ID: 7, Kind: signal.EventFault, Title: "gone", Target: "gateway", Start: at, Open: true}
+	ask := func(v signal.View) *signal.ServiceMap {
+		f := &signal.Frame{Window: v.Window, Events: []signal.Event{fault}}
+		maps.fill(f, v)
+		return f.Map
+	}
+	var m *signal.ServiceMap
+	require.Eventually(t, func() bool { m = ask(view); return m != nil }, time.Minute, time.Millisecond)
+	require.Len(t, m.Calls, 1)
+	require.Equal(t, "gateway", m.Faults[0].To)
+	require.Nil(t, ask(signal.View{}), "nobody asked")
+	add(2)
+	require.Equal(t, 1, ask(view).Spans, "not at once")
+	past := view
+	past.Live = false
+	require.Eventually(t, func() bool { m = ask(past); return m != nil }, time.Minute, time.Millisecond)
+	require.Equal(t, 2, m.Spans)
+	require.Eventually(t, func() bool { return ask(view).Spans == 2 }, time.Minute, 50*time.Millisecond)
+	for i := range 3 * maxMaps {
+		past.Window.To = past.Window.To.Add(time.Duration(i) * time.Second)
+		ask(past)
+		require.LessOrEqual(t, len(maps.kept), maxMaps)
+	}
+	stop()
+	maps.close()
+	past.Window.To = past.Window.To.Add(time.Hour)
+	require.Nil(t, ask(past), "nothing is counted any more, and nobody waits")
+}
