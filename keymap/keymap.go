@@ -53,8 +53,9 @@ const (
 	Detail      Action = "logs.detail"
 	Context     Action = "logs.context"
 	Order       Action = "traces.order" // recent, slowest, failed
-	Walk        Action = "walk"         // to what the thing under the cursor is joined to
-	Silence     Action = "silence"      // keep an alert quiet, with a reason
+	ServiceMap  Action = "map"
+	Walk        Action = "walk"    // to what the thing under the cursor is joined to
+	Silence     Action = "silence" // keep an alert quiet, with a reason
 	Exemplars   Action = "metrics.exemplars"
 	RaiseLoad   Action = "load.raise" // by a tenth
 	LowerLoad   Action = "load.lower"

@@ -28,6 +28,7 @@ type arrangement struct {
 	first, tree *layout.Node
 	firstPages  []*layout.Node // for small screens: what is shown together, one above the other
 	pages       []*layout.Node
+	least       layout.Rect // the area from which all panes are shown together, whatever each needs
 }
 
 // Layout is what an operator made of a workspace.

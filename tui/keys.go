@@ -142,6 +142,8 @@ func (m *Model) actScreen(a keymap.Action) (tea.Cmd, bool) {
 	switch a {
 	case keymap.Zoom:
 		w.zoomed = !w.zoomed
+	case keymap.ServiceMap:
+		return m.toMap(), true
 	case keymap.NextTheme:
 		m.nextTheme()
 	case keymap.Mouse:
@@ -197,6 +199,19 @@ func (m *Model) actMove(a keymap.Action) (tea.Cmd, bool) {
 		w.active = w.step(step, m.screen.pages)
 	}
 	return nil, true
+}
+
+// toMap goes to the service map, and from there to the traces.
+func (m *Model) toMap() tea.Cmd {
+	switch {
+	case m.slots["map"] == nil:
+		m.say(themes.Muted, "there is no service map here")
+	case m.active() == "map":
+		m.activate("traces")
+	default:
+		m.activate("map")
+	}
+	return m.fetchSoon()
 }
 
 func (m *Model) nextTheme() {

@@ -52,8 +52,11 @@ func workspaces() [8]workspace {
 			{name: "prepare", first: cols(0.5, leaf("catalog"), leaf("definitions"))},
 		},
 		{
+			{name: "over the map", first: rows(0.45, leaf("traces"), leaf("map")), firstPages: []*layout.Node{leaf("traces"), leaf("map")},
+				least: layout.Rect{W: 100, H: 40}}, // half a waterfall is no use
 			{name: "alone", first: leaf("traces")},
 			{name: "over logs", first: rows(0.6, leaf("traces"), leaf("logs"))},
+			{name: "map alone", first: leaf("map")},
 		},
 		{
 			{name: "over patterns", first: rows(0.62, leaf("logs"), leaf("patterns"))},
@@ -119,7 +122,7 @@ func (w *workspace) place(area layout.Rect) (p layout.Placement, tree *layout.No
 	if w.zoomed {
 		return layout.Place(layout.Leaf(w.active), area), nil, nil
 	}
-	if layout.Place(way.first, area).Fits(paneWidth, paneHeight) {
+	if layout.Place(way.first, area).Fits(paneWidth, paneHeight) && area.W >= way.least.W && area.H >= way.least.H {
 		return layout.PlaceAtLeast(way.tree, area, leastWidth, leastHeight), way.tree, nil
 	}
 	single := area.H < 2*paneHeight

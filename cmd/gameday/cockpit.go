@@ -20,6 +20,7 @@ import (
 	"gameday/tui"
 	"gameday/tui/pane"
 	"gameday/tui/pane/board"
+	"gameday/tui/pane/callmap"
 	chaospane "gameday/tui/pane/chaos"
 	"gameday/tui/pane/experiment"
 	loadpane "gameday/tui/pane/load"
@@ -170,7 +171,7 @@ func panes() []pane.Pane {
 		}
 		return f.Words()
 	}
-	return append(append([]pane.Pane{metrics.New(), board.New(), traces.New(checkTraces), logs.New(checkLogs, words), patternspane.New(), experiment.New(), loadpane.New()}, chaospane.All()...), status.All()...)
+	return append(append([]pane.Pane{metrics.New(), board.New(), traces.New(checkTraces), callmap.New(), logs.New(checkLogs, words), patternspane.New(), experiment.New(), loadpane.New()}, chaospane.All()...), status.All()...)
 }
 
 // leave ends the session and tells on the normal screen what happened and what is left.

@@ -120,7 +120,32 @@ type step struct {
 	kind        signal.SpanKind
 }
 
-func stepOf(s *signal.Span) step { return step{s.Service, why.Pattern(s.Name), s.Kind} }
+func stepOf(s *signal.Span) step { return step{s.Service, shape(s.Name), s.Kind} }
+
+// shape is a name with its words that have a digit in them left out: /cart/8812 and /cart/17 are one step.
+func shape(name string) string {
+	if !strings.ContainsAny(name, "0123456789") {
+		return name
+	}
+	var out strings.Builder
+	word := 0
+	flush := func(end int) {
+		if w := name[word:end]; strings.ContainsAny(w, "0123456789") {
+			out.WriteByte('*')
+		} else {
+			out.WriteString(w)
+		}
+	}
+	for i := range len(name) {
+		if c := name[i]; c < 0x80 && c != '-' && c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			flush(i)
+			out.WriteByte(c)
+			word = i + 1
+		}
+	}
+	flush(len(name))
+	return out.String()
+}
 
 // pair is a step that is in both traces, or in one: then the other's index is -1.
 type pair struct{ a, b, depth int }

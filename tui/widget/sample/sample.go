@@ -43,6 +43,7 @@ func Frame() *signal.Frame {
 			{ID: 3, Start: Now.Add(-20 * time.Second), Kind: signal.EventProbe, Outcome: signal.Bad, Title: "p95", TraceID: TraceID(0x4f)},
 		},
 		Health:   []signal.SourceHealth{{Name: "otlp", Kind: "otlp", State: signal.SourceLive}},
+		Map:      Map(),
 		Patterns: Patterns(), PatternsSince: injected, Around: around(),
 		Store: signal.StoreStats{Logs: signal.KindStats{Received: 48300, Held: 48211, Evicted: 0, Dropped: 89}},
 	})
