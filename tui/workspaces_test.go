@@ -15,6 +15,7 @@ import (
 	"gameday/sources/signal"
 	"gameday/tui/pane"
 	"gameday/tui/pane/board"
+	"gameday/tui/pane/callmap"
 	"gameday/tui/pane/chaos"
 	"gameday/tui/pane/experiment"
 	"gameday/tui/pane/load"
@@ -39,7 +40,7 @@ func everything() *signal.Frame {
 // whole is a cockpit with its own panes, as an operator sees it.
 func whole(theme string, width, height int) *Model {
 	good := func(string) error { return nil }
-	panes := append([]pane.Pane{metrics.New(), board.New(), traces.New(good), logs.New(good, func(string) []string { return nil }), patterns.New(),
+	panes := append([]pane.Pane{metrics.New(), board.New(), traces.New(good), callmap.New(), logs.New(good, func(string) []string { return nil }), patterns.New(),
 		experiment.New(), load.New()}, append(chaos.All(), status.All()...)...)
 	s := newFake()
 	s.frame = everything()
