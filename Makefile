@@ -15,7 +15,7 @@ UNCACHED := gameday/cmd$$|/leaktest$$|/e2e$$
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 
-.PHONY: help build demo test test-integration test-loki test-jaeger test-tools lint bench bench-load bench-grpc bench-proxy leak-test fuzz golden picture check clean
+.PHONY: help build demo test test-integration test-loki test-jaeger test-tools lint bench bench-load bench-grpc bench-proxy leak-test soak fuzz golden picture check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ test-loki: $(SERVERS)/loki
 # Loki 2.2.1 is its last release under the Apache licence; it is only run, as a server, by tests.
 $(SERVERS)/loki:
 	cd sources/loki/testserver && GOFLAGS=-mod=mod GOWORK=off $(GO) build -o $@ github.com/grafana/loki/cmd/loki
+
+soak: ## a simulated day (GAMEDAY_SOAK) in which every source's system fails at random; GAMEDAY_SEED repeats one
+	GAMEDAY_SOAK=$${GAMEDAY_SOAK:-24h} $(GO) test -count=1 -timeout 30m -v -run '^TestADayOfFailures$$' ./engine
 
 lint: $(CACHE)/bin/staticcheck ## gofmt, vet, staticcheck
 	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not gofmt-ed: $$out"; exit 1; fi

@@ -166,8 +166,12 @@ func (s *Supervisor) once(ctx context.Context) error {
 func (s *Supervisor) watch(ctx context.Context, r *run, ended <-chan error) error {
 	settle := time.NewTimer(s.cfg.Settle)
 	defer settle.Stop()
-	look := time.NewTicker(time.Second)
-	defer look.Stop()
+	var look <-chan time.Time // nil: a driver that says nothing itself is not looked at
+	if _, ok := s.cfg.Driver.(Reporter); ok {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		look = ticker.C
+	}
 	live, isLive := r.live, false
 	for {
 		select {
@@ -186,7 +190,7 @@ func (s *Supervisor) watch(ctx context.Context, r *run, ended <-chan error) erro
 		case <-settle.C:
 			isLive = true
 			s.running()
-		case <-look.C:
+		case <-look:
 			if isLive {
 				s.running()
 			}

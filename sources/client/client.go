@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -57,7 +56,7 @@ func New(address string, cfg Config) (*Client, error) {
 	if cfg.RateLimit > 0 {
 		c.limits = rate.NewLimiter(rate.Limit(cfg.RateLimit), max(1, int(cfg.RateLimit)))
 	}
-	c.http = &http.Client{Transport: &signing{c: c, next: newTransport(verify, cfg.Timeout)}, CheckRedirect: stayHere}
+	c.http = &http.Client{Transport: &signing{c: c, next: newTransport(verify, cfg)}, CheckRedirect: stayHere}
 	return c, nil
 }
 
@@ -82,11 +81,10 @@ func parseAddress(address string) (*url.URL, error) {
 }
 
 // newTransport is what all requests go through. Compression is asked for and undone here, within bounds, and not by it.
-func newTransport(verify *tls.Config, timeout time.Duration) *http.Transport {
-	dial := net.Dialer{Timeout: min(timeout, 10*time.Second)}
+func newTransport(verify *tls.Config, cfg Config) *http.Transport {
 	return &http.Transport{
-		Proxy: http.ProxyFromEnvironment, DialContext: dial.DialContext, TLSClientConfig: verify, ForceAttemptHTTP2: true, DisableCompression: true,
-		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: timeout, IdleConnTimeout: time.Minute,
+		Proxy: http.ProxyFromEnvironment, DialContext: cfg.Dialer(), TLSClientConfig: verify, ForceAttemptHTTP2: true, DisableCompression: true,
+		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: cfg.Timeout, IdleConnTimeout: time.Minute,
 		MaxIdleConnsPerHost: 8, MaxConnsPerHost: 32, MaxResponseHeaderBytes: 1 << 20,
 	}
 }
@@ -119,6 +117,9 @@ func (c *Client) URL(path string, query url.Values) *url.URL {
 func (c *Client) TLS() *tls.Config {
 	return c.http.Transport.(*signing).next.TLSClientConfig.Clone()
 }
+
+// Dialer is how connections to the system are made, for what is no HTTP request of this client's.
+func (c *Client) Dialer() Dial { return c.cfg.Dialer() }
 
 // Close gives idle connections up.
 func (c *Client) Close() {

@@ -143,7 +143,7 @@ func (g *Google) source() authoriser {
 	if len(scopes) == 0 {
 		scopes = []string{"https://www.googleapis.com/auth/monitoring.read"}
 	}
-	via := &http.Client{Transport: newTransport(nil, DefaultTimeout), Timeout: DefaultTimeout}
+	via := &http.Client{Transport: newTransport(nil, Config{Timeout: DefaultTimeout}), Timeout: DefaultTimeout}
 	return newTokens("auth.google", via, func(ctx context.Context) (token, error) {
 		options := credentials.DetectOptions{Scopes: scopes, Client: via}
 		// detected anew for each token, which is once an hour: the file may be another by now
@@ -208,7 +208,7 @@ func (z *Azure) source() authoriser {
 	if scope == "" {
 		scope = "https://prometheus.monitor.azure.com/.default"
 	}
-	via := &http.Client{Transport: newTransport(nil, DefaultTimeout), Timeout: DefaultTimeout}
+	via := &http.Client{Transport: newTransport(nil, Config{Timeout: DefaultTimeout}), Timeout: DefaultTimeout}
 	return newTokens("auth.azure", via, func(ctx context.Context) (token, error) {
 		who, err := z.identity(via)
 		if err != nil {

@@ -4,11 +4,13 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -35,6 +37,29 @@ type Config struct {
 	Timeout   time.Duration               `yaml:"timeout" doc:"How long one answer may take. Default 15s."`
 	RateLimit float64                     `yaml:"rateLimit" doc:"Requests per second at most; 0: no limit."`
 	MaxBytes  int64                       `yaml:"maxBytes" doc:"How much of one answer is read, after decompression. Default 16 MiB."`
+	// Dial makes connections instead of the network, such as through pipes in a test whose clock is not the machine's; nil is
+	// the network. No configuration can set it.
+	Dial Dial `yaml:"-"`
+}
+
+// Dial opens one connection, as net.Dialer.DialContext does.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Dialer is Dial, or the network when there is none; a connection is there within the time-out, and within 10 s, or is given up.
+func (c Config) Dialer() Dial {
+	timeout := c.Timeout
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	timeout = min(timeout, 10*time.Second)
+	if c.Dial == nil {
+		return (&net.Dialer{Timeout: timeout}).DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return c.Dial(ctx, network, address)
+	}
 }
 
 // TLS is how the system is verified, and what gameday shows it.

@@ -33,7 +33,7 @@ func (o *OAuth2) source() (authoriser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth.oauth2.%w", err)
 	}
-	via := &http.Client{Transport: newTransport(verify, DefaultTimeout)}
+	via := &http.Client{Transport: newTransport(verify, Config{Timeout: DefaultTimeout})}
 	params := url.Values{}
 	for key, value := range o.Params {
 		params.Set(key, value)

@@ -70,7 +70,7 @@ func (f *follower) dial(ctx context.Context) (conn *websocket.Conn, stop func(),
 	if verify != nil {
 		verify.NextProtos = []string{"http/1.1"} // a WebSocket is HTTP/1.1
 	}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: verify, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 30 * time.Second}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: f.d.client.Dialer(), TLSClientConfig: verify, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 30 * time.Second}
 	to := f.d.client.URL(tailRequest.Path, url.Values{"query": {query}, "limit": {strconv.Itoa(f.d.opt.Page)}, "start": {strconv.FormatInt(f.from.UnixNano(), 10)}})
 	conn, resp, err := websocket.Dial(ctx, to.String(), &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport, CheckRedirect: noRedirect}, HTTPHeader: header})
 	if err != nil {
