@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,14 +40,15 @@ const (
 
 // system is something that a source speaks to, which fails when it is told to.
 type system struct {
-	name    string
-	handler http.Handler
-	accept  chan net.Conn
-	shut    sync.Once
-	open    *atomic.Int64 // connections of the world, both ends
-	fault   atomic.Int32
-	asked   atomic.Int64
-	failed  atomic.Int64
+	name     string
+	handler  http.Handler
+	accept   chan net.Conn
+	shut     sync.Once
+	patience int           // seconds that a 429 asks for
+	open     *atomic.Int64 // connections of the world, both ends
+	fault    atomic.Int32
+	asked    atomic.Int64
+	failed   atomic.Int64
 
 	mu    sync.Mutex
 	thaw  chan struct{} // closed while the network works
@@ -54,7 +56,7 @@ type system struct {
 }
 
 func newSystem(name string, h http.Handler, open *atomic.Int64) *system {
-	s := &system{name: name, handler: h, accept: make(chan net.Conn), open: open, thaw: make(chan struct{}), conns: map[*end]struct{}{}}
+	s := &system{name: name, handler: h, accept: make(chan net.Conn), open: open, patience: 20, thaw: make(chan struct{}), conns: map[*end]struct{}{}}
 	close(s.thaw)
 	return s
 }
@@ -207,7 +209,7 @@ func (s *system) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case forbidden:
 		http.Error(w, "not you", http.StatusForbidden)
 	case busy:
-		w.Header().Set("Retry-After", "20")
+		w.Header().Set("Retry-After", strconv.Itoa(s.patience))
 		http.Error(w, "slowly", http.StatusTooManyRequests)
 	case broken:
 		http.Error(w, "oh no", http.StatusInternalServerError)
