@@ -4,6 +4,7 @@ package forward
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -14,13 +15,15 @@ import (
 // Config bounds a queue. Zero values mean the defaults.
 type Config struct {
 	Most    int           // signals that wait at most; 20,000 by default
-	Timeout time.Duration // how long one batch may take to be sent, with all tries; 30 s by default
+	Timeout time.Duration // how long one batch may take to be sent, with all tries; 5 min by default
+	Grace   time.Duration // how long what waits at the end may still take to be sent, all of it; 2 s by default
 }
 
 // Queue is what waits to be sent. Offer and Report may be called from any goroutine.
 type Queue struct {
 	to      driver.Exporter
 	timeout time.Duration
+	grace   time.Duration
 	most    int
 	wake    chan struct{}
 
@@ -31,6 +34,7 @@ type Queue struct {
 	sent     uint64
 	dropped  uint64
 	err      error
+	since    time.Time // when the batch that is being sent was first tried; zero when none is
 }
 
 // New makes a queue; Run sends what is in it.
@@ -39,9 +43,12 @@ func New(to driver.Exporter, cfg Config) *Queue {
 		cfg.Most = 20_000
 	}
 	if cfg.Timeout <= 0 {
-		cfg.Timeout = 30 * time.Second
+		cfg.Timeout = 5 * time.Minute
 	}
-	return &Queue{to: to, timeout: cfg.Timeout, most: cfg.Most, wake: make(chan struct{}, 1)}
+	if cfg.Grace <= 0 {
+		cfg.Grace = 2 * time.Second
+	}
+	return &Queue{to: to, timeout: cfg.Timeout, grace: cfg.Grace, most: cfg.Most, wake: make(chan struct{}, 1)}
 }
 
 // Offer puts a batch into the queue, or drops it whole when there is no room. Nobody may change the batch afterwards.
@@ -65,24 +72,40 @@ func (q *Queue) Offer(b signal.Batch) {
 	}
 }
 
-// Run sends until ctx ends. A batch that cannot be sent is dropped and counted.
+// Run sends until ctx ends, and then for a moment what still waits: the end of something is often the last that is told. A batch
+// that cannot be sent is dropped and counted.
 func (q *Queue) Run(ctx context.Context) error {
+	work, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	over := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		<-ctx.Done()
+		timer := time.NewTimer(q.grace)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			giveUp()
+		case <-over:
+		}
+	})
+	defer watch.Wait()
+	defer close(over)
 	for {
 		b, ok := q.next()
-		if !ok {
+		switch {
+		case ok:
+			one, cancel := context.WithTimeout(work, q.timeout)
+			err := q.to.Export(one, b)
+			cancel()
+			q.done(b.Len(), err)
+		case ctx.Err() != nil:
+			return nil
+		default:
 			select {
 			case <-ctx.Done():
-				return nil
 			case <-q.wake:
-				continue
 			}
-		}
-		one, cancel := context.WithTimeout(ctx, q.timeout)
-		err := q.to.Export(one, b)
-		cancel()
-		q.done(b.Len(), err)
-		if ctx.Err() != nil {
-			return nil
 		}
 	}
 }
@@ -96,6 +119,7 @@ func (q *Queue) next() (signal.Batch, bool) {
 	b := q.waiting[0]
 	q.waiting[0] = signal.Batch{}
 	q.waiting = q.waiting[1:]
+	q.since = time.Now()
 	return b, true
 }
 
@@ -104,7 +128,7 @@ func (q *Queue) done(n int, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.size -= n
-	q.err = err
+	q.err, q.since = err, time.Time{}
 	if err != nil {
 		q.dropped += uint64(n)
 		return
@@ -112,9 +136,18 @@ func (q *Queue) done(n int, err error) {
 	q.sent += uint64(n)
 }
 
-// Report is the balance: received = sent + dropped + what waits. err is what went wrong with the last batch.
+// slow is after how long a batch that is still being sent is worth a word.
+const slow = 5 * time.Second
+
+// Report is the balance: received = sent + dropped + what waits. err is what went wrong with the last batch, or that one is not
+// taken for so long already.
 func (q *Queue) Report() (received, sent, dropped uint64, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if !q.since.IsZero() {
+		if took := time.Since(q.since); took >= slow {
+			return q.received, q.sent, q.dropped, fmt.Errorf("not taken for %s: %d signals wait, of at most %d", took.Round(time.Second), q.size, q.most)
+		}
+	}
 	return q.received, q.sent, q.dropped, q.err
 }

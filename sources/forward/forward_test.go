@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,11 +58,37 @@ func TestWhatFindsNoRoomIsDroppedAndCounted(t *testing.T) {
 		require.Equal(t, []uint64{17, 12, 5}, []uint64{received, sent, dropped})
 		require.Equal(t, []int{6, 4, 6}, got, "in their order")
 
-		q.Offer(batch(2)) // the endpoint hangs: it is given up after the time-out, or when the end comes
-		synctest.Wait()
+		q.Offer(batch(2)) // the endpoint hangs: it is given up after the time-out, or a moment after the end
+		time.Sleep(time.Minute)
+		_, _, _, err = q.Report()
+		require.EqualError(t, err, "not taken for 1m0s: 2 signals wait, of at most 10")
+		q.Offer(batch(3))
+		began := time.Now()
 		cancel()
 		require.NoError(t, <-done)
+		require.Equal(t, 2*time.Second, time.Since(began))
 		received, sent, dropped, _ = q.Report()
-		require.Equal(t, received, sent+dropped)
+		require.Equal(t, []uint64{22, 12, 10}, []uint64{received, sent, dropped})
+	})
+}
+
+// TestWhatWaitsAtTheEndIsStillSent, such as the end of the fault that was undone when gameday was quit.
+func TestWhatWaitsAtTheEndIsStillSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var got []int
+		q := forward.New(exporter(func(ctx context.Context, b signal.Batch) error {
+			time.Sleep(300 * time.Millisecond)
+			if ctx.Err() == nil {
+				got = append(got, b.Len())
+			}
+			return ctx.Err()
+		}), forward.Config{})
+		ctx, cancel := context.WithCancel(t.Context())
+		for n := range 3 {
+			q.Offer(batch(n + 1))
+		}
+		cancel()
+		require.NoError(t, q.Run(ctx))
+		require.Equal(t, []int{1, 2, 3}, got)
 	})
 }

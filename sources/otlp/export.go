@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/grafana/loki-client-go/pkg/backoff"
 	"github.com/klauspost/compress/gzip"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
@@ -146,7 +149,8 @@ func (e *Exporter) Rejected() string {
 }
 
 // Export sends a batch: spans, records and metrics as they are, events of the timeline as spans once they have ended, and as
-// records. What the endpoint asks to be sent again is sent again for as long as ctx allows, and no other failure.
+// records. What the endpoint asks to be sent again, and what did not reach it, is sent again for as long as ctx allows, and no
+// other failure.
 func (e *Exporter) Export(ctx context.Context, b signal.Batch) error {
 	req := encode(b)
 	var errs []error
@@ -174,7 +178,7 @@ func (e *Exporter) Export(ctx context.Context, b signal.Batch) error {
 	return errors.Join(errs...)
 }
 
-// The waits between two tries of one request, unless the endpoint says how long.
+// The waits between two tries of one request, which double, with jitter, unless the endpoint says how long.
 const (
 	firstWait = 500 * time.Millisecond
 	mostWait  = 30 * time.Second
@@ -182,14 +186,15 @@ const (
 
 // again sends one request until it is taken, refused for good, or ctx ends.
 func (e *Exporter) again(ctx context.Context, kind signalKind, items int, data []byte) error {
-	for wait := firstWait; ; wait = min(2*wait, mostWait) {
+	wait := backoff.New(ctx, backoff.BackoffConfig{MinBackoff: firstWait, MaxBackoff: mostWait})
+	for {
 		err := e.sendCounted(ctx, kind, items, data)
 		asked, retry := retryAfter(err)
 		if !retry {
 			return err
 		}
-		if asked == 0 {
-			asked = wait
+		if own := wait.NextDelay(); asked == 0 {
+			asked = own
 		}
 		timer := time.NewTimer(min(asked, mostWait))
 		select {
@@ -213,7 +218,7 @@ func retryAfter(err error) (time.Duration, bool) {
 	}
 	st, ok := status.FromError(err)
 	if err == nil || !ok {
-		return 0, false
+		return 0, err != nil && unreached(err)
 	}
 	var asked time.Duration
 	info := false
@@ -223,12 +228,18 @@ func retryAfter(err error) (time.Duration, bool) {
 		}
 	}
 	switch st.Code() {
-	case codes.Unavailable, codes.Aborted, codes.OutOfRange, codes.DataLoss:
+	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.DataLoss:
 		return asked, true
 	case codes.ResourceExhausted: // only when it says that it will recover
 		return asked, info
 	}
 	return 0, false
+}
+
+// unreached reports whether no whole answer came: nobody listened, the connection ended, or it took too long.
+func unreached(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (e *Exporter) sendCounted(ctx context.Context, kind signalKind, items int, data []byte) error {
@@ -278,7 +289,7 @@ func (e *Exporter) overGRPC(ctx context.Context, kind signalKind, data []byte) (
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	if err := e.conn.Invoke(ctx, "/"+kind.service()+"/Export", &data, &answer); err != nil {
+	if err := e.conn.Invoke(ctx, "/"+kind.service()+"/Export", &data, &answer, grpc.UseCompressor(packedGzip)); err != nil {
 		return nil, &sendError{fmt.Sprintf("otlp: send %s to %s: %s", kind, e.address, sanitize.Line(status.Convert(err).Message(), 300)), err}
 	}
 	return answer, nil

@@ -22,6 +22,8 @@ import (
 // same on the wire, because only a stream lets the handler wait for its turn before the message is read into memory.
 func (in *intake) serveGRPC(ctx context.Context, l net.Listener) error {
 	srv := grpc.NewServer(
+		//lint:ignore SA1019 what would replace it is registered for the whole program, and in an init only
+		grpc.RPCDecompressor(unpacker{in.cfg.MaxBody}),
 		grpc.ForceServerCodecV2(rawCodec{}),
 		grpc.MaxRecvMsgSize(int(in.cfg.MaxBody)),
 		grpc.MaxConcurrentStreams(64),

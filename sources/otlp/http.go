@@ -1,7 +1,6 @@
 package otlp
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -105,8 +104,9 @@ func (in *intake) post(kind signalKind, w http.ResponseWriter, r *http.Request) 
 		return
 	}
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
-	if encoding != "" && encoding != "identity" && encoding != "gzip" {
-		bad(http.StatusUnsupportedMediaType, "content encoding %.100q is not supported: send gzip or none", encoding)
+	if !knownPacking(encoding) {
+		w.Header().Set("Accept-Encoding", packings)
+		bad(http.StatusUnsupportedMediaType, "content encoding %.100q is not supported: send %s or none", encoding, packings)
 		return
 	}
 	if err := in.enter(r.Context()); err != nil {
@@ -119,7 +119,7 @@ func (in *intake) post(kind signalKind, w http.ResponseWriter, r *http.Request) 
 		return
 	}
 	defer in.leave()
-	body, err := in.read(w, r, encoding == "gzip")
+	body, err := in.read(w, r, encoding)
 	if err == nil {
 		body, err = in.take(kind, body, asJSON)
 	}
@@ -141,7 +141,7 @@ func (in *intake) post(kind signalKind, w http.ResponseWriter, r *http.Request) 
 type readError struct{ error }
 
 // read reads the body whole, unpacked, but never more than the limit, whatever the headers promise.
-func (in *intake) read(w http.ResponseWriter, r *http.Request, packed bool) ([]byte, error) {
+func (in *intake) read(w http.ResponseWriter, r *http.Request, encoding string) ([]byte, error) {
 	limit := in.cfg.MaxBody
 	tooLarge := func() error {
 		in.counts.tooLarge.Add(1)
@@ -151,15 +151,11 @@ func (in *intake) read(w http.ResponseWriter, r *http.Request, packed bool) ([]b
 		return nil, tooLarge()
 	}
 	wire := http.MaxBytesReader(w, r.Body, limit)
-	var src io.Reader = wire
-	if packed {
-		z, err := gzip.NewReader(wire)
-		if err != nil {
-			return nil, readError{fmt.Errorf("unpack gzip: %w", err)}
-		}
-		defer z.Close()
-		src = z
+	src, closing, err := unpack(wire, encoding)
+	if err != nil {
+		return nil, readError{err}
 	}
+	defer closing()
 	body, err := io.ReadAll(io.LimitReader(src, limit+1))
 	var over *http.MaxBytesError
 	switch {

@@ -37,8 +37,9 @@ func (in *intake) zipkin(v1 bool, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
-	if encoding != "" && encoding != "identity" && encoding != "gzip" {
-		bad(http.StatusUnsupportedMediaType, "content encoding %.100q is not supported: send gzip or none", encoding)
+	if !knownPacking(encoding) {
+		w.Header().Set("Accept-Encoding", packings)
+		bad(http.StatusUnsupportedMediaType, "content encoding %.100q is not supported: send %s or none", encoding, packings)
 		return
 	}
 	if err := in.enter(r.Context()); err != nil {
@@ -51,7 +52,7 @@ func (in *intake) zipkin(v1 bool, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer in.leave()
-	body, err := in.read(w, r, encoding == "gzip")
+	body, err := in.read(w, r, encoding)
 	switch {
 	case errors.Is(err, errTooLarge):
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
