@@ -15,7 +15,7 @@ UNCACHED := gameday/cmd$$|/leaktest$$|/e2e$$
 FUZZTIME ?= 20s
 BENCHTIME ?= 1s
 
-.PHONY: help build demo test test-integration test-loki test-jaeger test-tools lint bench bench-load bench-grpc bench-proxy leak-test soak fuzz golden picture check clean
+.PHONY: help build demo test test-integration test-loki test-jaeger test-collector test-tools lint bench bench-load bench-grpc bench-proxy leak-test soak fuzz golden picture check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,7 +44,7 @@ test: $(CACHE)/made test-tools ## every test: race detector on, golden screens, 
 	$(GO) test -count=1 $(TESTFLAGS) $$($(GO) list ./... | grep -E '$(UNCACHED)' | grep -v /e2e$$)
 	$(GO) test -count=1 -timeout 15m -parallel 3 ./cmd/gameday/e2e
 
-test-integration: test-jaeger test-loki ## tests against servers that take minutes to build (once)
+test-integration: test-jaeger test-loki test-collector ## tests against servers that take minutes to build (once)
 
 test-jaeger: $(SERVERS)/jaeger
 	$(GO) test -count=1 -timeout 10m -run Real ./sources/jaeger
@@ -52,6 +52,13 @@ test-jaeger: $(SERVERS)/jaeger
 # The last version 1 of Jaeger, whose receiver of OTLP is the OpenTelemetry collector's (v0.140). It is only run, by tests.
 $(SERVERS)/jaeger:
 	cd sources/jaeger/testserver && GOFLAGS=-mod=mod GOWORK=off $(GO) build -trimpath -o $@ github.com/jaegertracing/jaeger/cmd/all-in-one
+
+test-collector: $(SERVERS)/collector
+	$(GO) test -count=1 -timeout 10m -run Real ./sources/otlp
+
+# A collector (v0.140) of the parts that the tests of OTLP need.
+$(SERVERS)/collector:
+	cd sources/otlp/testserver && GOFLAGS=-mod=mod GOWORK=off $(GO) build -trimpath -o $@ .
 
 test-loki: $(SERVERS)/loki
 	$(GO) test -count=1 -timeout 10m -run Real ./sources/loki

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
@@ -392,4 +393,52 @@ func TestRequestUnderWayIsFinishedOnStop(t *testing.T) {
 	require.NoError(t, <-done)
 	_, err = net.DialTimeout("tcp", r.HTTPAddr(), time.Second)
 	require.Error(t, err, "the port is free again")
+}
+
+// zstdOut packs what a client sends over gRPC, as the collector does.
+type zstdOut struct{}
+
+func (zstdOut) Do(w io.Writer, p []byte) error {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err == nil {
+		_, err = z.Write(p)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	return err
+}
+func (zstdOut) Type() string { return "zstd" }
+
+// TestZstd is taken over HTTP and over gRPC, and a bomb of it is refused.
+func TestZstd(t *testing.T) {
+	var s sink
+	r := serve(t, Config{MaxBody: 1 << 20}, s.emit)
+	pack := func(b []byte) []byte {
+		var out bytes.Buffer
+		require.NoError(t, zstdOut{}.Do(&out, b))
+		return out.Bytes()
+	}
+	bomb := []byte(strings.Repeat("\n", 50<<20))
+	require.Equal(t, 200, post(t, r, "/v1/traces", pack([]byte(jsonTrace)), "Content-Type", typeJSON, "Content-Encoding", "zstd").code)
+	requireTrace(t, s.all().Spans)
+	require.Equal(t, http.StatusRequestEntityTooLarge, post(t, r, "/v1/traces", pack(bomb), "Content-Type", typeJSON, "Content-Encoding", "zstd").code)
+	bad := post(t, r, "/v1/traces", []byte("no zstd"), "Content-Type", typeJSON, "Content-Encoding", "zstd")
+	require.Equal(t, http.StatusBadRequest, bad.code, bad.body)
+	unknown := post(t, r, "/v1/traces", []byte("x"), "Content-Type", typeJSON, "Content-Encoding", "br")
+	require.Equal(t, http.StatusUnsupportedMediaType, unknown.code)
+	require.Equal(t, "gzip, zstd", unknown.header.Get("Accept-Encoding"))
+
+	//lint:ignore SA1019 a registered one would be the whole program's
+	cc, err := grpc.NewClient(r.GRPCAddr(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithCompressor(zstdOut{}))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, cc.Close()) })
+	logs := plog.NewLogs()
+	logs.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("packed")
+	_, err = plogotlp.NewGRPCClient(cc).Export(t.Context(), plogotlp.NewExportRequestFromLogs(logs))
+	require.NoError(t, err)
+	require.Equal(t, "packed", s.all().Logs[0].Body)
+	logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Body().SetStr(string(bomb))
+	_, err = plogotlp.NewGRPCClient(cc).Export(t.Context(), plogotlp.NewExportRequestFromLogs(logs))
+	require.Equal(t, codes.ResourceExhausted, status.Code(err), "%v", err)
 }

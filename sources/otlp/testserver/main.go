@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/processor/batchprocessor"
 	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
+	"go.opentelemetry.io/collector/service/telemetry/otelconftelemetry"
 )
 
 func main() {
@@ -24,6 +25,7 @@ func main() {
 		BuildInfo: component.BuildInfo{Command: "testserver", Description: "OpenTelemetry collector of gameday's tests", Version: "0.140.0"},
 		Factories: factories,
 		ConfigProviderSettings: otelcol.ConfigProviderSettings{ResolverSettings: confmap.ResolverSettings{
+			DefaultScheme:     "file",
 			ProviderFactories: []confmap.ProviderFactory{fileprovider.NewFactory()},
 		}},
 	})
@@ -34,7 +36,7 @@ func main() {
 
 // factories lists the components that the tests' configuration names.
 func factories() (otelcol.Factories, error) {
-	var made otelcol.Factories
+	made := otelcol.Factories{Telemetry: otelconftelemetry.NewFactory()}
 	var err error
 	if made.Receivers, err = otelcol.MakeFactoryMap[receiver.Factory](otlpreceiver.NewFactory()); err != nil {
 		return made, err
