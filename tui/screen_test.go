@@ -3,7 +3,6 @@ package tui
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,24 +233,6 @@ func FuzzKeys(f *testing.F) {
 		}
 		requireExact(t, m, m.width, m.height)
 	})
-}
-
-// BenchmarkFrame200x50 is Update and View of a full cockpit with another frame each time, as under live load; the bar is 2 ms
-// in the median and 5 ms in 99 of 100.
-func BenchmarkFrame200x50(b *testing.B) {
-	m := still(b, Config{}, tuitest.SampleFrame(), 200, 50)
-	frames := []*signal.Frame{tuitest.SampleFrame(), tuitest.SampleFrame()}
-	b.ReportAllocs()
-	var all []time.Duration
-	for i := 0; b.Loop(); i++ {
-		begun := time.Now()
-		show(m, frames[i%2])
-		m.View()
-		all = append(all, time.Since(begun))
-	}
-	slices.Sort(all)
-	b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, "ms-p50")
-	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "ms-p99")
 }
 
 func BenchmarkKey200x50(b *testing.B) {
