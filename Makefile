@@ -28,7 +28,7 @@ demo: build ## build, then open the cockpit on the embedded shop
 
 # What tests against real systems need beside Go: the program that is looked for, and Debian's package that has it. Where
 # they cannot be installed those tests skip and say so.
-TEST_TOOLS := /usr/lib/postgresql=postgresql mariadbd=mariadb-server-core redis-server=redis-server prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager \
+TEST_TOOLS := zsh=zsh fish=fish /usr/lib/postgresql=postgresql mariadbd=mariadb-server-core redis-server=redis-server prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager \
 	dockerd=docker.io strace=strace ip=iproute2 tc=iproute2 logrotate=logrotate nft=nftables ssh-keygen=openssh-client
 
 test-tools: ## install the servers that tests run (Debian, as root; skipped elsewhere)

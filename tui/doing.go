@@ -226,7 +226,11 @@ func (m *Model) aborted(msg abortedMsg) tea.Cmd {
 	if m.leaving {
 		return tea.Quit
 	}
-	m.say(themes.OK, "%s", abortText(msg.what, msg.took))
+	text := abortText(msg.what, msg.took)
+	if k := m.keys.Key(keymap.LoadPlans); msg.what.Load && m.loads && k != "" {
+		text += "; " + k + " brings load back"
+	}
+	m.say(themes.OK, "%s", text)
 	return m.fetchSoon()
 }
 

@@ -3,6 +3,7 @@ package tui
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"gameday/keymap"
 	"gameday/sources/signal"
@@ -209,6 +210,8 @@ func (m *Model) calm() (role themes.Role, glyph, text string) {
 	switch {
 	case !m.seen:
 		return themes.Muted, "", "waiting for the first signals"
+	case m.asking != nil && m.asking.ID == m.focus.current && m.now().Sub(m.askedAt) >= time.Second:
+		return themes.Muted, "", "asking the sources about " + m.asking.ID.Short() + ", " + widget.Duration(m.now().Sub(m.askedAt).Truncate(time.Second))
 	case m.focus.current != "":
 		return themes.Focus, m.pen().Glyph(widget.FocusMark), "everything is narrowed to " + string(m.focus.current) + "; " + m.keys.Key(keymap.Leave) + " leaves"
 	case f.Experiment != nil && f.Experiment.Phase != signal.PhaseDone && f.Experiment.Phase != signal.PhaseIdle:
@@ -222,7 +225,11 @@ func (m *Model) calm() (role themes.Role, glyph, text string) {
 	if m.play != nil {
 		return themes.Muted, "", "nothing happens here"
 	}
-	return themes.Muted, "", "quiet: " + m.keys.Key(keymap.Experiments) + " picks an experiment"
+	text = "quiet: " + m.keys.Key(keymap.Experiments) + " picks an experiment"
+	if m.loads && m.frame.Load != nil { // some ran, and was ended
+		text = "no load runs: " + m.keys.Key(keymap.LoadPlans) + " brings it back, " + m.keys.Key(keymap.Experiments) + " picks an experiment"
+	}
+	return themes.Muted, "", text
 }
 
 func verdict(e *signal.ExperimentState, pen widget.Pen) (themes.Role, string, string) {

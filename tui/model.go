@@ -113,17 +113,20 @@ type Model struct {
 	figuresAt time.Time // when the figures beside a paused picture were taken ...
 	figuresOf uint64    // ... and for which of the views
 
-	focus  focusHistory
-	lookup *signal.Lookup // the last one that was told
-	from   string         // the pane that the trace on the screen was opened from; "" when there is none to go back to
-	slots  map[string]*slot
-	order  []string
-	spaces [8]workspace
-	space  int
-	screen geometry
-	shared *Shared
-	whyBox *overlay.Why // the last answer to what changed
-	parted bool         // the last operator was told what leaving means
+	focus   focusHistory
+	lookup  *signal.Lookup // the last one that was told
+	asking  *signal.Lookup // the one that is being waited for, since askedAt
+	askedAt time.Time
+	from    string // the pane that the trace on the screen was opened from; "" when there is none to go back to
+	slots   map[string]*slot
+	order   []string
+	spaces  [8]workspace
+	space   int
+	screen  geometry
+	shared  *Shared
+	whyBox  *overlay.Why // the last answer to what changed
+	parted  bool         // the last operator was told what leaving means
+	loads   bool         // there are load plans to start
 
 	keep       func(Layouts) error
 	changed    [8]bool   // workspaces that are to be kept
@@ -176,6 +179,7 @@ func New(cfg Config) *Model {
 	if m.now == nil {
 		m.now = time.Now
 	}
+	m.loads = len(m.session.LoadPlans()) > 0
 	if m.length <= 0 {
 		m.length = 5 * time.Minute
 	}
@@ -319,6 +323,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		if m.over != nil {
 			return m.answer(m.over.Update(msg))
 		}
+		m.say(themes.Muted, "what was pasted is left out: nothing here takes text; %s opens a line that does", m.keys.Key(keymap.Filter))
 		return nil
 	case tea.MouseMsg:
 		return m.mouse(msg)

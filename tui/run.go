@@ -37,6 +37,14 @@ func Run(ctx context.Context, cfg Config, opts ...tea.ProgramOption) error {
 	return m.Err()
 }
 
+// CanShow says why a terminal of that kind cannot show a cockpit; nil when it can.
+func CanShow(term string) error {
+	if term == "dumb" {
+		return errors.New("the cockpit needs a terminal that can place text, and TERM=dumb cannot: without one there are gameday run, gameday triage --format text and gameday snapshot")
+	}
+	return nil
+}
+
 // RestoreTerminal is what must be written to a terminal to leave the cockpit when the program cannot do so itself: on a
 // panic, or on a signal that ends the process. It leaves the alternate screen, shows the cursor, lets go of mouse, paste
 // brackets, focus reports and keyboard protocols, and takes back colours. Writing it twice does no harm.

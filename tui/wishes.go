@@ -87,6 +87,11 @@ func (m *Model) focusOn(id signal.CorrelationID) tea.Cmd {
 // tellLookup says once when sources did not answer about the focus: what is missing must not look like what is not there.
 func (m *Model) tellLookup() {
 	l := m.frame.Lookup
+	if l == nil || !l.Asking {
+		m.asking = nil
+	} else if m.asking == nil || m.asking.ID != l.ID {
+		m.asking, m.askedAt = l, m.now()
+	}
 	if l == nil || l == m.lookup || l.Asking || l.ID != m.focus.current {
 		return
 	}

@@ -106,6 +106,9 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	if !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())) {
 		return errors.New("the cockpit needs a terminal; without one use: gameday run EXPERIMENT --demo")
 	}
+	if err := tui.CanShow(os.Getenv("TERM")); err != nil {
+		return err
+	}
 	keys, err := keymap.New(look.Keys, look.Bind)
 	if err != nil {
 		return err

@@ -52,6 +52,7 @@ type command struct {
 type flag struct {
 	name, short, help string
 	value             bool // a word follows
+	files             bool // that names a file or a directory
 	words             []string
 }
 
@@ -66,7 +67,7 @@ func commands(n *kong.Node, path string) []command {
 			if f.Hidden || p != n && f.Name == "help" {
 				continue
 			}
-			one := flag{name: f.Name, help: oneLine(f.Help), value: !f.IsBool() && !f.IsCounter(), words: choicesOf(f.Value)}
+			one := flag{name: f.Name, help: oneLine(f.Help), value: !f.IsBool() && !f.IsCounter(), files: namesFile(f), words: choicesOf(f.Value)}
 			if f.Short != 0 {
 				one.short = string(f.Short)
 			}
@@ -88,6 +89,15 @@ func commands(n *kong.Node, path string) []command {
 		out = append(out, commands(sub, strings.TrimSpace(path+" "+sub.Name))...)
 	}
 	return out
+}
+
+// namesFile reports whether a flag's value is a path, by its type or by how its help writes it.
+func namesFile(f *kong.Flag) bool {
+	switch f.Tag.Type {
+	case "path", "existingfile", "existingdir", "existingpath":
+		return true
+	}
+	return strings.Contains(f.PlaceHolder, "FILE") || strings.Contains(f.PlaceHolder, "DIR") || strings.Contains(f.PlaceHolder, "PATH")
 }
 
 // choicesOf are the values that a flag or argument may have, when it has only a few.
@@ -135,7 +145,11 @@ _gameday() {
 	for _, n := range nodes {
 		for _, f := range n.flags {
 			if f.value {
-				fmt.Fprintf(b, "    %s) words=%s; [[ -z $words ]] && return; COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); return ;;\n", quoted(n.path+" --"+f.name), quoted(strings.Join(f.words, " ")))
+				files := "compopt +o default 2>/dev/null; "
+				if f.files {
+					files = ""
+				}
+				fmt.Fprintf(b, "    %s) %swords=%s; [[ -z $words ]] && return; COMPREPLY=($(compgen -W \"$words\" -- \"$cur\")); return ;;\n", quoted(n.path+" --"+f.name), files, quoted(strings.Join(f.words, " ")))
 			}
 		}
 	}
@@ -172,12 +186,17 @@ _gameday() {
 `, patterns(nodes))
 	for _, n := range nodes {
 		for _, f := range n.flags {
-			switch {
-			case len(f.words) > 0:
-				fmt.Fprintf(b, "    %s) compadd -- %s; _files; return ;;\n", quoted(n.path+" --"+f.name), strings.Join(f.words, " "))
-			case f.value:
-				fmt.Fprintf(b, "    %s) _files; return ;;\n", quoted(n.path+" --"+f.name))
+			if !f.value {
+				continue
 			}
+			do := ""
+			if len(f.words) > 0 {
+				do += "compadd -- " + strings.Join(f.words, " ") + "; "
+			}
+			if f.files {
+				do += "_files; "
+			}
+			fmt.Fprintf(b, "    %s) %sreturn ;;\n", quoted(n.path+" --"+f.name), do)
 		}
 	}
 	b.WriteString("  esac\n  case \"$at\" in\n")
@@ -221,8 +240,11 @@ func fishCompletion(b *strings.Builder, nodes []command) {
 			if f.short != "" {
 				b.WriteString(" -s " + f.short)
 			}
-			if f.value {
-				b.WriteString(" -r")
+			switch {
+			case f.files:
+				b.WriteString(" -r -F")
+			case f.value:
+				b.WriteString(" -x")
 			}
 			if len(f.words) > 0 {
 				b.WriteString(" -a " + quoted(strings.Join(f.words, " ")))

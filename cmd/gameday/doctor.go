@@ -48,6 +48,8 @@ type finding struct {
 
 // Run examines everything. What is missing is a finding and not an error: nobody needs all of it.
 func (c doctorCmd) Run(stdout io.Writer) error {
+	wait := waitFor("examining this machine")
+	defer wait.end()
 	d := diagnosis{Machine: machine(), Files: files(), Terminal: terminalFindings()}
 	features := fault.Features()
 	for _, f := range features {
@@ -59,7 +61,9 @@ func (c doctorCmd) Run(stdout io.Writer) error {
 	}
 	d.Faults = faultFindings(func(f chaos.Fault) error { return fault.Ready(f, features) })
 	d.Sessions = sessions()
+	wait.say("asking the sources how they are")
 	d.Sources = c.sources()
+	wait.end()
 	if c.JSON {
 		enc := json.NewEncoder(stdout)
 		enc.SetIndent("", "  ")

@@ -46,7 +46,9 @@ func (c importCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	if c.From == "grafana" || c.From == "auto" && dashboard.IsGrafana(data) {
 		return c.dashboard(data, stdout, stderr)
 	}
+	wait := waitFor("converting %s", c.File)
 	res, err := c.convert(c.File, data, c.From)
+	wait.end()
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,9 @@ type initCmd struct {
 func (c initCmd) Run(stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), discoverFor)
 	defer cancel()
+	wait := waitFor("asking who answers on this machine")
 	text := configuration(discover(ctx))
+	wait.end()
 	if c.File == "-" {
 		_, err := io.WriteString(stdout, text)
 		return err

@@ -29,6 +29,9 @@ func (c replayCmd) Run() error {
 	if !term.IsTerminal(int(os.Stdin.Fd())) || !term.IsTerminal(int(os.Stdout.Fd())) {
 		return errors.New("a replay needs a terminal; without one use: gameday snapshot --replay FILE")
 	}
+	if err := tui.CanShow(os.Getenv("TERM")); err != nil {
+		return err
+	}
 	set, err := c.settings()
 	if err != nil {
 		return err
@@ -74,16 +77,9 @@ func (c replayCmd) Run() error {
 
 // openReplay reads a recording and says on a terminal how far it is.
 func openReplay(ctx context.Context, file string) (*replayed, error) {
-	began, told := time.Now(), false
-	r, err := engine.OpenReplay(ctx, file, func(share float64) {
-		if time.Since(began) > time.Second && term.IsTerminal(int(os.Stderr.Fd())) {
-			told = true
-			fmt.Fprintf(os.Stderr, "\rreading %s: %.0f %%", file, 100*share)
-		}
-	})
-	if told {
-		fmt.Fprint(os.Stderr, "\r\x1b[K")
-	}
+	wait := waitFor("reading %s", file)
+	defer wait.end()
+	r, err := engine.OpenReplay(ctx, file, func(share float64) { wait.say("reading %s: %.0f %%", file, 100*share) })
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,9 @@ func embedded(dir string) ([]engine.Document, error) {
 func recoverFirst(state string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
+	wait := waitFor("looking for what sessions that died have left, and undoing it")
 	all, err := recoverAll(ctx, state, false)
+	wait.end()
 	errs := []error{err}
 	for _, r := range all {
 		if r.Outcome == chaos.NeedsHuman {

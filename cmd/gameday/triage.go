@@ -68,7 +68,14 @@ func (c triageCmd) print(set *settings.Settings, ids []triage.ID, stdout io.Writ
 	if err != nil {
 		return err
 	}
-	r, err := triage.Find(ctx, triage.Config{Sources: append(all, more...), Fields: set.Correlation.Fields, Timeout: c.Timeout}, ids)
+	all = append(all, more...)
+	wait := waitFor("asking %s about %s", count(len(all), "source"), ids[0].Value.Short())
+	defer wait.end()
+	r, err := triage.Find(ctx, triage.Config{Sources: all, Fields: set.Correlation.Fields, Timeout: c.Timeout,
+		Progress: func(missing []string) {
+			wait.say("asking about %s, waiting for %s", ids[0].Value.Short(), strings.Join(missing, ", "))
+		}}, ids)
+	wait.end()
 	if err != nil {
 		return err
 	}

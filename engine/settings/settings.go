@@ -122,6 +122,9 @@ func Default() *Settings {
 // Load reads a file.
 func Load(file string) (*Settings, error) {
 	doc, err := spec.Load(file)
+	if spec.IsEmpty(err) {
+		return nothing(file), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -131,10 +134,20 @@ func Load(file string) (*Settings, error) {
 // Parse reads a configuration that is not, or not yet, in a file.
 func Parse(file string, data []byte) (*Settings, error) {
 	doc, err := spec.Parse(file, data)
+	if spec.IsEmpty(err) {
+		return nothing(file), nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	return read(doc, file)
+}
+
+// nothing is what a file means that says nothing: the defaults, as if it were not there.
+func nothing(file string) *Settings {
+	s := Default()
+	s.file = file
+	return s
 }
 
 func read(doc *spec.Document, file string) (*Settings, error) {

@@ -97,3 +97,23 @@ func TestASourceCanBeAddedByKindAndAddress(t *testing.T) {
 	require.Len(t, opened, 2)
 	require.NotEqual(t, opened[0].Name, opened[1].Name)
 }
+
+// A file that says nothing means what no file means.
+func TestAnEmptyFileMeansTheDefaults(t *testing.T) {
+	for _, text := range []string{"", "\n\n", "# nothing yet\n#\n", "---\n"} {
+		file := filepath.Join(t.TempDir(), settings.FileName)
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		s, err := settings.Read(file)
+		require.NoError(t, err, "%q", text)
+		require.Equal(t, file, s.File())
+		want := settings.Default()
+		require.Equal(t, []any{want.System, want.Receive, want.Memory, want.Correlation}, []any{s.System, s.Receive, s.Memory, s.Correlation})
+		_, err = s.Open()
+		require.NoError(t, err)
+		all, err := s.Files(s.Dashboards)
+		require.NoError(t, err)
+		require.Empty(t, all)
+	}
+	_, err := settings.Parse("x", []byte("kind: Configuration\n"))
+	require.Error(t, err, "what says something must say it whole")
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,12 +35,34 @@ type Outcome struct {
 // Ask asks every source that answers for the past, all at once, and returns when the last one has answered or was given
 // up. take gets each answer, made harmless, from one goroutine at a time. Sources that cannot be asked are left out.
 func Ask(ctx context.Context, all []sources.Source, q driver.Query, timeout time.Duration, take func(src sources.Source, a driver.Answer)) []Outcome {
+	return ask(ctx, Config{Sources: all, Timeout: timeout}, q, take)
+}
+
+// ask is Ask, and tells how far it is.
+func ask(ctx context.Context, cfg Config, q driver.Query, take func(src sources.Source, a driver.Answer)) []Outcome {
+	all, timeout := cfg.Sources, cfg.Timeout
 	if timeout <= 0 {
 		timeout = DefaultTimeout
 	}
 	var work sync.WaitGroup
 	var mu sync.Mutex
 	outcomes := make([]*Outcome, len(all))
+	var missing []string
+	for _, src := range all {
+		if _, ok := src.Driver.(driver.Querier); ok {
+			missing = append(missing, src.Name)
+		}
+	}
+	answered := func(name string) {
+		if cfg.Progress == nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if missing = slices.DeleteFunc(slices.Clone(missing), func(n string) bool { return n == name }); len(missing) > 0 {
+			cfg.Progress(missing)
+		}
+	}
 	for i, src := range all {
 		asked, ok := src.Driver.(driver.Querier)
 		if !ok {
@@ -50,6 +73,7 @@ func Ask(ctx context.Context, all []sources.Source, q driver.Query, timeout time
 		work.Go(func() {
 			begun := time.Now()
 			a, err := query(ctx, asked, q, timeout)
+			defer answered(src.Name)
 			o.Took = time.Since(begun)
 			if err != nil {
 				o.Err = sanitize.Line(sources.Redact(err.Error(), src.Secrets...), sanitize.MaxValue)

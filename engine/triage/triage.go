@@ -25,6 +25,8 @@ type Config struct {
 	Sources []sources.Source
 	Fields  []string      // whose values join signals besides the trace ID
 	Timeout time.Duration // for one source; DefaultTimeout when zero
+	// Progress is told which sources have not answered yet, from several goroutines, one at a time. nil: nobody is told.
+	Progress func(missing []string)
 }
 
 // Result is everything that is known about some IDs.
@@ -69,7 +71,7 @@ func Find(ctx context.Context, cfg Config, ids []ID) (*Result, error) {
 		r.Batch.Events = append(r.Batch.Events, fresh.Events...)
 	}
 	for _, id := range ids {
-		r.add(Ask(ctx, cfg.Sources, driver.Query{ID: id.Value}, cfg.Timeout, take))
+		r.add(ask(ctx, cfg, driver.Query{ID: id.Value}, take))
 	}
 	var more []signal.TraceID
 	for _, id := range found {
@@ -79,7 +81,7 @@ func Find(ctx context.Context, cfg Config, ids []ID) (*Result, error) {
 	}
 	if !onlyTraces(ids) { // a trace's own records name no other trace
 		for _, id := range more {
-			r.add(Ask(ctx, cfg.Sources, driver.Query{ID: signal.CorrelationID(id.String())}, cfg.Timeout, take))
+			r.add(ask(ctx, cfg, driver.Query{ID: signal.CorrelationID(id.String())}, take))
 		}
 	}
 	r.collect(st, append(asked, more...))

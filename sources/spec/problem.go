@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -34,6 +35,14 @@ func (p Problem) String() string {
 type Problems struct{ List []Problem }
 
 const maxPrinted = 50
+
+const emptyFile = "the file is empty"
+
+// IsEmpty reports whether all that is wrong is that the document has nothing in it but comments.
+func IsEmpty(err error) bool {
+	var p *Problems
+	return errors.As(err, &p) && len(p.List) == 1 && p.List[0].Message == emptyFile
+}
 
 // Error lists the problems one a line; beyond 50 it says how many more there are.
 func (p *Problems) Error() string {

@@ -174,7 +174,7 @@ func onlyDocument(file *ast.File) (ast.Node, *fault) {
 		body = doc.Body
 	}
 	if body == nil {
-		return nil, &fault{position{1, 1}, "", "the file is empty"}
+		return nil, &fault{position{1, 1}, "", emptyFile}
 	}
 	return body, nil
 }

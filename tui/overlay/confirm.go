@@ -37,6 +37,7 @@ type Question struct {
 // Confirm asks a question. Until it knows what to ask it says so, and takes no yes. The answer it begins on is back, but for
 // gameday's own demo; it takes a second key, or the typed word, to get to yes.
 type Confirm struct {
+	began time.Time // when it was drawn first
 	what  string
 	q     *Question
 	err   error
@@ -217,7 +218,10 @@ func (c *Confirm) Box(l Look) Box {
 }
 
 func (c *Confirm) waiting(l Look, inner int, edge Edge) Box {
-	text := seg(themes.Muted, "working out what would be hit"+l.Pen.Glyph(widget.Ellipsis))
+	if c.began.IsZero() {
+		c.began = l.Now
+	}
+	text := seg(themes.Muted, "working out what would be hit"+l.since(c.began)+l.Pen.Glyph(widget.Ellipsis))
 	if c.err != nil {
 		text = seg(themes.Failed, l.Pen.Glyph(widget.Failed)+" "+c.err.Error())
 	}

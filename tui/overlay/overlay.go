@@ -6,6 +6,8 @@
 package overlay
 
 import (
+	"time"
+
 	tea "charm.land/bubbletea/v2"
 
 	"gameday/keymap"
@@ -19,6 +21,15 @@ type Look struct {
 	Keys          *keymap.Map
 	Width, Height int  // of the screen
 	Danger        bool // something is in force that could be aborted
+	Now           time.Time
+}
+
+// since says how long somebody has waited, once it is worth saying.
+func (l Look) since(began time.Time) string {
+	if d := l.Now.Sub(began); !began.IsZero() && d >= time.Second {
+		return ", " + widget.Duration(d.Truncate(time.Second))
+	}
+	return ""
 }
 
 // Result is the answer to a key.

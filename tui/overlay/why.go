@@ -124,7 +124,7 @@ func (w *Why) Box(l Look) Box {
 	case w.err != nil:
 		rows = w.message(l, inner, themes.Failed, "could not find out: "+w.err.Error())
 	case w.answer == nil:
-		rows = w.message(l, inner, themes.Text, "comparing the requests, log lines and series since then with those before")
+		rows = w.message(l, inner, themes.Text, "comparing the requests, log lines and series since then with those before"+l.since(w.began))
 	default:
 		rows = w.result(l, inner)
 	}

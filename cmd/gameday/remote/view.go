@@ -93,6 +93,10 @@ func (s *Server) session(sess ssh.Session) {
 		s.say(sess, "the cockpit needs a terminal: ssh -t; without one there are the commands "+s.commands())
 		return
 	}
+	if err := tui.CanShow(pty.Term); err != nil {
+		s.say(sess, err.Error())
+		return
+	}
 	g.resize(size{pty.Window.Width, pty.Window.Height})
 	s.show(sess, conn, &view{key: key, since: time.Now(), server: s, link: l, done: make(chan struct{})}, g, pty.Term)
 }

@@ -122,10 +122,14 @@ func (p *Pane) attrs(pen widget.Pen, segs []widget.Seg, r *signal.Record, width 
 	for _, s := range segs {
 		used += widget.Width(s.Text)
 	}
-	for _, a := range r.Attrs {
+	for i, a := range r.Attrs {
 		text := "  " + a.Key + "=" + a.Value
 		w := widget.Width(text)
-		if used+w > width { // the detail has it
+		more := 0
+		if i+1 < len(r.Attrs) {
+			more = 2 // for the mark
+		}
+		if used+w+more > width { // the detail has it
 			if used+2 <= width {
 				segs = append(segs, widget.Seg{Role: themes.Muted, Text: " " + pen.Glyph(widget.Ellipsis)})
 			}

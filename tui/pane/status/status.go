@@ -278,6 +278,8 @@ func sources(ctx pane.Context, p widget.Pen) []row {
 
 func events(ctx pane.Context, p widget.Pen) []row {
 	var out []row
+	all := ctx.Frame.Events
+	title := max(widget.Widest(max(26, ctx.Width/3), len(all), func(i int) string { return oneLine(all[i].Title) }), 26)
 	for i := len(ctx.Frame.Events) - 1; i >= 0; i-- {
 		e := ctx.Frame.Events[i]
 		role, glyph := themes.Muted, p.Glyph(widget.Pending)
@@ -301,7 +303,7 @@ func events(ctx pane.Context, p widget.Pen) []row {
 			e.Detail = strings.TrimSpace(e.By + ": " + e.Detail)
 		}
 		r := row{text: when + " " + kind(e.Kind) + " " + e.Title + " " + e.Detail, segs: []widget.Seg{seg(themes.Muted, " "+when+" "), seg(role, glyph+" "+p.Left(kind(e.Kind), 11)),
-			seg(themes.Text, p.Left(oneLine(e.Title), 26)+" "), seg(themes.Muted, p.Left(took, 9)), seg(themes.Muted, oneLine(e.Detail))}}
+			seg(themes.Text, p.Left(oneLine(e.Title), title)+" "), seg(themes.Muted, p.Left(took, 9)), seg(themes.Muted, oneLine(e.Detail))}}
 		r.event = &e
 		if r.value = e.Title; !e.TraceID.IsZero() {
 			r.value = e.TraceID.String()

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// waitAfter is how long a person waits before he is told what for.
+const waitAfter = 700 * time.Millisecond
+
+// waiting tells a person at a terminal what is being waited for, in one line that is taken away again. Where nobody waits, such
+// as in a pipe, it writes nothing. Its methods may be called from any goroutine.
+type waiting struct {
+	out   io.Writer // nil: nobody is told
+	begun time.Time
+	wide  func() int
+
+	mu   sync.Mutex
+	what string
+	told bool
+	stop chan struct{}
+	work sync.WaitGroup
+}
+
+// waitFor begins to wait, told on standard error.
+func waitFor(format string, args ...any) *waiting {
+	var out io.Writer
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		out = os.Stderr
+	}
+	return newWaiting(out, func() int {
+		if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
+			return w
+		}
+		return 80
+	}, fmt.Sprintf(format, args...))
+}
+
+func newWaiting(out io.Writer, wide func() int, what string) *waiting {
+	p := &waiting{out: out, begun: time.Now(), wide: wide, what: what, stop: make(chan struct{})}
+	if out == nil {
+		return p
+	}
+	p.work.Go(func() {
+		wait := time.NewTimer(waitAfter)
+		defer wait.Stop()
+		for {
+			select {
+			case <-p.stop:
+				return
+			case <-wait.C:
+				p.tell()
+				wait.Reset(250 * time.Millisecond)
+			}
+		}
+	})
+	return p
+}
+
+// say replaces what is waited for.
+func (p *waiting) say(format string, args ...any) {
+	p.mu.Lock()
+	p.what = fmt.Sprintf(format, args...)
+	p.mu.Unlock()
+}
+
+// tell writes the line, cut to the terminal's width: a line that wraps cannot be taken away.
+func (p *waiting) tell() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := []rune(fmt.Sprintf("%s, %.0f s", p.what, time.Since(p.begun).Seconds()))
+	if most := max(p.wide()-1, 1); len(line) > most {
+		line = append(line[:most-1], '…')
+	}
+	p.told = true
+	fmt.Fprintf(p.out, "\r%s\x1b[K", string(line))
+}
+
+// end takes the line away. Calling it twice does no harm.
+func (p *waiting) end() {
+	p.mu.Lock()
+	select {
+	case <-p.stop:
+		p.mu.Unlock()
+		return
+	default:
+	}
+	close(p.stop)
+	p.mu.Unlock()
+	p.work.Wait()
+	if p.told {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}

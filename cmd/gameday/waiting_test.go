@@ -1,0 +1,65 @@
+package main
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// lines is what a terminal was sent.
+type lines struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func TestProgressIsToldToWhoWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out lines
+		p := newWaiting(&out, func() int { return 30 }, "asking 2 sources")
+		time.Sleep(waitAfter / 2)
+		synctest.Wait()
+		require.Empty(t, out.String(), "nobody has waited yet")
+		time.Sleep(waitAfter)
+		synctest.Wait()
+		require.Contains(t, out.String(), "\rasking 2 sources, 1 s\x1b[K")
+		p.say("asking loki, which has not answered for a while")
+		time.Sleep(time.Second)
+		p.end()
+		p.end()
+		require.Contains(t, out.String(), "…\x1b[K", "it is cut to the terminal's width")
+		require.True(t, strings.HasSuffix(out.String(), "\r\x1b[K"), "and taken away")
+		for _, line := range strings.Split(out.String(), "\r") {
+			require.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\x1b[K"))), 29)
+		}
+	})
+}
+
+func TestProgressThatIsShortOrUnseenWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out lines
+		p := newWaiting(&out, func() int { return 80 }, "reading")
+		time.Sleep(waitAfter / 2)
+		p.end()
+		require.Empty(t, out.String())
+		nobody := newWaiting(nil, nil, "reading")
+		time.Sleep(time.Hour)
+		nobody.say("still")
+		nobody.end()
+	})
+}
