@@ -52,7 +52,10 @@ const (
 	PrevError   Action = "prev.error"
 	Detail      Action = "logs.detail"
 	Context     Action = "logs.context"
-	Order       Action = "traces.order" // recent, slowest, failed
+	Order       Action = "traces.order"   // recent, slowest, failed
+	MarkTrace   Action = "traces.mark"    // to compare another one with
+	Compare     Action = "traces.compare" // with the one that is marked
+	Typical     Action = "traces.typical" // compare with a healthy one of the same kind
 	ServiceMap  Action = "map"
 	Walk        Action = "walk"    // to what the thing under the cursor is joined to
 	Silence     Action = "silence" // keep an alert quiet, with a reason

@@ -50,6 +50,7 @@ type Binding struct {
 var anyPane = []Scope{Pane}
 var global = []Scope{Global}
 var inLoad = []Scope{PaneScope("load")}
+var inTraces = []Scope{PaneScope("traces")}
 var inBoard = []Scope{PaneScope("dashboard")}
 
 // Registry lists every action with its default keys, in the order of help and footer. The slice is the caller's.
@@ -126,6 +127,12 @@ func looking() []Binding {
 			Long: "order traces by recent, slowest, failed; the map's table by call, failures, P95, rate, time"},
 		{Action: ServiceMap, Scopes: global, Keys: []string{"M"}, Short: "map", Group: Looking, Palette: true,
 			Long: "who calls whom, with rate, failures and P95 of every call and the faults where they act; again for the traces"},
+		{Action: MarkTrace, Scopes: inTraces, Keys: []string{"x"}, Short: "mark", Group: Looking, Off: "there is no trace to mark",
+			Long: "mark a trace, to compare others with it; again takes the mark away"},
+		{Action: Compare, Scopes: inTraces, Keys: []string{"d"}, Short: "compare", Group: Looking, Off: "mark another trace first",
+			Long: "put the trace and the marked one side by side"},
+		{Action: Typical, Scopes: inTraces, Keys: []string{"b"}, Short: "with typical", Group: Looking, Off: "there is no trace to compare",
+			Long: "put the trace and a typical healthy one of the same operation side by side"},
 		{Action: Exemplars, Scopes: []Scope{PaneScope("metrics"), PaneScope("dashboard")}, Keys: []string{"x"}, Short: "exemplars", Group: Looking, Off: "this chart has no requests behind it",
 			Long: "walk through the requests behind the chart"},
 		{Action: Ask, Scopes: inBoard, Keys: []string{"a"}, Short: "ask", Group: Looking, Palette: true,

@@ -41,7 +41,43 @@ func (t *tree) markCritical() {
 				end = at
 			}
 			stack = append(stack, visit{k, end})
+			t.nodes[v.node].held += at.Sub(end)
 			at, first = t.begin(s), false
 		}
+		t.nodes[v.node].held += at.Sub(t.begin(&t.trace.Spans[v.node]))
 	}
+}
+
+// telling is the span that says most about the request: the failed one below which nothing failed, on the critical path if one
+// is, and of several the first; without a failure the one that held the request up the longest, by itself.
+func (t *tree) telling() int {
+	below := make([]bool, len(t.nodes)) // something below it failed
+	for i := range t.nodes {
+		if !t.trace.Spans[i].Failed {
+			continue
+		}
+		for p := t.nodes[i].parent; p >= 0 && !below[p]; p = t.nodes[p].parent {
+			below[p] = true
+		}
+	}
+	best := -1
+	better := func(i int) bool {
+		a, b := &t.nodes[i], &t.nodes[best]
+		fa, fb := t.trace.Spans[i].Failed && !below[i], t.trace.Spans[best].Failed && !below[best]
+		switch {
+		case fa != fb:
+			return fa
+		case fa && a.critical != b.critical:
+			return a.critical
+		case fa:
+			return t.begin(&t.trace.Spans[i]).Before(t.begin(&t.trace.Spans[best]))
+		}
+		return a.held > b.held
+	}
+	for i := range t.nodes {
+		if best < 0 || better(i) {
+			best = i
+		}
+	}
+	return best
 }

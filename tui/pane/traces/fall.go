@@ -25,6 +25,8 @@ func (p *Pane) actFall(ctx pane.Context, a keymap.Action) tea.Cmd {
 	}
 	t := p.tree(tr)
 	height := ctx.Height - headRows(ctx)
+	p.land(t, height)
+	p.moved = true
 	p.rows.Clamp(len(p.items), height)
 	switch a {
 	case keymap.Walk:
@@ -178,6 +180,7 @@ func (p *Pane) drawFall(ctx pane.Context) []string {
 	}
 	t := p.tree(tr)
 	height := ctx.Height - headRows(ctx)
+	p.land(t, height)
 	p.rows.Clamp(len(p.items), height)
 	g := divide(ctx.Width)
 	rows := []string{fallHeader(pen, ctx.Width, g, t)}

@@ -210,12 +210,20 @@ func (p *Pane) listRow(pen widget.Pen, ctx pane.Context, table widget.Table, t s
 		widget.Seg{Role: role, Text: state},
 		widget.Seg{Role: themes.Focus, Text: t.ID.Short()},
 	)
-	return rowWithCursor(pen, ctx, at, cells, pen.ScrollMark(y, height, p.list.Top, len(p.kept)))
+	mark := " "
+	if t.ID == p.marked {
+		mark = pen.Glyph(widget.ExemplarPicked)
+	}
+	return rowWithMark(pen, ctx, mark, at, cells, pen.ScrollMark(y, height, p.list.Top, len(p.kept)))
 }
 
 // rowWithCursor puts a row between the cursor's mark and the scroll mark.
 func rowWithCursor(pen widget.Pen, ctx pane.Context, at bool, cells []widget.Seg, scroll widget.Seg) string {
-	mark := " "
+	return rowWithMark(pen, ctx, " ", at, cells, scroll)
+}
+
+// rowWithMark has a mark of its own where the cursor is not.
+func rowWithMark(pen widget.Pen, ctx pane.Context, mark string, at bool, cells []widget.Seg, scroll widget.Seg) string {
 	if at {
 		mark = pen.Glyph(widget.Cursor)
 	}

@@ -48,6 +48,10 @@ type Pane struct {
 	rows      widget.List
 	collapsed map[signal.SpanID]bool
 	expanded  map[signal.SpanID]bool
+	moved     bool // the operator has moved the cursor in the waterfall
+
+	marked signal.TraceID // what others are compared with; zero: none
+	cmp    comparing
 
 	memo widget.Memo[key]
 	rev  int
@@ -80,6 +84,9 @@ func (p *Pane) ID() string { return "traces" }
 // Title implements pane.Pane.
 func (p *Pane) Title(ctx pane.Context) string {
 	p.sync(ctx)
+	if !p.cmp.ask.B.IsZero() {
+		return p.compareTitle(ctx)
+	}
 	if !p.open.IsZero() {
 		t := "trace " + p.open.Short()
 		if tr := p.detail(ctx); tr != nil {
@@ -94,6 +101,9 @@ func (p *Pane) Title(ctx pane.Context) string {
 		return t
 	}
 	t := "traces " + p.order.String()
+	if !p.marked.IsZero() {
+		t += ", marked " + p.marked.Short()
+	}
 	if p.held(ctx) {
 		t += ", held: esc to follow"
 	}
@@ -135,10 +145,17 @@ func (p *Pane) CheckFilter(text string) error { return p.check(text) }
 // Keys implements pane.Pane.
 func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	p.sync(ctx)
+	if !p.cmp.ask.B.IsZero() {
+		if x := p.compared(ctx); x == nil || x.Err != "" {
+			return []keymap.Action{keymap.Leave}
+		}
+		return []keymap.Action{keymap.Open, keymap.Leave, keymap.FocusIt, keymap.Order, keymap.NextError, keymap.PrevError, keymap.Copy, keymap.CopyRow}
+	}
 	if !p.open.IsZero() {
 		keys := []keymap.Action{keymap.Leave}
 		if p.detail(ctx) != nil {
-			keys = []keymap.Action{keymap.Open, keymap.Leave, keymap.Walk, keymap.Left, keymap.Right, keymap.NextError, keymap.Copy, keymap.CopyRow}
+			keys = []keymap.Action{keymap.Open, keymap.Leave, keymap.Walk, keymap.Left, keymap.Right, keymap.NextError}
+			keys = append(append(keys, p.markKeys(ctx)...), keymap.Top, keymap.Copy, keymap.CopyRow)
 		}
 		return keys
 	}
@@ -146,6 +163,7 @@ func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	if len(p.shown(ctx)) > 0 {
 		keys = append(keys, keymap.Open, keymap.FocusIt, keymap.Walk)
 	}
+	keys = append(keys, p.markKeys(ctx)...)
 	if p.held(ctx) {
 		keys = append(keys, keymap.Leave)
 	}
@@ -157,7 +175,7 @@ func (p *Pane) sync(ctx pane.Context) {
 	if ctx.Frame == nil || ctx.Frame.Focus == p.seen {
 		return
 	}
-	p.seen = ctx.Frame.Focus
+	p.seen, p.cmp = ctx.Frame.Focus, comparing{}
 	if id, ok := p.seen.TraceID(); ok {
 		p.show(id)
 	} else {
@@ -171,7 +189,7 @@ func (p *Pane) show(id signal.TraceID) {
 	if id == p.open {
 		return
 	}
-	p.open, p.fall, p.items, p.fallKey = id, nil, nil, fallKey{}
+	p.open, p.fall, p.items, p.fallKey, p.moved = id, nil, nil, fallKey{}, false
 	p.rows = widget.List{}
 	p.collapsed, p.expanded = map[signal.SpanID]bool{}, map[signal.SpanID]bool{}
 }
@@ -196,10 +214,26 @@ func (p *Pane) tree(tr *signal.Trace) *tree {
 	return p.fall
 }
 
+// land puts the cursor on the span that says most, in the middle of the screen, until the operator moves it.
+func (p *Pane) land(t *tree, height int) {
+	if p.moved {
+		return
+	}
+	for i, it := range p.items {
+		if it.kind == spanItem && it.index == t.tells {
+			p.rows.Cursor, p.rows.Top = i, max(i-height/2, 0)
+			return
+		}
+	}
+}
+
 // View implements pane.Pane.
 func (p *Pane) View(ctx pane.Context) []string {
 	p.sync(ctx)
 	return p.memo.Rows(key{ctx, p.rev}, func() []string {
+		if !p.cmp.ask.B.IsZero() {
+			return p.drawCompared(ctx)
+		}
 		if !p.open.IsZero() {
 			return p.drawFall(ctx)
 		}
@@ -213,15 +247,22 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 	p.rev++
 	switch m := msg.(type) {
 	case pane.FilterMsg:
-		p.filter = m.Text
+		p.filter, p.cmp = m.Text, comparing{}
 		p.follow()
 	case pane.OpenTraceMsg:
+		p.cmp = comparing{}
 		p.show(m.ID)
 	case pane.ClickMsg:
 		return p.click(ctx, m)
 	case pane.WheelMsg:
 		p.wheel(ctx, m.Rows)
 	case pane.ActionMsg:
+		if !p.cmp.ask.B.IsZero() {
+			return p.actCompared(ctx, m.Action)
+		}
+		if cmd, ok := p.actCompare(ctx, m.Action); ok {
+			return cmd
+		}
 		if p.open.IsZero() {
 			return p.actList(ctx, m.Action)
 		}
@@ -231,6 +272,9 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 }
 
 func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
+	if !p.cmp.ask.B.IsZero() {
+		return p.clickCompared(ctx, m)
+	}
 	header := 1
 	if !p.open.IsZero() {
 		header = headRows(ctx)
@@ -256,7 +300,7 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 	if at >= len(p.items) {
 		return nil
 	}
-	list.Cursor = at
+	list.Cursor, p.moved = at, true
 	if m.Double {
 		return p.actFall(ctx, keymap.Open)
 	}
@@ -264,11 +308,18 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 }
 
 func (p *Pane) wheel(ctx pane.Context, rows int) {
+	if !p.cmp.ask.B.IsZero() {
+		if x := p.compared(ctx); x != nil {
+			p.cmp.rows.Move(rows, len(x.Rows))
+		}
+		return
+	}
 	if p.open.IsZero() {
 		p.cursor(p.shown(ctx))
 		p.moveTo(ctx, p.list.Cursor+rows)
 		return
 	}
+	p.moved = true
 	p.rows.Move(rows, len(p.items))
 }
 
@@ -276,5 +327,6 @@ func duration(d time.Duration) string { return widget.Duration(d) }
 
 var _ interface {
 	pane.Pane
+	pane.Shown
 	pane.Filterer
 } = (*Pane)(nil)

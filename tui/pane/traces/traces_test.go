@@ -28,7 +28,6 @@ func TestGoldenWaterfall(t *testing.T) {
 	panetest.Golden(t, func(ctx pane.Context) pane.Pane {
 		p := traces.New(nil)
 		p.Update(ctx, pane.OpenTraceMsg{ID: ctx.Frame.Detail.ID})
-		panetest.Do(p, ctx, keymap.Down)
 		return p
 	})
 }
@@ -143,6 +142,7 @@ func TestWaterfallMergesLogLinesByTime(t *testing.T) {
 	require.Contains(t, text, "failed: deadline")
 	require.Equal(t, 4, strings.Count(text, "✘"), "three failed spans and an error line")
 
+	panetest.Do(p, ctx, keymap.Top)
 	panetest.Do(p, ctx, keymap.Down)
 	panetest.Do(p, ctx, keymap.Down) // PlaceOrder
 	panetest.Do(p, ctx, keymap.Left)

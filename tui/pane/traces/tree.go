@@ -12,12 +12,13 @@ type node struct {
 	span     int // index into Trace.Spans
 	parent   int // node of the parent, -1 for a root
 	depth    int
-	children []int // nodes, by start
-	logs     []int // indexes into Trace.Logs, by time
-	orphan   bool  // its parent is not in the trace
-	skewed   bool  // it starts before its parent: clocks differ, in a way that cannot be corrected
-	critical bool  // on the critical path
-	moved    bool  // its service's clock differs, and it is the first of that service: where that is said
+	children []int         // nodes, by start
+	logs     []int         // indexes into Trace.Logs, by time
+	orphan   bool          // its parent is not in the trace
+	skewed   bool          // it starts before its parent: clocks differ, in a way that cannot be corrected
+	critical bool          // on the critical path
+	held     time.Duration // how long it held the request up by itself, on that path
+	moved    bool          // its service's clock differs, and it is the first of that service: where that is said
 }
 
 // tree is a trace made ready for drawing. Building it is linear in spans and log lines.
@@ -28,6 +29,7 @@ type tree struct {
 	loose []int // log lines whose span is not in the trace
 	start time.Time
 	total time.Duration
+	tells int                      // the span that says most, -1 without spans
 	skews map[string]time.Duration // by how much services' clocks are ahead; taken out for drawing
 }
 
@@ -77,6 +79,7 @@ func newTree(tr *signal.Trace) *tree {
 	t.measure()
 	t.setDepths()
 	t.markCritical()
+	t.tells = t.telling()
 	return t
 }
 

@@ -21,7 +21,8 @@ import (
 
 // Actions are those a pane may be told.
 var Actions = []keymap.Action{keymap.Up, keymap.Down, keymap.Left, keymap.Right, keymap.PageUp, keymap.PageDown, keymap.Top, keymap.Bottom,
-	keymap.Open, keymap.Leave, keymap.FocusIt, keymap.Copy, keymap.CopyRow, keymap.Level, keymap.Detail, keymap.Context, keymap.NextError, keymap.PrevError, keymap.Order, keymap.Exemplars, keymap.Face}
+	keymap.Open, keymap.Leave, keymap.FocusIt, keymap.Copy, keymap.CopyRow, keymap.Level, keymap.Detail, keymap.Context, keymap.NextError, keymap.PrevError, keymap.Order, keymap.Exemplars, keymap.Face,
+	keymap.MarkTrace, keymap.Compare, keymap.Typical}
 
 // Theme is an embedded theme by name.
 func Theme(tb testing.TB, name string) *themes.Theme {
