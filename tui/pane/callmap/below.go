@@ -14,7 +14,7 @@ import (
 // below is what stands under the map: all figures of what the cursor is on, and the faults. It gives way on small screens.
 func (p *Pane) below(pen widget.Pen, ctx pane.Context) []string {
 	lines := [][]widget.Seg{p.figuresOf(pen, ctx)}
-	if why := p.whyOf(pen); why != nil {
+	if why := p.whyOf(pen, ctx); why != nil {
 		lines = append(lines, why)
 	} else if ctx.Height >= 14 {
 		lines = append(lines, nil)
@@ -92,20 +92,20 @@ func (p *Pane) served() (f signal.MapFigures) {
 }
 
 // whyOf says why a call is the worst, and how long it takes by itself.
-func (p *Pane) whyOf(pen widget.Pen) []widget.Seg {
+func (p *Pane) whyOf(pen widget.Pen, ctx pane.Context) []widget.Seg {
 	i := p.call(p.at)
+	var out []widget.Seg
+	switch worst := p.m.Worst; {
+	case worst >= 0 && i == worst:
+		out = append(out, widget.Seg{Role: themes.Warning, Text: fmt.Sprintf(" %s worst: %s ", pen.Glyph(widget.UpTri), p.m.Why)})
+	case worst >= 0:
+		w := &p.m.Calls[worst]
+		out = append(out, widget.Seg{Role: themes.Warning, Text: fmt.Sprintf(" %s worst: %s, %s ", pen.Glyph(widget.UpTri), p.name(ctx, spot{true, w.From, w.To}), p.m.Why)})
+	}
 	if i < 0 {
-		if p.m.Worst < 0 {
-			return nil
-		}
-		w := &p.m.Calls[p.m.Worst]
-		return []widget.Seg{{Role: themes.Warning, Text: fmt.Sprintf(" %s worst: %s to %s, %s", pen.Glyph(widget.Warn), serviceName(w.From), serviceName(w.To), p.m.Why)}}
+		return out
 	}
 	c := &p.m.Calls[i]
-	var out []widget.Seg
-	if i == p.m.Worst {
-		out = append(out, widget.Seg{Role: themes.Warning, Text: fmt.Sprintf(" %s worst: %s ", pen.Glyph(widget.Warn), p.m.Why)})
-	}
 	text := fmt.Sprintf(" by itself %s on average", widget.Duration(c.Own/time.Duration(max(c.Count, 1))))
 	if i != p.m.Worst || c.Origins > 0 {
 		text += ", " + share(c.Share) + " of all time"

@@ -121,7 +121,7 @@ func (s *scene) inside(v *vertex, svc *signal.MapService, room int) []widget.Seg
 // marksOf is the mark of the worst call where it leads back.
 func (s *scene) marksOf(call int) string {
 	if call == s.p.m.Worst {
-		return s.pen.Glyph(widget.Warn)
+		return s.pen.Glyph(widget.UpTri)
 	}
 	return ""
 }

@@ -165,7 +165,7 @@ func TestFaultsStandWhereTheyAct(t *testing.T) {
 	ctx := panetest.Context(t, sample.Frame(), 198, 41)
 	p := callmap.New()
 	text := panetest.Text(p, ctx)
-	for _, want := range []string{"▌⚡▲ 5.7%  910 ms ━▸│", "⚡ payment +800ms  ╭ payment", "was cart paused", "payment +800ms acts here, since 12:03:31",
+	for _, want := range []string{"▌⚡▲ 5.7%  910 ms ━▸│", "⚡ payment +800ms ╭ payment", "was cart paused", "payment +800ms acts here, since 12:03:31",
 		"kill orders-replica-1 on orders-replica-1, which is not on the map, 12:00:40 to 12:01:10", "▲ worst: most failures begin here"} {
 		require.Contains(t, text, want)
 	}

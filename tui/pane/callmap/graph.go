@@ -353,7 +353,7 @@ func (s *scene) tag(link link) {
 	for _, f := range s.faults[at] {
 		note := s.faultNote(f)
 		w := widget.Width(note)
-		room := s.gaps[p.vertices[link.to].layer-1] - 2
+		room := labelWidths[s.mode] + 3
 		if w > room {
 			note, w = s.pen.Fit(note, room), room
 		}
@@ -362,8 +362,8 @@ func (s *scene) tag(link link) {
 			role = themes.Muted
 		}
 		for _, y := range []int{link.row - 1, link.row + 1} {
-			if s.canvas.free(right-w, y, w+1) {
-				s.canvas.write(s.pen, right-w, y, w, role, note)
+			if s.canvas.free(right-w+1, y, w) {
+				s.canvas.write(s.pen, right-w+1, y, w, role, note)
 				break
 			}
 		}
@@ -394,7 +394,7 @@ func (s *scene) marks(at spot, call int) string {
 		out += bolt(s.ctx)
 	}
 	if call == s.p.m.Worst {
-		out += s.pen.Glyph(widget.Warn)
+		out += s.pen.Glyph(widget.UpTri)
 	}
 	return out
 }

@@ -93,7 +93,7 @@ func (p *Pane) tableRow(pen widget.Pen, ctx pane.Context, t widget.Table, call i
 	case active:
 		sign, role = bolt(ctx), themes.Fault
 	case call == p.m.Worst:
-		sign, role = pen.Glyph(widget.Warn), themes.Warning
+		sign, role = pen.Glyph(widget.UpTri), themes.Warning
 	case failing(&c.MapFigures):
 		sign, role = pen.Glyph(widget.Failed), themes.Failed
 	}
@@ -104,7 +104,7 @@ func (p *Pane) tableRow(pen widget.Pen, ctx pane.Context, t widget.Table, call i
 	word, wordRole := "", themes.Muted
 	switch {
 	case call == p.m.Worst:
-		word, wordRole = pen.Glyph(widget.Warn)+" worst", themes.Warning
+		word, wordRole = pen.Glyph(widget.UpTri)+" worst", themes.Warning
 	case active:
 		word, wordRole = "fault", themes.Fault
 	case len(fs) > 0:

@@ -190,8 +190,15 @@ func diverging(pen widget.Pen, d, most time.Duration, width int) string {
 	if d >= 0 {
 		return pen.Left("", half) + wall + pen.Bar(share, half)
 	}
-	n := min(int(math.Ceil(share*float64(half))), half)
-	return pen.Right(strings.Repeat(pen.Glyph(widget.BarFull), n), half) + wall + pen.Left("", half)
+	halves := min(int(math.Round(2*share*float64(half))), 2*half)
+	bar := strings.Repeat(pen.Glyph(widget.BarFull), halves/2)
+	switch {
+	case halves%2 == 1:
+		bar = pen.Glyph(widget.BarRightHalf) + bar
+	case halves == 0 && !pen.ASCII:
+		bar = "▕"
+	}
+	return pen.Right(bar, half) + wall + pen.Left("", half)
 }
 
 // compareBelow is what the two spans under the cursor do not share.
