@@ -36,7 +36,9 @@ func TestTheMapDrawsTheFaultWhereItActs(t *testing.T) {
 	term.press(enter)
 	term.see(slow, "checkout → payment", "the failed and the slowest of")
 	term.press(enter)
-	term.wait("the trace of such a call", slow, func(s string) bool { return strings.Contains(s, "▸trace") && strings.Contains(s, "▾checkout charge") })
+	term.wait("the trace of such a call", slow, func(s string) bool {
+		return strings.Contains(s, "▸trace") && strings.Contains(s, "▾checkout charge")
+	})
 	term.press("b")
 	compared := term.see(slow, "▸compared", "A is the median of", "by itself: ")
 	require.Regexp(t, `by itself: .*Payment/Charge \+`, compared)

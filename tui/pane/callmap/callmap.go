@@ -96,7 +96,11 @@ func (p *Pane) Title(ctx pane.Context) string {
 	if p.m.More > 0 {
 		t += fmt.Sprintf(" and %d more that are called less", p.m.More)
 	}
-	return t + fmt.Sprintf(", %s requests", widget.Count(uint64(p.m.Requests)))
+	t += fmt.Sprintf(", %s requests", widget.Count(uint64(p.m.Requests)))
+	if p.m.Left > 0 {
+		t += fmt.Sprintf(", %s older spans not counted", widget.Count(uint64(p.m.Left)))
+	}
+	return t
 }
 
 // Want implements pane.Pane.
