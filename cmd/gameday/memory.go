@@ -12,7 +12,7 @@ import (
 // them costs the collector next to nothing: it can run often when they fill the memory, and seldom while there are few.
 const (
 	leastMemory  = 128 << 20 // below it the collector goes at its own pace
-	memoryRoom   = 12 << 20  // for what comes up between two collections ...
+	memoryRoom   = 8 << 20   // for what comes up between two collections ...
 	memoryShare  = 24        // ... and one part in so many of what is held
 	memoryLookup = 2 * time.Second
 

@@ -80,8 +80,8 @@ type Scrape struct {
 
 // Memory is how much is kept.
 type Memory struct {
-	Logs    Size          `yaml:"logs" doc:"Log records. Default 150MiB, about a million of them."`
-	Spans   Size          `yaml:"spans" doc:"Spans. Default 32MiB, about 240,000 of them."`
+	Logs    Size          `yaml:"logs" doc:"Log records. Default 128MiB, about a million of them."`
+	Spans   Size          `yaml:"spans" doc:"Spans. Default 24MiB, about 230,000 of them."`
 	Metrics time.Duration `yaml:"metrics" doc:"How far back metrics reach. Default 1h."`
 }
 

@@ -160,13 +160,16 @@ func (h *head[R]) view(index bool) *chunk[R] {
 	return &c
 }
 
+// page is what the allocator rounds big objects up to.
+const page = 8 << 10
+
 // seal turns the head into a chunk and gives back what it had reserved too much.
 func (h *head[R]) seal() *chunk[R] {
 	c := h.chunk
 	c.times, c.offs, c.recs, c.traces = fit(c.times), fit(c.offs), fit(c.recs), fit(c.traces)
 	c.index.entries = fit(c.index.entries)
 	c.text = h.arena.String()
-	if h.arena.Cap() > len(c.text)+len(c.text)/16 {
+	if spare := h.arena.Cap() - len(c.text); spare > len(c.text)/16 || spare >= page {
 		c.text = strings.Clone(c.text)
 	}
 	h.chunk = c

@@ -22,8 +22,8 @@ import (
 // The bounds a zero in Config stands for, and the smallest that make sense. A million ordinary log records and two hundred
 // thousand spans fit (TestDefaultsHoldAMillion).
 const (
-	DefaultLogBytes   = 150 << 20
-	DefaultSpanBytes  = 32 << 20
+	DefaultLogBytes   = 128 << 20
+	DefaultSpanBytes  = 24 << 20
 	DefaultEventBytes = 4 << 20
 	minBytes          = 256 << 10
 	maxSignalBytes    = 16 << 20 // no signal may be bigger, however much memory there is

@@ -52,9 +52,12 @@ func (f *flood) sendLogs(count int) {
 			r.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
 			r.SetSeverityNumber(plog.SeverityNumberInfo)
 			r.SetTraceID(floodTrace(f.logs))
-			r.Body().SetStr([...]string{"GET /products 200", "card charged", "stock reserved", "order placed"}[f.logs%4])
+			r.Body().SetStr(fmt.Sprintf([...]string{"GET /products/p%d answered 200 in %d ms", "card charged for order o%d, %d EUR, first attempt", "stock of p%d reserved, %d left in the warehouse",
+				"order o%d placed by customer c%d"}[f.logs%4], f.logs*7919%1_000_000, f.logs*31%997))
 			r.Attributes().PutStr("request_id", fmt.Sprintf("req-%012x", f.logs))
 			r.Attributes().PutInt("status", 200)
+			r.Attributes().PutStr("http.route", [...]string{"/products/{id}", "/checkout", "/cart", "/orders"}[f.logs%4])
+			r.Attributes().PutStr("host.name", floodServices[f.logs%8]+"-7f9c4d")
 			r.Attributes().PutDouble("duration_ms", float64(f.logs%9000)/100)
 		}
 	}
@@ -244,6 +247,18 @@ func BenchmarkMemoryHeld(b *testing.B) {
 			all = append(all, term.resident(b))
 		}
 		stop()
+		_, _ = term.pty.WriteString("7")
+		for range 4 {
+			if term.shows(2*time.Second, "logs held") {
+				break
+			}
+			_, _ = term.pty.WriteString("A") // another arrangement of the panes
+		}
+		for _, line := range strings.Split(term.screen(), "\n") {
+			if _, row, ok := strings.Cut(line, "held "); ok {
+				b.Log(strings.TrimSpace(row))
+			}
+		}
 		b.ReportMetric(empty, "MB-empty")
 		b.ReportMetric(median(all), "MB-held")
 		b.ReportMetric(slices.Max(all), "MB-most")
