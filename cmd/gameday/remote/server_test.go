@@ -421,3 +421,31 @@ func TestTheHostKeyIsMadeOnceAndKept(t *testing.T) {
 	_, err = HostKey(dir)
 	require.ErrorContains(t, err, "remove it")
 }
+
+// TestAnIdleViewIsShownOut over a real link: it is told why, its terminal is given back, and who presses keys stays.
+func TestAnIdleViewIsShownOut(t *testing.T) {
+	s := opened(t, people{"alice": operator, "bob": ""}, func(c *Config) { c.Idle = 4 * time.Second })
+	busy := s.connect("bob", 80, 24)
+	busy.see("◇bob")
+	stop, pressed := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(pressed)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(100 * time.Millisecond):
+				_, _ = busy.pty.WriteString("\t") // a link that is gone is seen below
+			}
+		}
+	}()
+	defer func() { close(stop); <-pressed }()
+	idle := s.connect("alice", 80, 24)
+	idle.see("◆alice")
+	require.Zero(t, idle.ended())
+	idle.sent("no key was pressed for 4s")
+	idle.sent("\x1b[?1049l")
+	require.Eventually(t, func() bool { p := s.server.People(); return len(p) == 1 && p[0].Name == "bob" }, slow, 20*time.Millisecond)
+	busy.gone("alice ◇bob")
+	require.Contains(t, s.log.String(), `reason="no key was pressed for 4s"`)
+}
