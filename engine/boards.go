@@ -128,22 +128,17 @@ func (b *boards) fill(out *signal.Board, d *dashboard.Dashboard, v signal.View, 
 	}
 	out.Vars = vars.vars
 	values := vars.values
-	id := 0
-	for r := range d.Rows {
-		for i := range d.Rows[r].Panels {
-			p := &d.Rows[r].Panels[i]
-			var panel signal.BoardPanel
-			if shown := id >= v.Board.From && id < v.Board.To; shown && values != nil {
-				panel = b.panel(d.Metadata.Name, p, id, values, v, s)
-			} else {
-				panel = p.Bare(id, values, s)
-			}
-			if i == 0 {
-				panel.NewRow, panel.Row = true, dashboard.ExpandText(d.Rows[r].Title, values, s)
-			}
-			out.Panels = append(out.Panels, panel)
-			id++
+	for id, l := range d.Lay(vars.vars, values) {
+		var panel signal.BoardPanel
+		if shown := id >= v.Board.From && id < v.Board.To; shown && values != nil {
+			panel = b.panel(d.Metadata.Name, l.Panel, id, l.Values, v, s)
+		} else {
+			panel = l.Panel.Bare(id, l.Values, s)
 		}
+		if panel.NewRow = l.NewRow; l.NewRow {
+			panel.Row = dashboard.ExpandText(l.Row, l.Values, s)
+		}
+		out.Panels = append(out.Panels, panel)
 	}
 }
 

@@ -43,6 +43,7 @@ type Metadata struct {
 // Row is some panels with a heading.
 type Row struct {
 	Title  string  `yaml:"title" doc:"The heading; without it the panels follow the ones above."`
+	Repeat string  `yaml:"repeat" doc:"A variable: the row comes once for each of its chosen values."`
 	Panels []Panel `yaml:"panels,required" doc:"The panels, side by side where there is room."`
 }
 
@@ -60,6 +61,11 @@ type Panel struct {
 	Width      int           `yaml:"width" doc:"Of 24 parts of the screen, 1 to 24. Default 12."`
 	Height     int           `yaml:"height" doc:"In Grafana's units, of which a chart has 8. 0 goes by the type."`
 	Step       time.Duration `yaml:"step" doc:"The least distance of two points."`
+	Stack      string        `yaml:"stack" enum:"normal,percent" doc:"timeseries: the lines stand on one another, as sums or as shares of the whole."`
+	Mappings   []Mapping     `yaml:"mappings" doc:"Words in place of values, the first that fits."`
+	Overrides  []Override    `yaml:"overrides" doc:"How single series are named and written."`
+	Columns    []Column      `yaml:"columns" doc:"table: other titles for columns, and which are not shown."`
+	Repeat     string        `yaml:"repeat" doc:"A variable: the panel comes once for each of its chosen values."`
 	Targets    []Target      `yaml:"targets" doc:"The queries."`
 	Text       string        `yaml:"text" doc:"What a text panel says."`
 	Foreign    string        `yaml:"foreign" doc:"Of an unknown panel: what its type was called where it came from."`
@@ -216,6 +222,7 @@ func (p *Panel) check(doc *spec.Document, at string) {
 	if p.Min != nil && p.Max != nil && *p.Min >= *p.Max {
 		doc.Reportf(at+".max", "the axis ends where it begins, or before")
 	}
+	p.checkShape(doc, at)
 	if p.Step < 0 {
 		doc.Reportf(at+".step", "a distance in time is not negative")
 	}
@@ -244,6 +251,15 @@ func (d *Dashboard) complete() {
 		for j := range d.Rows[i].Panels {
 			p := &d.Rows[i].Panels[j]
 			p.Title, p.Unit, p.Foreign, p.Text = clean(p.Title), clean(p.Unit), clean(p.Foreign), clean(p.Text)
+			for k := range p.Mappings {
+				p.Mappings[k].Text = clean(p.Mappings[k].Text)
+			}
+			for k := range p.Overrides {
+				p.Overrides[k].Unit = clean(p.Overrides[k].Unit)
+			}
+			for k := range p.Columns {
+				p.Columns[k].Title = clean(p.Columns[k].Title)
+			}
 			if p.Type == "" {
 				p.Type = "timeseries"
 			}

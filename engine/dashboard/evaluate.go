@@ -39,6 +39,7 @@ func (p *Panel) Bare(id int, values Values, s Span) signal.BoardPanel {
 		}
 		out.Thresholds = append(out.Thresholds, th)
 	}
+	p.shape(&out)
 	sort.SliceStable(out.Thresholds, func(i, j int) bool { return out.Thresholds[i].From < out.Thresholds[j].From })
 	return out
 }
@@ -72,9 +73,11 @@ func (p *Panel) Evaluate(ctx context.Context, ask Asker, id int, values Values, 
 	if out.Kind == signal.BoardHeatmap {
 		out.Series = apart(out.Series)
 	}
+	p.override(&out)
 	for i := range out.Series {
 		out.Values = append(out.Values, Reduce(p.Reduce, out.Series[i].Samples))
 	}
+	p.stacked(&out)
 	switch {
 	case len(errs) > 0:
 		out.Err = errs[0].Error()

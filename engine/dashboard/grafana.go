@@ -209,7 +209,10 @@ func (im *importer) content(o obj) {
 	for i, row := range o.list("rows") { // until schema 16
 		at := fmt.Sprintf("rows[%d]", i)
 		im.begin(clean(row.str("title")), !row.bool("showTitle") && row["showTitle"] != nil)
-		im.repeats("row", at, row)
+		if im.copied("row", at, row) {
+			continue
+		}
+		im.row.Repeat = im.repeats("row", at, row)
 		for j, p := range row.list("panels") {
 			im.panel(p, fmt.Sprintf("%s.panels[%d]", at, j))
 		}
@@ -222,14 +225,20 @@ func (im *importer) content(o obj) {
 		}
 		return a.int("x") < b.int("x")
 	})
+	copied := false // the row that the panels belong to is a copy
 	for i, p := range all {
 		at := fmt.Sprintf("panels[%d]", i)
 		if p.str("type") != "row" {
-			im.panel(p, at)
+			if !copied {
+				im.panel(p, at)
+			}
+			continue
+		}
+		if copied = im.copied("row", at, p); copied {
 			continue
 		}
 		im.begin(clean(p.str("title")), false)
-		im.repeats("row", at, p)
+		im.row.Repeat = im.repeats("row", at, p)
 		for j, inner := range p.list("panels") { // of one that is folded up
 			im.panel(inner, fmt.Sprintf("%s.panels[%d]", at, j))
 		}
@@ -251,10 +260,27 @@ func (im *importer) begin(title string, hidden bool) {
 	im.row = &im.out.Rows[len(im.out.Rows)-1]
 }
 
-func (im *importer) repeats(what, at string, o obj) {
-	if v := o.str("repeat"); v != "" {
-		im.cover.Add(what+" repeated for each value", at+".repeat", spec.Approximated, "it is shown once, for all chosen values of $"+v)
+// repeats is the variable that a row or panel comes once for each value of.
+func (im *importer) repeats(what, at string, o obj) string {
+	v := o.str("repeat")
+	switch {
+	case v == "":
+		return ""
+	case !im.has(v):
+		im.cover.Add(what+" repeated for each value", at+".repeat", spec.NotConverted, "there is no variable "+spec.Quote(v)+": it is shown once")
+		return ""
 	}
+	im.cover.Add(what+" repeated for each value", at+".repeat", spec.Converted, "")
+	return v
+}
+
+// copied reports whether something is the copy that Grafana made of a row or panel for one value when it was saved.
+func (im *importer) copied(what, at string, o obj) bool {
+	if o.str("repeat") != "" || o["scopedVars"] == nil || o["repeatPanelId"] == nil && o["repeatIteration"] == nil {
+		return false
+	}
+	im.cover.Add("copy of a "+what+" that repeats", at, spec.Skipped, "the "+what+" itself repeats")
+	return true
 }
 
 var errTooMany = errors.New("more panels than a dashboard may have")
@@ -271,6 +297,9 @@ var panelTypes = map[string]struct{ kind, why string }{
 func (im *importer) panel(o obj, at string) {
 	typ := clean(o.str("type"))
 	name := typ + " panel"
+	if im.copied("panel", at, o) {
+		return
+	}
 	if im.panels >= maxPanels {
 		im.cover.Add(name, at, spec.NotConverted, errTooMany.Error())
 		return
@@ -297,7 +326,8 @@ func (im *importer) panel(o obj, at string) {
 	}
 	im.field(&p, o)
 	lost := im.targets(&p, o, at)
-	im.repeats("panel", at, o)
+	p.Repeat = im.repeats("panel", at, o)
+	im.shape(&p, o, at)
 	outcome, why := spec.Converted, known.why
 	if why != "" {
 		outcome = spec.Approximated
@@ -319,15 +349,6 @@ func (im *importer) panel(o obj, at string) {
 
 // extras are what a panel has besides, and what becomes of it.
 func (im *importer) extras(o obj, at string) {
-	if len(o.list("transformations")) > 0 {
-		im.cover.Add("transformations", at+".transformations", spec.NotConverted, "the queries' own answers are shown")
-	}
-	if len(o.obj("fieldConfig").list("overrides")) > 0 || len(o.list("seriesOverrides")) > 0 {
-		im.cover.Add("overrides for single series", at, spec.NotConverted, "every series is drawn alike")
-	}
-	if o.bool("stack") || o.obj("fieldConfig", "defaults", "custom", "stacking").str("mode") == "normal" {
-		im.cover.Add("stacking", at, spec.Approximated, "drawn as lines, not one on top of the other")
-	}
 	if o["alert"] != nil {
 		im.cover.Add("alert of a panel", at+".alert", spec.NotConverted, "write it as a Prometheus rule")
 	}

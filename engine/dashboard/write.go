@@ -31,6 +31,7 @@ func (d *Dashboard) YAML() []byte {
 			w.panel(&d.Rows[i].Panels[j])
 		}
 		w.text(1, "title", d.Rows[i].Title)
+		w.text(1, "repeat", d.Rows[i].Repeat)
 	}
 	return []byte(w.b.String())
 }
@@ -131,6 +132,8 @@ func (w *writer) panel(p *Panel) {
 		w.line(2, "- level: %s", t.Level)
 		w.number(3, "from", t.From)
 	}
+	w.text(2, "repeat", p.Repeat)
+	w.shape(p)
 	if len(p.Targets) > 0 {
 		w.line(2, "targets:")
 	}
@@ -139,5 +142,41 @@ func (w *writer) panel(p *Panel) {
 		w.text(3, "legend", t.Legend)
 		w.text(3, "source", t.Source)
 		w.flag(3, "instant", t.Instant)
+	}
+}
+
+func (w *writer) shape(p *Panel) {
+	w.text(2, "stack", p.Stack)
+	if len(p.Mappings) > 0 {
+		w.line(2, "mappings:")
+	}
+	for _, m := range p.Mappings {
+		w.line(2, "- text: %s", spec.Text(m.Text))
+		w.number(3, "value", m.Value)
+		w.number(3, "from", m.From)
+		w.number(3, "to", m.To)
+		w.flag(3, "null", m.Null)
+		w.text(3, "level", m.Level)
+	}
+	if len(p.Overrides) > 0 {
+		w.line(2, "overrides:")
+	}
+	for _, o := range p.Overrides {
+		w.line(2, "- series: %s", spec.Text(o.Series))
+		w.text(3, "name", o.Name)
+		w.text(3, "unit", o.Unit)
+		if o.Decimals != nil {
+			w.line(3, "decimals: %d", *o.Decimals)
+		}
+		w.flag(3, "hide", o.Hide)
+		w.flag(3, "others", o.Others)
+	}
+	if len(p.Columns) > 0 {
+		w.line(2, "columns:")
+	}
+	for _, c := range p.Columns {
+		w.line(2, "- name: %s", spec.Text(c.Name))
+		w.text(3, "title", c.Title)
+		w.flag(3, "hide", c.Hide)
 	}
 }

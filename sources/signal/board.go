@@ -102,6 +102,41 @@ type BoardPanel struct {
 	Width      int              // of 24
 	Height     int              // 0 goes by the kind
 	Evaluated  bool             // false: it was not on the screen, or is being evaluated for the first time
+	Stacked    bool             // the series stand on one another: each is drawn as the sum of those up to it; Values are their own
+	Mappings   []BoardMapping
+	Formats    []BoardFormat // by series, where they differ from the panel's; nil when none does
+	Columns    []BoardColumn // of a table, those that have another title or are hidden
+}
+
+// BoardMapping writes a word in place of the values from From to To, or of no value.
+type BoardMapping struct {
+	From, To float64
+	Null     bool
+	Text     string // "" leaves the value
+	Level    Outcome
+}
+
+// BoardFormat is how the values of one series are written; the zero value is as the panel says.
+type BoardFormat struct {
+	Unit     string
+	Decimals *int
+}
+
+// BoardColumn is a column of a table: a label, or "Value".
+type BoardColumn struct {
+	Name, Title string
+	Hidden      bool
+}
+
+// Mapping is what is written in place of a value; nil when it is the value itself.
+func (p *BoardPanel) Mapping(v float64) *BoardMapping {
+	for i := range p.Mappings {
+		m := &p.Mappings[i]
+		if v != v && m.Null || v == v && !m.Null && v >= m.From && v <= m.To {
+			return m
+		}
+	}
+	return nil
 }
 
 // BoardThreshold begins a range of values; the first may begin at -Inf.
@@ -110,9 +145,12 @@ type BoardThreshold struct {
 	Level Outcome
 }
 
-// Level is the outcome of a value; Neutral when no threshold says otherwise.
+// Level is the outcome of a value; Neutral when neither a mapping nor a threshold says otherwise.
 func (p *BoardPanel) Level(v float64) Outcome {
 	out := Neutral
+	if m := p.Mapping(v); m != nil && m.Level != Neutral {
+		return m.Level
+	}
 	for _, t := range p.Thresholds {
 		if v >= t.From {
 			out = t.Level

@@ -32,12 +32,21 @@ type ChartData struct {
 	Min, Max  *float64          // where the y axis begins and ends; nil goes by what is drawn
 	Limits    []Limit           // drawn across, besides the panel's bound
 	Hidden    func(i int) bool  // which series are not drawn; nil draws all
+	Figures   []string          // what the legend says of each series; nil says the newest value
 }
 
 // Limit is a value that is marked across a chart.
 type Limit struct {
 	At   float64
 	Role themes.Role
+}
+
+// figure is what stands behind a series' name.
+func (d *ChartData) figure(i int, s signal.Series) string {
+	if i < len(d.Figures) {
+		return d.Figures[i]
+	}
+	return Value(last(s), d.Panel.Unit)
 }
 
 func (d *ChartData) hidden(i int) bool { return d.Hidden != nil && d.Hidden(i) }
@@ -171,7 +180,7 @@ func (c *Chart) title(p Pen, d ChartData, width int, values bool) string {
 			if d.hidden(i) {
 				continue
 			}
-			v := Value(last(s), d.Panel.Unit)
+			v := d.figure(i, s)
 			if len(d.Panel.Series) > 1 {
 				v = strconv.Itoa(i+1) + " " + v
 			}
@@ -258,7 +267,7 @@ func (c *Chart) legend(p Pen, d ChartData, width, height int) []string {
 		used := 2
 		for n, i := range order {
 			s := d.Panel.Series[i]
-			number, name, value := strconv.Itoa(i+1)+" ", seriesName(s.Name)+" ", Value(last(s), d.Panel.Unit)
+			number, name, value := strconv.Itoa(i+1)+" ", seriesName(s.Name)+" ", d.figure(i, s)
 			room := width - used
 			if left := len(order) - n - 1; left > 0 && len(rows) == lines-1 {
 				room -= 3 + len(strconv.Itoa(left)) // "  +N"

@@ -169,3 +169,25 @@ func TestGolden(t *testing.T) {
 		}
 	}
 }
+
+// TestWordsUnitsAndColumns: words stand for values, single series have units of their own, columns other titles.
+func TestWordsUnitsAndColumns(t *testing.T) {
+	point := func(v float64) []signal.Sample { return []signal.Sample{{T: sample.Now, V: v}} }
+	job := func(name string) signal.Attrs {
+		return signal.Attrs{{Key: "job", Value: name}, {Key: "pod", Value: name + "-0"}}
+	}
+	two := 2
+	f := sample.BoardFrame("")
+	f.Board.Panels = []signal.BoardPanel{
+		{ID: 0, Kind: signal.BoardStat, Width: 24, Evaluated: true, NewRow: true, Panel: signal.Panel{Title: "state", Series: []signal.Series{{Name: "cart", Samples: point(1)}, {Name: "size", Samples: point(2048)}}},
+			Values: []float64{1, 2048}, Mappings: []signal.BoardMapping{{From: 1, To: 1, Text: "UP", Level: signal.Good}}, Formats: []signal.BoardFormat{{}, {Unit: "bytes", Decimals: &two}}},
+		{ID: 1, Kind: signal.BoardTable, Width: 24, Evaluated: true, NewRow: true, Panel: signal.Panel{Title: "list", Series: []signal.Series{{Name: "a", Labels: job("cart"), Samples: point(1)}, {Name: "b", Labels: job("shop"), Samples: point(3)}}},
+			Values: []float64{1, 3}, Columns: []signal.BoardColumn{{Name: "job", Title: "Service"}, {Name: "pod", Hidden: true}, {Name: "Value", Title: "Requests"}}},
+		{ID: 2, Kind: signal.BoardSeries, Width: 24, Height: 10, Evaluated: true, NewRow: true, Stacked: true, Panel: signal.Panel{Title: "heap", Series: []signal.Series{{Name: "low", Samples: point(1)}, {Name: "high", Samples: point(4)}}}, Values: []float64{1, 3}},
+	}
+	text := panetest.Text(board.New(), panetest.Context(t, f, 100, 40))
+	for _, want := range []string{"✔ UP  cart", "2 KiB  size", "Service", "Requests", "heap, one on another", "high 3", "low 1"} {
+		require.Contains(t, text, want)
+	}
+	require.NotContains(t, text, "cart-0")
+}

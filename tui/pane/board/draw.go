@@ -1,6 +1,7 @@
 package board
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -79,6 +80,12 @@ func (p *Pane) chart(pen widget.Pen, ctx pane.Context, b *signal.BoardPanel, sel
 	}
 	d := widget.ChartData{Panel: b.Panel, Window: ctx.Frame.Window, Bands: metrics.Bands(ctx.Frame), Exemplars: exemplars(b), Picked: -1, Selected: sel,
 		Log: p.isLog(b), Min: b.Min, Max: b.Max, Limits: limits(b)}
+	if b.Stacked {
+		d.Panel.Title += ", one on another"
+		for i := range b.Series {
+			d.Figures = append(d.Figures, valueIn(b, i, valueAt(b, i)))
+		}
+	}
 	if d.Panel.Err != "" && len(b.Series) > 0 { // a part of it came: that is drawn, and the rest said
 		d.Note, d.Panel.Err = d.Panel.Err, ""
 	}
@@ -126,9 +133,11 @@ func (p *Pane) alone(pen widget.Pen, ctx pane.Context, b *signal.BoardPanel, y, 
 			state, role = pen.Glyph(widget.Pending), themes.Muted
 		}
 		lo, hi := reach(s)
-		facts := fmt.Sprintf("%10s  min %10s  max %10s", p.value(b, lastOf(s)), p.value(b, lo), p.value(b, hi))
-		if ctx.Width < 80 {
-			facts = fmt.Sprintf("%10s", p.value(b, lastOf(s)))
+		facts := fmt.Sprintf("%10s  min %10s  max %10s", valueIn(b, i, lastOf(s)), valueIn(b, i, lo), valueIn(b, i, hi))
+		if b.Stacked {
+			facts = fmt.Sprintf("%10s", valueIn(b, i, valueAt(b, i)))
+		} else if ctx.Width < 80 {
+			facts = fmt.Sprintf("%10s", valueIn(b, i, lastOf(s)))
 		}
 		room := max(ctx.Width-widget.Width(facts)-10, 4)
 		rows = append(rows, pen.Line(i == p.series, ctx.Width, widget.Seg{Role: role, Text: fmt.Sprintf("  %s %2d ", state, i+1)},
@@ -137,7 +146,23 @@ func (p *Pane) alone(pen widget.Pen, ctx pane.Context, b *signal.BoardPanel, y, 
 	return rows
 }
 
-func (p *Pane) value(b *signal.BoardPanel, v float64) string { return valueOf(b, v) }
+// valueIn is a figure of series i as it is written: with the series' own unit and digits, or the word that stands for it.
+func valueIn(b *signal.BoardPanel, i int, v float64) string {
+	if m := b.Mapping(v); m != nil && m.Text != "" {
+		return m.Text
+	}
+	if i < len(b.Formats) {
+		own := *b
+		if f := b.Formats[i]; f.Unit != "" {
+			own.Unit = f.Unit
+		}
+		if f := b.Formats[i]; f.Decimals != nil {
+			own.Decimals = f.Decimals
+		}
+		b = &own
+	}
+	return valueOf(b, v)
+}
 
 func valueOf(b *signal.BoardPanel, v float64) string {
 	if b.Decimals != nil {
@@ -210,7 +235,7 @@ func stat(pen widget.Pen, b *signal.BoardPanel, w signal.Window, width, height i
 		}
 		v := valueAt(b, i)
 		level := b.Level(v)
-		segs := []widget.Seg{{Role: themes.Text, Text: "  "}, {Role: roleOf(level), Text: sign(pen, level) + valueOf(b, v)}}
+		segs := []widget.Seg{{Role: themes.Text, Text: "  "}, {Role: roleOf(level), Text: sign(pen, level) + valueIn(b, i, v)}}
 		if len(b.Series) > 1 {
 			segs = append(segs, widget.Seg{Role: themes.Muted, Text: "  " + s.Name})
 		}
@@ -273,7 +298,7 @@ func gauges(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 		v := valueAt(b, i)
 		level := b.Level(v)
 		role := roleOf(level)
-		segs := []widget.Seg{{Role: themes.Text, Text: "  "}, {Role: role, Text: sign(pen, level) + valueOf(b, v)}}
+		segs := []widget.Seg{{Role: themes.Text, Text: "  "}, {Role: role, Text: sign(pen, level) + valueIn(b, i, v)}}
 		if len(b.Series) > 1 {
 			segs = append(segs, widget.Seg{Role: themes.Muted, Text: "  " + s.Name})
 		}
@@ -294,7 +319,7 @@ func gauges(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 func bars(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 	names, values := 6, 4
 	for i, s := range b.Series {
-		names, values = max(names, widget.Width(s.Name)), max(values, widget.Width(valueOf(b, valueAt(b, i)))+2)
+		names, values = max(names, widget.Width(s.Name)), max(values, widget.Width(valueIn(b, i, valueAt(b, i)))+2)
 	}
 	names = min(names, max((width-6)/3, 6))
 	room := max(width-names-values-6, 1)
@@ -312,7 +337,7 @@ func bars(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 			bar = themes.Series0
 		}
 		rows = append(rows, pen.Row(width, widget.Seg{Role: themes.Muted, Text: "  " + pen.Left(s.Name, names) + " "},
-			widget.Seg{Role: role, Text: pen.Right(sign(pen, level)+valueOf(b, v), values) + " "}, widget.Seg{Role: bar, Text: pen.Bar(shareOf(b, v), room)}))
+			widget.Seg{Role: role, Text: pen.Right(sign(pen, level)+valueIn(b, i, v), values) + " "}, widget.Seg{Role: bar, Text: pen.Bar(shareOf(b, v), room)}))
 	}
 	return rows
 }
@@ -320,15 +345,23 @@ func bars(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 // table has a column for each label that tells rows apart, and one for the value.
 func table(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 	labels, alike := columnsOf(b.Series)
+	title := map[string]string{"Value": "value"}
+	for _, c := range b.Columns {
+		if c.Hidden {
+			labels = slices.DeleteFunc(labels, func(l string) bool { return l == c.Name })
+		} else if c.Title != "" {
+			title[c.Name] = c.Title
+		}
+	}
 	cols := []widget.Column{}
 	for i, l := range labels {
-		c := widget.Column{Title: l, Min: 6, Drop: i}
+		c := widget.Column{Title: cmp.Or(title[l], l), Min: 6, Drop: i}
 		cols = append(cols, c)
 	}
 	if len(cols) == 0 {
 		cols, labels = append(cols, widget.Column{Title: "", Min: 6}), append(labels, "")
 	}
-	cols = append(cols, widget.Column{Title: "value", Width: 12, Right: true})
+	cols = append(cols, widget.Column{Title: title["Value"], Width: 12, Right: true})
 	t := widget.NewTable(max(width-2, 1), cols...)
 	order := make([]int, len(b.Series))
 	for i := range order {
@@ -351,7 +384,7 @@ func table(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 			cells = append(cells, widget.Seg{Role: themes.Text, Text: text})
 		}
 		level := b.Level(v)
-		cells = append(cells, widget.Seg{Role: roleOf(level), Text: sign(pen, level) + valueOf(b, v)})
+		cells = append(cells, widget.Seg{Role: roleOf(level), Text: sign(pen, level) + valueIn(b, i, v)})
 		rows = append(rows, pen.Row(width, append([]widget.Seg{{Role: themes.Text, Text: "  "}}, t.Segs(pen, cells...)...)...))
 	}
 	return rows
