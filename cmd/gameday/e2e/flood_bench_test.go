@@ -183,6 +183,28 @@ func (term *terminal) resident(b *testing.B) float64 {
 	return float64(kB) / 1000
 }
 
+// worked is the processor time that gameday and its keeper have had, in seconds.
+func (term *terminal) worked(b *testing.B) float64 {
+	b.Helper()
+	ticks := 0
+	for _, p := range ours(term.state) {
+		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.pid))
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(data), ") ") // proc_pid_stat(5): fields 14 and 15, in hundredths of a second
+		fields := strings.Fields(rest)
+		for _, f := range fields[min(11, len(fields)):min(13, len(fields))] {
+			n, err := strconv.Atoi(f)
+			if err != nil {
+				b.Fatal(err)
+			}
+			ticks += n
+		}
+	}
+	return float64(ticks) / 100
+}
+
 // until polls the screen every millisecond for words to be there, or not to be, and returns how long that took.
 func (term *terminal) until(b *testing.B, there bool, words string) time.Duration {
 	b.Helper()
@@ -242,10 +264,12 @@ func BenchmarkMemoryHeld(b *testing.B) {
 			b.Logf("what is held cannot be read from the screen:\n%s", term.screen())
 		}
 		var all []float64
+		begun, before := time.Now(), term.worked(b)
 		for range 20 {
 			time.Sleep(500 * time.Millisecond)
 			all = append(all, term.resident(b))
 		}
+		b.ReportMetric((term.worked(b)-before)/time.Since(begun).Seconds(), "cores")
 		stop()
 		_, _ = term.pty.WriteString("7")
 		for range 4 {
