@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"gameday/engine/servicemap"
+	"gameday/sources"
+	"gameday/sources/driver"
+	"gameday/sources/sanitize"
 	"gameday/sources/signal"
 	"gameday/sources/store"
 )
@@ -14,17 +17,38 @@ import (
 const (
 	mapEvery = 2 * time.Second
 	mapRest  = 15                     // for each moment of counting, so many of rest
-	mapWait  = 400 * time.Millisecond // a frame waits that long for a map that there is none of yet; it is made beside the screen
+	mapWait  = 200 * time.Millisecond // a frame waits that long for a map that there is none of yet; it is made beside the screen
 	maxMaps  = 8                      // kept, of different windows
+	mapOver  = time.Minute            // when a window lies so far back that no more spans of it are waited for
+	askEvery = time.Minute            // how often sources are asked who calls whom
+	askFor   = 5 * time.Second
+	maxTold  = 4_000
 )
+
+// graph is a source that knows who calls whom.
+type graph struct {
+	name string
+	driver.Grapher
+}
+
+// graphs are those among the sources.
+func graphs(list []sources.Source) (out []graph) {
+	for _, s := range list {
+		if g, ok := s.Driver.(driver.Grapher); ok {
+			out = append(out, graph{s.Name, g})
+		}
+	}
+	return out
+}
 
 // serviceMaps counts the maps that frames ask for, one at a time and beside them. What was counted last is shown until the next
 // is ready. Safe for concurrent use.
 type serviceMaps struct {
-	ctx  context.Context
-	st   *store.Store
-	slot chan struct{}
-	work sync.WaitGroup
+	ctx    context.Context
+	st     *store.Store
+	graphs []graph
+	slot   chan struct{}
+	work   sync.WaitGroup
 
 	mu     sync.Mutex
 	closed bool
@@ -45,10 +69,14 @@ type keptMap struct {
 	next time.Time
 	busy chan struct{} // closed when the one that is being counted is there; nil when none is
 	used uint64
+
+	told   []servicemap.Told
+	asked  time.Time // when the sources were asked; zero: never
+	asking bool
 }
 
-func newServiceMaps(ctx context.Context, st *store.Store) *serviceMaps {
-	return &serviceMaps{ctx: ctx, st: st, slot: make(chan struct{}, 1), kept: map[mapKey]*keptMap{}}
+func newServiceMaps(ctx context.Context, st *store.Store, graphs []graph) *serviceMaps {
+	return &serviceMaps{ctx: ctx, st: st, graphs: graphs, slot: make(chan struct{}, 1), kept: map[mapKey]*keptMap{}}
 }
 
 // fill puts the map into a frame whose events are set, if the view asks for it.
@@ -63,6 +91,7 @@ func (s *serviceMaps) fill(f *signal.Frame, v signal.View) {
 	s.mu.Lock()
 	k := s.entry(key)
 	s.start(k, f.Window)
+	s.ask(k, f.Window, v.Live)
 	m, busy := k.m, k.busy
 	s.mu.Unlock()
 	if m == nil && busy != nil {
@@ -132,8 +161,41 @@ func (s *serviceMaps) start(k *keptMap, w signal.Window) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		k.busy = nil
-		if m != nil {
-			k.m, k.next = m, time.Now().Add(max(mapEvery, mapRest*m.Took))
+		if m == nil {
+			return
+		}
+		k.m, k.next = servicemap.Add(m, k.told), time.Now().Add(max(mapEvery, mapRest*m.Took))
+		if time.Since(w.To) > mapOver {
+			k.next = time.Now().Add(24 * time.Hour) // it stays as it is
+		}
+	})
+}
+
+// ask asks the sources who calls whom if it is time to: of a live window again and again, of one of the past once. What one does
+// not answer is missing from the map, which is made of spans; whether the source is well is shown elsewhere. The caller holds the lock.
+func (s *serviceMaps) ask(k *keptMap, w signal.Window, live bool) {
+	if len(s.graphs) == 0 || k.asking || s.closed || !k.asked.IsZero() && (!live || time.Since(k.asked) < askEvery) {
+		return
+	}
+	k.asking, k.asked = true, time.Now()
+	s.work.Go(func() {
+		var told []servicemap.Told
+		for _, g := range s.graphs {
+			ctx, cancel := context.WithTimeout(s.ctx, askFor)
+			edges, err := g.Dependencies(ctx, w)
+			cancel()
+			if err != nil {
+				continue
+			}
+			for _, e := range edges[:min(len(edges), maxTold-len(told))] {
+				told = append(told, servicemap.Told{By: g.name, From: sanitize.Line(e.From, sanitize.MaxName), To: sanitize.Line(e.To, sanitize.MaxName), Calls: e.Calls})
+			}
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		k.asking = false
+		if k.told = told; k.m != nil {
+			k.m = servicemap.Add(k.m, told)
 		}
 	})
 }

@@ -2,11 +2,14 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"gameday/sources/driver"
 	"gameday/sources/signal"
 	"gameday/sources/store"
 )
@@ -16,7 +19,7 @@ func TestFramesHaveTheServiceMapTheyAskFor(t *testing.T) {
 	st, err := store.New(store.Config{})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
-	maps := newServiceMaps(ctx, st)
+	maps := newServiceMaps(ctx, st, nil)
 	at := time.Now().Add(-time.Minute)
 	add := func(n byte) {
 		st.Add(signal.Batch{Spans: []signal.Span{{TraceID: signal.TraceID{n}, SpanID: signal.SpanID{n}, Service: "gateway", Kind: signal.SpanServer, Start: at, Duration: time.Millisecond}}})
@@ -50,4 +53,45 @@ func TestFramesHaveTheServiceMapTheyAskFor(t *testing.T) {
 	maps.close()
 	past.Window.To = past.Window.To.Add(time.Hour)
 	require.Nil(t, ask(past), "nothing is counted any more, and nobody waits")
+}
+
+// tells is a source that knows who calls whom, or does not answer.
+type tells struct {
+	edges []driver.Edge
+	err   error
+	asked atomic.Int32
+}
+
+func (t *tells) Dependencies(context.Context, signal.Window) ([]driver.Edge, error) {
+	t.asked.Add(1)
+	return t.edges, t.err
+}
+
+// What sources tell is added where no span is held, without figures, and one that does not answer takes nothing away.
+func TestMapsHaveTheCallsThatSourcesTell(t *testing.T) {
+	st, err := store.New(store.Config{})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	jaeger := &tells{edges: []driver.Edge{{From: "gateway", To: "stock\x1b[31m", Calls: 60}, {From: "", To: "x"}}}
+	silent := &tells{err: errors.New("not now")}
+	maps := newServiceMaps(ctx, st, []graph{{"silent", silent}, {"jaeger", jaeger}})
+	at := time.Now().Add(-time.Minute)
+	st.Add(signal.Batch{Spans: []signal.Span{{TraceID: signal.TraceID{1}, SpanID: signal.SpanID{1}, Service: "gateway", Kind: signal.SpanServer, Start: at, Duration: time.Millisecond}}})
+	view := signal.View{Live: true, Map: true, Window: signal.Window{From: at.Add(-time.Minute), To: at.Add(time.Minute)}}
+	var m *signal.ServiceMap
+	require.Eventually(t, func() bool {
+		f := &signal.Frame{Window: view.Window}
+		maps.fill(f, view)
+		m = f.Map
+		return m != nil && len(m.Calls) == 2
+	}, time.Minute, 10*time.Millisecond)
+	require.Equal(t, "jaeger", m.Calls[1].By)
+	require.Equal(t, uint64(60), m.Calls[1].Told)
+	require.Zero(t, m.Calls[1].Count)
+	require.NotContains(t, m.Calls[1].To, "\x1b", "names are from outside")
+	require.Equal(t, signal.MapUnseen, m.Services[2].Kind)
+	require.EqualValues(t, 1, jaeger.asked.Load(), "once a minute")
+	require.EqualValues(t, 1, silent.asked.Load())
+	stop()
+	maps.close()
 }

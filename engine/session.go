@@ -131,7 +131,7 @@ func New(cfg Config) (_ *Session, err error) {
 		return s, err
 	}
 	s.boards = newBoards(s.ctx, dashboards, boardAsker{s}, s.scrapeEvery())
-	s.maps, s.compare.every = newServiceMaps(s.ctx, s.store), compareEvery
+	s.maps, s.compare.every = newServiceMaps(s.ctx, s.store, graphs(s.cfg.Sources)), compareEvery
 	if s.receiver, err = otlp.New(otlp.Config{GRPC: orLoopback(cfg.OTLPGRPC), HTTP: orLoopback(cfg.OTLPHTTP)}); err != nil {
 		return s, err
 	}

@@ -272,3 +272,30 @@ func BenchmarkCount(b *testing.B) {
 		}
 	}
 }
+
+// TestWhatIsToldIsAdded where it is not known, and the worst stays the worst.
+func TestWhatIsToldIsAdded(t *testing.T) {
+	r := newRequests(t)
+	for i := range 10 {
+		r.shop(i*1000, 800, false)
+	}
+	m := r.count(0, 10_000)
+	n := len(m.Calls)
+	out := Add(m, []Told{{"jaeger", "a", "checkout", 7}, {"jaeger", "checkout", "payment", 9}, {"zipkin", "a", "checkout", 8}, {"jaeger", "", "x", 1}})
+	require.Len(t, m.Calls, n, "the map itself is left alone")
+	require.Len(t, out.Calls, n+1)
+	told := find(t, out, "a", "checkout")
+	require.Equal(t, [2]any{"jaeger", uint64(7)}, [2]any{told.By, told.Told})
+	require.Empty(t, find(t, out, "checkout", "payment").By, "spans of it are held")
+	require.Equal(t, "payment", out.Calls[out.Worst].To)
+	require.Equal(t, signal.MapUnseen, out.Services[1].Kind)
+	require.Equal(t, out, Add(out, []Told{{"jaeger", "a", "checkout", 7}}))
+
+	var many []Told
+	for i := range 2 * maxServices {
+		many = append(many, Told{"jaeger", "hub", fmt.Sprint("s", i), 1})
+	}
+	full := Add(m, many)
+	require.Len(t, full.Services, maxServices)
+	require.Equal(t, 2*maxServices+1+len(m.Services)-maxServices, full.More)
+}

@@ -29,12 +29,13 @@ const (
 	MapOutside                 // whoever calls into the system
 	MapDatabase                // the calls to it say so
 	MapQueue
-	MapPeer // something else: an address, or a name that the calls to it give
+	MapPeer   // something else: an address, or a name that the calls to it give
+	MapUnseen // a source names it, but no span of it or of a call to it is held
 )
 
 // String is the word for it.
 func (k MapKind) String() string {
-	return [...]string{"service", "outside", "database", "queue", "peer"}[k]
+	return [...]string{"service", "outside", "database", "queue", "peer", "no spans"}[k]
 }
 
 // MapService is one service, or what stands for one.
@@ -52,6 +53,10 @@ type MapCall struct {
 	Own      time.Duration // the sum of what was spent on the way and in the service itself, without its own calls
 	Share    float64       // of Own, of all that was spent in the window by anybody, 0 to 1
 	Examples []MapExample  // failed ones first, then the slowest
+	// By is the source that names the call when no span of it is held: then there are no figures, but for Told, which is how many
+	// calls the source counted, 0 when it does not say. "" for a call of which spans are held.
+	By   string
+	Told uint64
 }
 
 // MapFigures are those of many calls. Durations are nearest-rank percentiles over all of them, by the caller's clock.

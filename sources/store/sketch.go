@@ -59,6 +59,13 @@ func (r *Reader) traceAt(ref spanRef) *signal.TraceID {
 // refs finds the spans, newest arrivals first.
 func (r *Reader) refs(q Sketch) (refs []spanRef, left int) {
 	from, to := bounds(q.Window)
+	n := 0
+	for _, chunk := range r.spans {
+		if chunk.overlaps(from, to) {
+			n += chunk.count(from, to)
+		}
+	}
+	refs = make([]spanRef, 0, min(n, q.Most))
 	for c := len(r.spans) - 1; c >= 0; c-- {
 		chunk := r.spans[c]
 		if !chunk.overlaps(from, to) {

@@ -89,6 +89,9 @@ func by(a keymap.Action, height, n int) int {
 
 // enter shows the calls one by one, or the traces of a service.
 func (p *Pane) enter() tea.Cmd {
+	if i := p.call(p.at); i >= 0 && p.m.Calls[i].By != "" {
+		return pane.Wish(pane.StatusMsg{Text: "no span of these calls is held: " + p.m.Calls[i].By + " tells of them", Role: themes.Muted})
+	}
 	if p.at.call {
 		p.open, p.rows = true, widget.List{}
 		return nil

@@ -53,6 +53,14 @@ func (p *Pane) figuresOf(pen widget.Pen, ctx pane.Context) []widget.Seg {
 	if i := p.call(p.at); i >= 0 {
 		f, what = p.m.Calls[i].MapFigures, "calls"
 	}
+	if i := p.call(p.at); i >= 0 && p.m.Calls[i].By != "" {
+		c := &p.m.Calls[i]
+		text := "  told by " + c.By
+		if c.Told > 0 {
+			text += fmt.Sprintf(", %s calls", widget.Count(c.Told))
+		}
+		return []widget.Seg{name, {Role: themes.Muted, Text: text + "; no span of them is held, so there are no figures"}}
+	}
 	if f.Count == 0 {
 		return []widget.Seg{name, {Role: themes.Muted, Text: "  calls others only"}}
 	}
@@ -106,6 +114,9 @@ func (p *Pane) whyOf(pen widget.Pen, ctx pane.Context) []widget.Seg {
 		return out
 	}
 	c := &p.m.Calls[i]
+	if c.By != "" {
+		return out
+	}
 	text := fmt.Sprintf(" by itself %s on average", widget.Duration(c.Own/time.Duration(max(c.Count, 1))))
 	if i != p.m.Worst || c.Origins > 0 {
 		text += ", " + share(c.Share) + " of all time"

@@ -224,3 +224,23 @@ func BenchmarkView(b *testing.B) {
 		})
 	}
 }
+
+// TestToldCallsHaveNoFigures: they are dotted, and say who tells of them.
+func TestToldCallsHaveNoFigures(t *testing.T) {
+	f := sample.Frame()
+	f.Map.Calls = append(f.Map.Calls, signal.MapCall{From: "payment", To: "zz-ledger", By: "jaeger", Told: 1204})
+	f.Map.Services = append(f.Map.Services, signal.MapService{Name: "zz-ledger", Kind: signal.MapUnseen})
+	ctx := panetest.Context(t, f, 198, 41)
+	p := callmap.New()
+	p.Update(ctx, pane.FilterMsg{Text: "zz"})
+	panetest.Text(p, ctx)
+	p.Update(ctx, pane.FilterMsg{})
+	require.Equal(t, "payment→zz-ledger", panetest.Do(p, ctx, keymap.Copy).(pane.CopyMsg).Text, "the cursor stays when the filter goes")
+	text := panetest.Text(p, ctx)
+	require.Contains(t, text, "┄┄▌jaeger ┄▸│ no spans")
+	require.Contains(t, text, "payment → zz-ledger  told by jaeger, 1.2k calls; no span of them is held")
+	require.Contains(t, panetest.Do(p, ctx, keymap.Open).(pane.StatusMsg).Text, "no span of these calls is held")
+	ctx.Width, ctx.Height = 98, 28
+	panetest.Do(p, ctx, keymap.Face)
+	require.Regexp(t, `payment +zz-ledger( +·){6} +jaeger`, strings.Join(strings.Fields(panetest.Text(p, ctx)), "  "))
+}

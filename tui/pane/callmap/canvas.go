@@ -23,14 +23,17 @@ var lines = [16]string{
 // strong are those of lines that a fault acts on, where there are others for it.
 var strong = map[string]string{"─": "━", "│": "┃"}
 
+// dotted are those of calls of which no span is held.
+var dotted = map[string]string{"─": "┄", "│": "┆"}
+
 // cell is one cell of the map: a part of a line, or of a text.
 type cell struct {
-	dirs   uint8
-	net    int
-	strong bool
-	role   themes.Role
-	text   string // of the cells from here on
-	width  int    // of the text; -1 where one goes on
+	dirs  uint8
+	net   int
+	look  map[string]string // characters that stand for others
+	role  themes.Role
+	text  string // of the cells from here on
+	width int    // of the text; -1 where one goes on
 }
 
 // canvas is a part of the map that is drawn on; what lies outside is left out.
@@ -53,9 +56,9 @@ func (c *canvas) at(x, y int) *cell {
 
 // pencil is how a line is drawn.
 type pencil struct {
-	net    int
-	role   themes.Role
-	strong bool
+	net  int
+	role themes.Role
+	look map[string]string // nil: as they are
 }
 
 // line adds a part of a line. Where two different ones meet, the horizontal one passes over the other, so that only lines of one
@@ -73,7 +76,7 @@ func (c *canvas) line(x, y int, dirs uint8, p pencil) {
 	default:
 		return
 	}
-	at.net, at.role, at.strong = p.net, p.role, p.strong
+	at.net, at.role, at.look = p.net, p.role, p.look
 }
 
 // across draws from x to z, both included, and on beyond both ends.
@@ -137,7 +140,7 @@ func (c *canvas) row(y int) []widget.Seg {
 			continue
 		case at.dirs != 0:
 			sign := lines[at.dirs]
-			if s, ok := strong[sign]; ok && at.strong {
+			if s, ok := at.look[sign]; ok {
 				sign = s
 			}
 			add(at.role, sign)

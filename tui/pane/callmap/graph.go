@@ -274,6 +274,8 @@ func (s *scene) style(call int) (rank int, role themes.Role) {
 		return 2, themes.Fault
 	case failing(&c.MapFigures):
 		return 1, themes.Failed
+	case c.By != "":
+		return -1, themes.Muted
 	}
 	return 0, themes.Muted
 }
@@ -289,7 +291,12 @@ func (s *scene) wire(n *net, k int) {
 	call := &s.p.m.Calls[link.call]
 	_, role := s.style(link.call)
 	pc := pencil{net: link.from + 1, role: role}
-	pc.strong = slices.ContainsFunc(s.faults[spot{true, call.From, call.To}], func(f signal.MapFault) bool { return f.Active })
+	switch {
+	case slices.ContainsFunc(s.faults[spot{true, call.From, call.To}], func(f signal.MapFault) bool { return f.Active }):
+		pc.look = strong
+	case call.By != "":
+		pc.look = dotted
+	}
 	x := s.x[from.layer] + s.w[from.layer]
 	end := s.x[to.layer] - 2
 	if to.svc < 0 { // on through the layer
@@ -331,6 +338,9 @@ func (s *scene) tag(link link) {
 	text := ""
 	for mode := s.mode; mode < len(labelWidths); mode++ { // a mark takes the room of a figure
 		text = figures(&c.MapFigures, mode)
+		if c.By != "" {
+			text = s.pen.Fit(c.By, labelWidths[s.mode]-2)
+		}
 		if m := s.marks(at, link.call); m != "" && mode < len(labelWidths)-1 {
 			text = m + " " + text
 		} else {

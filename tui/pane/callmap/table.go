@@ -110,10 +110,19 @@ func (p *Pane) tableRow(pen widget.Pen, ctx pane.Context, t widget.Table, call i
 	case len(fs) > 0:
 		word = "was " + bolt(ctx)
 	}
+	figure := func(text string) string {
+		if c.By != "" {
+			return pen.Glyph(widget.Pending) // nobody measured it
+		}
+		return text
+	}
+	if c.By != "" && word == "" {
+		word = c.By
+	}
 	cells := t.Segs(pen, widget.Seg{Role: widget.ServiceRole(c.From), Text: serviceName(c.From)}, widget.Seg{Role: widget.ServiceRole(c.To), Text: serviceName(c.To)},
-		widget.Seg{Role: themes.Text, Text: rate(c.Rate)}, widget.Seg{Role: errors, Text: share(c.ErrorShare())},
-		widget.Seg{Role: themes.Muted, Text: widget.Duration(c.P50)}, widget.Seg{Role: themes.Text, Text: widget.Duration(c.P95)}, widget.Seg{Role: themes.Muted, Text: widget.Duration(c.P99)},
-		widget.Seg{Role: themes.Muted, Text: share(c.Share)}, widget.Seg{Role: wordRole, Text: word})
+		widget.Seg{Role: themes.Text, Text: figure(rate(c.Rate))}, widget.Seg{Role: errors, Text: figure(share(c.ErrorShare()))},
+		widget.Seg{Role: themes.Muted, Text: figure(widget.Duration(c.P50))}, widget.Seg{Role: themes.Text, Text: figure(widget.Duration(c.P95))}, widget.Seg{Role: themes.Muted, Text: figure(widget.Duration(c.P99))},
+		widget.Seg{Role: themes.Muted, Text: figure(share(c.Share))}, widget.Seg{Role: wordRole, Text: word})
 	segs := append([]widget.Seg{{Role: themes.Accent, Text: mark}, {Role: role, Text: pen.Left(sign, 2)}}, cells...)
 	return pen.Line(here && ctx.Active, ctx.Width-1, segs...) + pen.Row(1, scroll)
 }
