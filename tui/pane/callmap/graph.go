@@ -13,7 +13,7 @@ import (
 )
 
 // The widths of a label, marks included, from the most to the fewest figures: rate, share of failures, P95.
-var labelWidths = [...]int{20, 14, 9}
+var labelWidths = [...]int{20, 13, 9}
 
 // The widths of boxes.
 const (
@@ -55,7 +55,7 @@ func (p *Pane) drawGraph(pen widget.Pen, ctx pane.Context, height int) []string 
 	}
 	width := s.x[last] + s.w[last] - from
 	if last < len(p.plan.layers)-1 {
-		width += 2 // how lines go on
+		width++ // how lines go on
 	}
 	s.canvas = newCanvas(from, p.top, min(width, ctx.Width), height)
 	p.areas = map[spot]layout.Rect{}
@@ -103,18 +103,40 @@ func (s *scene) measure() {
 		list, lanes[l] = p.nets(l)
 		s.nets = append(s.nets, list)
 	}
-	for s.mode = range labelWidths {
-		s.x, s.gaps = s.x[:0], s.gaps[:0]
+	spread := func(mode int) (all bool) {
+		s.mode, s.x, s.gaps = mode, s.x[:0], s.gaps[:0]
 		x := 0
 		for l := range p.layers {
 			s.x = append(s.x, x)
 			s.gaps = append(s.gaps, 1+2*lanes[l]+labelWidths[s.mode]+4)
 			x += s.w[l] + s.gaps[l]
 		}
-		if x-s.gaps[len(s.gaps)-1] <= s.ctx.Width {
+		return x-s.gaps[len(s.gaps)-1] <= s.ctx.Width
+	}
+	for mode := range labelWidths {
+		if spread(mode) {
 			return
 		}
 	}
+	left := min(s.p.left, len(s.x)-1) // not all fit: as much as can be said of as many as would fit anyway
+	for mode, most := 0, s.fits(left); mode < len(labelWidths); mode++ {
+		if spread(mode); s.fits(left) >= most {
+			return
+		}
+	}
+}
+
+// fits is the last layer that is on the screen when it begins with that one.
+func (s *scene) fits(from int) int {
+	x := s.x[from]
+	if from > 0 {
+		x -= s.gaps[from-1]
+	}
+	to := from
+	for to+1 < len(s.x) && s.x[to+1]+s.w[to+1]-x <= s.ctx.Width-1 || to+2 == len(s.x) && s.x[to+1]+s.w[to+1]-x <= s.ctx.Width {
+		to++
+	}
+	return to
 }
 
 // wants is the width of a box in which nothing of a service is cut, whatever its figures.
@@ -134,28 +156,17 @@ func (s *scene) wants(v *vertex) int {
 // scroll has the spot under the cursor on the screen, and returns the last layer that is.
 func (s *scene) scroll(height int) (last int) {
 	p := s.p
-	fits := func(from int) int {
-		x := s.x[from]
-		if from > 0 {
-			x -= s.gaps[from-1]
-		}
-		to := from
-		for to+1 < len(s.x) && s.x[to+1]+s.w[to+1]-x <= s.ctx.Width-2 || to+2 == len(s.x) && s.x[to+1]+s.w[to+1]-x <= s.ctx.Width {
-			to++
-		}
-		return to
-	}
 	first, end, y, h := p.place(p.at)
 	p.left = min(p.left, max(first, 0), len(s.x)-1)
-	for p.left < end && fits(p.left) < end {
+	for p.left < end && s.fits(p.left) < end {
 		p.left++
 	}
-	for p.left > 0 && fits(p.left-1) == len(s.x)-1 { // no more is scrolled than must be
+	for p.left > 0 && s.fits(p.left-1) == len(s.x)-1 { // no more is scrolled than must be
 		p.left--
 	}
 	p.top = min(max(p.top, y+h-height), max(p.plan.height-height, 0))
 	p.top = max(min(p.top, y), 0)
-	return fits(p.left)
+	return s.fits(p.left)
 }
 
 // place is where a spot lies: its layers and rows.

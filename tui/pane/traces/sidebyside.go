@@ -110,8 +110,9 @@ func contributors(pen widget.Pen, x *signal.Comparison) []widget.Seg {
 }
 
 func compareTable(width int) widget.Table {
-	t := compareColumns(width, "faster|slower")
-	if t.ColumnWidth(4) == 0 { // the bar stands for the figure
+	half := (barWidth(width) - 1) / 2
+	t := compareColumns(width, strings.Repeat(" ", half-len("faster"))+"faster|slower") // over the middle of the bar
+	if t.ColumnWidth(4) == 0 {                                                          // the bar stands for the figure
 		t = compareColumns(width, "by itself")
 	}
 	return t
@@ -123,8 +124,11 @@ func compareColumns(width int, bar string) widget.Table {
 		widget.Column{Title: "A", Width: 9, Right: true}, widget.Column{Title: "B", Width: 9, Right: true},
 		widget.Column{Title: "difference", Width: 10, Right: true},
 		widget.Column{Title: "by itself", Width: 9, Right: true, Drop: 2},
-		widget.Column{Title: bar, Width: min(max(width/6, 13), 33), Drop: 1})
+		widget.Column{Title: bar, Width: barWidth(width), Drop: 1})
 }
+
+// barWidth is odd: the middle is a cell of its own.
+func barWidth(width int) int { return min(max(width/6, 13), 33) | 1 }
 
 func (p *Pane) compareRow(pen widget.Pen, ctx pane.Context, t widget.Table, r *signal.CompareRow, most time.Duration, at bool, scroll widget.Seg) string {
 	s := r.Any().Span
@@ -186,6 +190,9 @@ func diverging(pen widget.Pen, d, most time.Duration, width int) string {
 	}
 	half := (width - 1) / 2
 	share := float64(d.Abs()) / float64(most)
+	if share < 0.005 { // less than can be seen
+		share, d = 0, 0
+	}
 	wall := pen.Glyph(widget.Wall)
 	if d >= 0 {
 		return pen.Left("", half) + wall + pen.Bar(share, half)
