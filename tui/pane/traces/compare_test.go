@@ -47,8 +47,8 @@ func TestComparedRowsAreExact(t *testing.T) {
 		panetest.Do(p, ctx, keymap.Typical)
 		return p
 	})
-	for w := 10; w < 200; w += 7 {
-		for h := 1; h < 45; h += 4 {
+	for w := 10; w < 200; w += 27 {
+		for h := 1; h < 45; h += 5 {
 			ctx := panetest.Context(t, sample.Frame(), w, h)
 			p := beside(ctx)
 			panetest.Check(t, p, ctx, "compared")
