@@ -29,7 +29,6 @@ type scene struct {
 	ctx    pane.Context
 	mode   int // of labelWidths
 	x, w   []int
-	nets   [][]net
 	gaps   []int // widths between layers
 	canvas *canvas
 	faults map[spot][]signal.MapFault
@@ -86,7 +85,6 @@ func (p *Pane) drawGraph(pen widget.Pen, ctx pane.Context, height int) []string 
 // measure chooses how much each label says, so that as many layers as can be stand beside each other.
 func (s *scene) measure() {
 	p := s.p.plan
-	lanes := make([]int, len(p.layers))
 	for l := range p.layers {
 		wide := 0
 		for _, v := range p.layers[l] {
@@ -99,16 +97,13 @@ func (s *scene) measure() {
 			}
 		}
 		s.w = append(s.w, max(wide, 1))
-		var list []net
-		list, lanes[l] = p.nets(l)
-		s.nets = append(s.nets, list)
 	}
 	spread := func(mode int) (all bool) {
 		s.mode, s.x, s.gaps = mode, s.x[:0], s.gaps[:0]
 		x := 0
 		for l := range p.layers {
 			s.x = append(s.x, x)
-			s.gaps = append(s.gaps, 1+2*lanes[l]+labelWidths[s.mode]+4)
+			s.gaps = append(s.gaps, 1+2*p.lanes[l]+labelWidths[s.mode]+4)
 			x += s.w[l] + s.gaps[l]
 		}
 		return x-s.gaps[len(s.gaps)-1] <= s.ctx.Width
@@ -244,9 +239,9 @@ func (s *scene) draw() {
 	}
 	var parts []part
 	seen := func(top, end int) bool { return top < s.canvas.y+s.canvas.h && end >= s.canvas.y }
-	for l := range s.nets {
-		for i := range s.nets[l] {
-			n := &s.nets[l][i]
+	for l := range p.nets {
+		for i := range p.nets[l] {
+			n := &p.nets[l][i]
 			if !seen(n.top, n.end) {
 				continue
 			}

@@ -13,9 +13,9 @@ type net struct {
 	lane     int // -1: straight through, no lane is needed
 }
 
-// nets are the lines between a layer and the next, with their lanes, and how many lanes there are. A line turns into its lane
+// weave finds the lines between a layer and the next, with their lanes, and how many lanes there are. A line turns into its lane
 // before another one arrives in its row from further left, so that no two lines lie upon each other.
-func (p *plan) nets(layer int) (list []net, lanes int) {
+func (p *plan) weave(layer int) (list []net, lanes int) {
 	for _, v := range p.layers[layer] {
 		x := &p.vertices[v]
 		if len(x.out) == 0 {
@@ -28,32 +28,43 @@ func (p *plan) nets(layer int) (list []net, lanes int) {
 		list = append(list, n)
 	}
 	turning := make([]int, 0, len(list))
+	waiting := map[int]int{} // by the row in which they leave, those that have no lane yet
 	for i := range list {
 		if list[i].top != list[i].end {
 			turning = append(turning, i)
+			waiting[p.vertices[list[i].from].port()] = i
 		}
 	}
 	// of lines that go down the lower ones turn first, of those that go up the upper ones: so they do not cross
 	slices.SortStableFunc(turning, func(a, b int) int {
 		return cmp.Or(cmp.Compare(p.rising(&list[a]), p.rising(&list[b])), p.rising(&list[a])*cmp.Compare(list[a].top, list[b].top))
 	})
+	waits := func(n int) bool {
+		return slices.ContainsFunc(list[n].links, func(k int) bool {
+			o, ok := waiting[p.links[k].row]
+			return ok && o != n
+		})
+	}
+	leaves := map[int]int{} // by the row in which they leave, the lanes of those that have one
 	for len(turning) > 0 {
-		at := 0
-		for i, n := range turning { // the first that need not wait for another; in a circle the first
-			if !slices.ContainsFunc(turning, func(o int) bool { return o != n && p.arrives(&list[n], p.vertices[list[o].from].port()) }) {
-				at = i
-				break
-			}
-		}
+		at := max(slices.IndexFunc(turning, func(n int) bool { return !waits(n) }), 0) // in a circle the first
 		n := turning[at]
 		turning = slices.Delete(turning, at, at+1)
 		lane := 0
 		for i := range list {
-			if o := &list[i]; i != n && o.lane >= lane && (o.top <= list[n].end && list[n].top <= o.end || p.arrives(&list[n], p.vertices[o.from].port())) {
+			if o := &list[i]; o.lane >= lane && o.top <= list[n].end && list[n].top <= o.end {
 				lane = o.lane + 1
 			}
 		}
+		for _, k := range list[n].links {
+			if l, ok := leaves[p.links[k].row]; ok && l >= lane {
+				lane = l + 1
+			}
+		}
 		list[n].lane = lane
+		port := p.vertices[list[n].from].port()
+		leaves[port] = lane
+		delete(waiting, port)
 		lanes = max(lanes, lane+1)
 	}
 	return list, lanes
@@ -65,9 +76,4 @@ func (p *plan) rising(n *net) int {
 		return -1
 	}
 	return 1
-}
-
-// arrives reports whether one of the net's lines arrives in the row.
-func (p *plan) arrives(n *net, row int) bool {
-	return slices.ContainsFunc(n.links, func(k int) bool { return p.links[k].row == row })
 }

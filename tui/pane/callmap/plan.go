@@ -17,10 +17,16 @@ type plan struct {
 	layers   [][]int // vertices, from top to bottom
 	links    []link
 	calls    int   // that are drawn, back ones included
-	backs    []int // calls that lead back, or to the service itself: they are written in the caller's box
+	backs    []int // calls that lead back, to the service itself, or too far: they are written in the caller's box
 	height   int
 	byName   map[string]int
+	nets     [][]net // between a layer and the next
+	lanes    []int   // how many lanes each of them needs
 }
+
+// maxThrough bounds the places where lines go through a layer. Calls over the most layers are written in their caller's box when
+// there would be more: nobody could follow their lines.
+const maxThrough = 1500
 
 // vertex is a service, or a place where the line of a call goes through a layer.
 type vertex struct {
@@ -86,10 +92,39 @@ func lay(m *signal.ServiceMap, shown func(*signal.MapCall) bool, all bool, sig s
 	p.calls = len(calls)
 	forward := p.cut(m, calls)
 	p.deepen(m, forward)
-	p.join(m, forward)
+	p.join(m, p.shorten(m, forward))
 	p.order()
 	p.settle()
+	for l := range p.layers {
+		nets, lanes := p.weave(l)
+		p.nets, p.lanes = append(p.nets, nets), append(p.lanes, lanes)
+	}
 	return p
+}
+
+// shorten takes out the calls over the most layers when there are too many long ones.
+func (p *plan) shorten(m *signal.ServiceMap, forward []int) []int {
+	through := func(c int) int {
+		return p.vertices[p.byName[m.Calls[c].To]].layer - p.vertices[p.byName[m.Calls[c].From]].layer - 1
+	}
+	sum := 0
+	for _, c := range forward {
+		sum += through(c)
+	}
+	if sum <= maxThrough {
+		return forward
+	}
+	slices.SortStableFunc(forward, func(a, b int) int { return cmp.Compare(through(a), through(b)) })
+	for sum > maxThrough {
+		c := forward[len(forward)-1]
+		forward = forward[:len(forward)-1]
+		sum -= through(c)
+		from := &p.vertices[p.byName[m.Calls[c].From]]
+		from.backs = append(from.backs, c)
+		p.backs = append(p.backs, c)
+	}
+	slices.Sort(forward)
+	return forward
 }
 
 // cut takes out the calls that lead back to a service on the way to the caller. Services are gone through from those that nobody

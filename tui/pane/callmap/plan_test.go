@@ -72,7 +72,7 @@ func TestPlansAreSound(t *testing.T) {
 					require.False(t, n > 0 && p.links[k].row == p.links[x.in[n-1]].row)
 				}
 			}
-			nets, lanes := p.nets(l)
+			nets, lanes := p.nets[l], p.lanes[l]
 			for a := range nets {
 				require.Less(t, nets[a].lane, lanes)
 				for b := range nets[:a] {
@@ -102,4 +102,42 @@ func TestLayersGoFromTheOutsideIn(t *testing.T) {
 	}
 	slices.Sort(backs)
 	require.Equal(t, []string{"catalog>catalog", "payment>checkout"}, backs)
+}
+
+// TestDeepMapsAreBounded: a chain of five hundred services of which each calls many further down is not drawn line by line.
+func TestDeepMapsAreBounded(t *testing.T) {
+	m := deep()
+	p := lay(m, everything, true, "")
+	require.Len(t, p.layers, 500)
+	require.LessOrEqual(t, len(p.vertices), 500+maxThrough)
+	require.Equal(t, len(m.Calls), len(p.backs)+func() (n int) {
+		for _, k := range p.links {
+			if p.vertices[k.to].svc >= 0 {
+				n++
+			}
+		}
+		return n
+	}())
+}
+
+func deep() *signal.ServiceMap {
+	m := &signal.ServiceMap{Worst: -1}
+	name := func(i int) string { return fmt.Sprintf("s%03d", i) }
+	for i := range 500 {
+		m.Services = append(m.Services, signal.MapService{Name: name(i)})
+		for k := 1; i+k*k*k < 500; k++ {
+			m.Calls = append(m.Calls, signal.MapCall{From: name(i), To: name(i + k*k*k)})
+		}
+	}
+	return m
+}
+
+func BenchmarkLay(b *testing.B) {
+	for name, m := range map[string]*signal.ServiceMap{"deep": deep(), "broad": sample.BigMap(500)} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				lay(m, everything, true, "")
+			}
+		})
+	}
 }
