@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -157,7 +158,12 @@ func (b *boards) panel(board string, p *dashboard.Panel, id int, values dashboar
 	if k.panel == nil || k.window != w {
 		b.start(k, func(ctx context.Context, k *keptBoard) func() {
 			panel := p.Evaluate(ctx, b.ask, id, values, s)
-			return func() { k.panel, k.window = &panel, w }
+			return func() {
+				if last := k.panel; last != nil && panel.Keep(last.Panel, k.window.To, w) {
+					panel.Values = last.Values
+				}
+				k.panel, k.window = &panel, w
+			}
 		})
 	}
 	if k.panel == nil {
@@ -348,6 +354,37 @@ func (a boardAsker) Words(ctx context.Context, source string, kind driver.WordKi
 	}
 	_, err := a.s.metrics(source)
 	return nil, err
+}
+
+// Describe is what a metric is as its system tells it: its type, what it stands for, its unit.
+func (a boardAsker) Describe(ctx context.Context, source, metric string) string {
+	if source == "" {
+		source = a.s.cfg.Metrics
+	}
+	for _, src := range a.s.cfg.Sources {
+		d, ok := src.Driver.(driver.Describer)
+		if src.Name != source || !ok {
+			continue
+		}
+		kind, help, unit, err := d.Describe(ctx, metric)
+		if err != nil {
+			return "" // a prompt goes on without help
+		}
+		return metricLine(metric, kind, help, unit)
+	}
+	return ""
+}
+
+// metricLine is one line about a metric; "" when nothing is known.
+func metricLine(metric, kind, help, unit string) string {
+	if unit != "" {
+		unit = "in " + unit
+	}
+	said := strings.Join(slices.DeleteFunc([]string{kind, unit, help}, func(s string) bool { return s == "" || s == "unknown" }), ", ")
+	if said == "" {
+		return ""
+	}
+	return sanitize.Line(metric+": "+said, sanitize.MaxValue)
 }
 
 func (a boardAsker) Logs(_ context.Context, query string, w signal.Window, limit int) ([]signal.Record, error) {

@@ -147,6 +147,9 @@ func (p *panels) refresh(ctx context.Context, key span, w signal.Window) {
 		defer p.work.Done()
 		pic := p.evaluate(ctx, w, key.step)
 		p.mu.Lock()
+		for i := range pic.panels {
+			pic.panels[i].Keep(kept.panels[i], kept.window.To, w)
+		}
 		pic.used = kept.used
 		p.live[key] = &pic
 		p.mu.Unlock()
@@ -181,7 +184,7 @@ func (p *panels) evaluate(ctx context.Context, w signal.Window, step time.Durati
 		}
 		switch {
 		case err != nil:
-			panel.Err = err.Error()
+			panel.Err, panel.Failed = err.Error(), true
 		case len(series) == 0:
 			panel.Err = "no samples yet"
 		}

@@ -87,3 +87,38 @@ func TestPanelErrorsAndMissingFiguresAreShownAsSuch(t *testing.T) {
 	_, head = p.get(t.Context(), view(time.Now(), false))
 	require.EqualValues(t, -1, head.P95)
 }
+
+// TestALostSourceLeavesItsLastPicture, marked as old, until what it shows has left the window; and a new one when it is back.
+func TestALostSourceLeavesItsLastPicture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := &fakeDB{value: 3}
+		p := newPanels(only(db), []PanelSpec{{Title: "one", Query: "up"}}, HeadlineSpec{})
+		look := func() signal.Panel {
+			p.get(t.Context(), view(time.Now(), true))
+			time.Sleep(3 * time.Second)
+			p.get(t.Context(), view(time.Now(), true))
+			time.Sleep(3 * time.Second)
+			synctest.Wait()
+			got, _ := p.get(t.Context(), view(time.Now(), true))
+			return got[0]
+		}
+		require.Empty(t, look().Note(time.UTC))
+		since := time.Now()
+		db.err = errors.New("prom: nobody listens there")
+		for range 3 {
+			got := look()
+			require.Len(t, got.Series, 1)
+			require.WithinDuration(t, since, got.Stale, 6*time.Second)
+			require.Equal(t, "stale since "+got.Stale.UTC().Format("15:04:05")+": prom: nobody listens there", got.Note(time.UTC))
+		}
+		time.Sleep(10 * time.Minute)
+		got := look()
+		require.Empty(t, got.Series, "an empty chart is no news")
+		require.Equal(t, "prom: nobody listens there", got.Err)
+		db.err = nil
+		got = look()
+		require.Len(t, got.Series, 1)
+		require.Zero(t, got.Stale)
+		p.close()
+	})
+}

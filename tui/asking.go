@@ -39,7 +39,7 @@ func (m *Model) askFor(ask pane.PromptMsg) {
 func (m *Model) refreshWords() {
 	if w, ok := m.over.(wording); ok && m.frame.Board != nil {
 		words := m.frame.Board.Words
-		w.SetWords(words.Typed, words.From, words.List)
+		w.SetWords(words)
 	}
 }
 

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"gameday/sources/driver"
@@ -103,6 +104,11 @@ func grouping(word string) bool {
 	return false
 }
 
+// describer is an Asker that knows what a metric is, in one line; "" when nobody does.
+type describer interface {
+	Describe(ctx context.Context, source, metric string) string
+}
+
 // Complete lists words that go on from a text of PromQL at its end.
 func Complete(ctx context.Context, ask Asker, source, text string) (signal.Words, error) {
 	out := signal.Words{Typed: text}
@@ -115,11 +121,17 @@ func Complete(ctx context.Context, ask Asker, source, text string) (signal.Words
 	if prefix != "" && prefix[0] >= '0' && prefix[0] <= '9' {
 		return out, nil
 	}
-	of := at.of
+	of, metric := driver.InMetric(at.metric, at.of), at.metric
 	if at.kind == driver.WordLabel {
 		of = at.metric
 	}
 	found, err := ask.Words(ctx, source, at.kind, of, prefix, maxWords)
+	if at.kind == driver.WordMetric && slices.Contains(found, prefix) {
+		metric = prefix
+	}
+	if d, ok := ask.(describer); ok && metric != "" {
+		out.Says = d.Describe(ctx, source, metric)
+	}
 	if at.kind == driver.WordMetric {
 		for _, f := range functions {
 			if prefix != "" && strings.HasPrefix(f, prefix) {

@@ -177,7 +177,8 @@ func (m memory) Words(ctx context.Context, _ string, kind driver.WordKind, of, p
 func (m memory) Logs(_ context.Context, query string, w signal.Window, _ int) ([]signal.Record, error) {
 	return []signal.Record{{Time: w.To, Body: query}}, nil
 }
-func (m memory) Sources() []string { return []string{"prod", "test"} }
+func (m memory) Describe(_ context.Context, _, metric string) string { return metric + ": counter" }
+func (m memory) Sources() []string                                   { return []string{"prod", "test"} }
 
 func filled(t testing.TB, to time.Time) memory {
 	t.Helper()
@@ -276,8 +277,11 @@ func TestComplete(t *testing.T) {
 		"http_requests_total{s":                     {"service"},
 		`http_requests_total{ns="prod", s`:          {"service"},
 		`http_requests_total{ns="p`:                 {"prod"},
+		`http_requests_total{le="`:                  nil, // a label of another metric
+		`latency_bucket{le="`:                       {"+Inf", "0.1"},
 		`sum by (serv`:                              {"service"},
-		`rate(http_requests_total[5m]) / up{ns=~"t`: {"test"},
+		`rate(http_requests_total[5m]) / up{ns=~"t`: nil, // a value of another metric
+		`rate({ns=~"t`:                              {"test"},
 		`histogram_q`:                               {"histogram_quantile"},
 		`rate(x[5`:                                  nil,
 		`label_replace(x, "ht`:                      nil,
@@ -285,6 +289,7 @@ func TestComplete(t *testing.T) {
 		w, err := dashboard.Complete(t.Context(), ask, "", text)
 		require.NoError(t, err)
 		require.Equal(t, want, w.List, text)
+		require.Equal(t, strings.Contains(text, "http_requests_total{"), w.Says == "http_requests_total: counter", "%s: %s", text, w.Says)
 		if want != nil {
 			require.True(t, strings.HasPrefix(want[0], text[w.From:]), text)
 		}

@@ -80,7 +80,7 @@ func (p *Panel) Evaluate(ctx context.Context, ask Asker, id int, values Values, 
 	p.stacked(&out)
 	switch {
 	case len(errs) > 0:
-		out.Err = errs[0].Error()
+		out.Err, out.Failed = errs[0].Error(), true
 	case len(out.Series) == 0:
 		out.Err = "no samples in this window"
 	}

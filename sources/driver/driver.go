@@ -8,6 +8,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"gameday/sources/client"
@@ -77,10 +78,26 @@ type WordKind uint8
 const (
 	WordMetric WordKind = iota
 	WordLabel
-	WordLabelValue // of names the label
+	WordLabelValue // of names the label, or InMetric the label of one metric
 	WordService
 	WordOperation // of names the service
 )
+
+// InMetric names a label of one metric for WordLabelValue: its values in other metrics' series are not wanted.
+func InMetric(metric, label string) string {
+	if metric == "" {
+		return label
+	}
+	return metric + "{" + label + "}"
+}
+
+// OfMetric takes apart what InMetric wrote; metric is "" for a label alone.
+func OfMetric(of string) (metric, label string) {
+	if metric, label, ok := strings.Cut(of, "{"); ok {
+		return metric, strings.TrimSuffix(label, "}")
+	}
+	return "", of
+}
 
 // Checker examines its system for the doctor: is it reachable, is gameday authorised, does its clock agree, are the
 // links between the pillars there (exemplars, trace IDs in logs). It changes nothing.

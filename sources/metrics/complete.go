@@ -31,13 +31,10 @@ func (db *DB) Complete(ctx context.Context, kind driver.WordKind, of, prefix str
 	case driver.WordMetric:
 		all, _, err = q.LabelValues(ctx, model.MetricNameLabel, nil)
 	case driver.WordLabel:
-		var match []*labels.Matcher
-		if of != "" {
-			match = append(match, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, of))
-		}
-		all, _, err = q.LabelNames(ctx, nil, match...)
+		all, _, err = q.LabelNames(ctx, nil, named(of)...)
 	case driver.WordLabelValue:
-		all, _, err = q.LabelValues(ctx, of, nil)
+		metric, label := driver.OfMetric(of)
+		all, _, err = q.LabelValues(ctx, label, nil, named(metric)...)
 	case driver.WordService:
 		all, _, err = q.LabelValues(ctx, "service", nil)
 	}
@@ -50,4 +47,12 @@ func (db *DB) Complete(ctx context.Context, kind driver.WordKind, of, prefix str
 		}
 	}
 	return out, nil
+}
+
+// named picks the series of a metric; all for "".
+func named(metric string) []*labels.Matcher {
+	if metric == "" {
+		return nil
+	}
+	return []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric)}
 }

@@ -35,7 +35,11 @@ func (d *Driver) Complete(ctx context.Context, kind driver.WordKind, of, prefix 
 			v.Set("match[]", `{__name__=`+strconv.Quote(of)+`}`)
 		}
 	case driver.WordLabelValue:
-		path = labelPath(of)
+		metric, label := driver.OfMetric(of)
+		path = labelPath(label)
+		if metric != "" {
+			v.Set("match[]", `{__name__=`+strconv.Quote(metric)+`}`)
+		}
 	case driver.WordService:
 		words, err := d.words(ctx, labelPath("service"), v, prefix, limit)
 		if err != nil || len(words) > 0 {

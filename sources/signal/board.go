@@ -164,4 +164,5 @@ type Words struct {
 	Typed string   // what they go on from
 	From  int      // the byte of Typed at which the word begins that they take the place of
 	List  []string // at most some dozens; nil when none is known
+	Says  string   // what the metric is that was typed: its type, what it stands for, its unit; "" when nobody knows
 }

@@ -56,7 +56,39 @@ type Panel struct {
 	Unit   string // "s", "req/s", "%", "bytes", ""
 	Bound  float64
 	Series []Series
-	Err    string // why it is empty
+	Err    string // why it is empty, not whole, or old
+	Failed bool   // Err is what went wrong, not that there is nothing
+	// Stale is the end of the last window that was answered: its series are shown while the source is lost. Zero when they are new.
+	Stale time.Time
+}
+
+// Keep takes over what the last answer had when this one failed, so that a chart does not vanish with its source; at is the end of the
+// window that was answered then. What lies before the window is of no use any more. It reports whether it took anything over.
+func (p *Panel) Keep(last Panel, at time.Time, w Window) bool {
+	if !p.Failed || len(p.Series) > 0 {
+		return false
+	}
+	for _, s := range last.Series {
+		if n := len(s.Samples); n > 0 && !s.Samples[n-1].T.Before(w.From) {
+			p.Series, p.Stale = last.Series, at
+			if !last.Stale.IsZero() {
+				p.Stale = last.Stale
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// Note says that the series are old, and why, or what of them is missing; "" when they are new and whole. loc is for the clock.
+func (p Panel) Note(loc *time.Location) string {
+	switch {
+	case !p.Stale.IsZero():
+		return "stale since " + p.Stale.In(loc).Format("15:04:05") + ": " + p.Err
+	case len(p.Series) > 0:
+		return p.Err
+	}
+	return ""
 }
 
 // Headline is the header's four figures over the last seconds of the window. A negative value is unknown.

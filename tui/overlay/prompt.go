@@ -4,6 +4,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"gameday/keymap"
+	"gameday/sources/signal"
 	"gameday/themes"
 	"gameday/tui/widget"
 )
@@ -23,6 +24,7 @@ type Prompt struct {
 	words []string // that go on from what stands before the cursor
 	typed string   // what they go on from
 	from  int      // where in it the word begins that they take the place of
+	says  string   // what the metric is that was typed
 	at    int      // the word that the last completion wrote, -1 before
 	place int      // the cursor when Moved was told last
 
@@ -76,7 +78,7 @@ func (p *Prompt) changed() Result {
 	if p.Moved != nil {
 		if at := p.input.Bytes(); text != p.sent || at != p.place {
 			p.sent, p.place = text, at
-			p.words, p.at = nil, -1
+			p.words, p.at, p.says = nil, -1, ""
 			return Result{Msg: p.Moved(text, at)}
 		}
 		return Result{}
@@ -105,7 +107,11 @@ func (p *Prompt) Box(l Look) Box {
 	}
 	row, cur := p.input.Row(l.Pen, seg(themes.Accent, " "+p.Label+" "), l.Width-length(abort))
 	row += l.Pen.Row(length(abort), abort...)
-	second := l.Pen.Row(l.Width, append([]widget.Seg{seg(themes.Muted, " "+p.Help+"   ")},
+	help := seg(themes.Muted, " "+p.Help+"   ")
+	if p.says != "" {
+		help = seg(themes.Text, " "+p.says+"   ")
+	}
+	second := l.Pen.Row(l.Width, append([]widget.Seg{help},
 		hints(hint(l, keymap.Open, "apply"), hint(l, keymap.Leave, "leave"))...)...)
 	if p.err != nil {
 		second = l.Pen.Row(l.Width, seg(themes.Failed, " "+l.Pen.Glyph(widget.Failed)+" "+p.err.Error()))
@@ -118,14 +124,14 @@ func (p *Prompt) Box(l Look) Box {
 	return Box{Rows: rows, Width: l.Width, Cursor: cur, Bottom: true}
 }
 
-// SetWords offers words that go on from typed, which is the text up to the cursor; from is the byte at which the word begins
-// that they take the place of. Words that come too late, for a text that was changed meanwhile, are left.
-func (p *Prompt) SetWords(typed string, from int, words []string) {
+// SetWords offers words that go on from the text up to the cursor, and says what the metric is that stands there. Words that come
+// too late, for a text that was changed meanwhile, are left.
+func (p *Prompt) SetWords(w signal.Words) {
 	text, at := p.input.Value(), p.input.Bytes()
-	if p.at >= 0 || typed != text[:at] || from < 0 || from > len(typed) {
+	if p.at >= 0 || w.Typed != text[:at] || w.From < 0 || w.From > len(w.Typed) {
 		return
 	}
-	p.typed, p.from, p.words = typed, from, words
+	p.typed, p.from, p.words, p.says = w.Typed, w.From, w.List, w.Says
 }
 
 // complete writes the next of the words into the text, over the one that the last completion wrote.

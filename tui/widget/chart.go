@@ -188,6 +188,10 @@ func (c *Chart) title(p Pen, d ChartData, width int, values bool) string {
 			right += "  " + v
 		}
 	}
+	if !d.Panel.Stale.IsZero() {
+		segs = append([]Seg{{themes.Warning, "  stale"}}, segs...)
+		right += "  stale"
+	}
 	if d.Panel.Bound > 0 {
 		limit := "limit " + Value(d.Panel.Bound, d.Panel.Unit)
 		if width > Width(d.Panel.Title)+Width(right)+Width(limit)+6 {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/exp/golden"
 	"github.com/stretchr/testify/require"
@@ -149,6 +150,15 @@ func TestWhatIsWrongIsSaidInPlace(t *testing.T) {
 	text := panetest.Text(p, ctx)
 	require.Contains(t, text, "unclosed left parenthesis")
 	require.Contains(t, text, "nodeGraph, which")
+	for i := range ctx.Frame.Board.Panels {
+		if b := &ctx.Frame.Board.Panels[i]; len(b.Series) > 0 {
+			b.Err, b.Failed, b.Stale = "prom: nobody listens there", true, ctx.Frame.Now.Add(-time.Minute)
+		}
+	}
+	since := "stale since " + ctx.Frame.Now.Add(-time.Minute).Format("15:04:05") + ": prom"
+	panetest.Do(p, ctx, keymap.Top)
+	require.Greater(t, strings.Count(panetest.Text(p, ctx), since), 3, "charts and figures stay, marked as old")
+	panetest.Do(p, ctx, keymap.Bottom)
 	p.Update(ctx, pane.FilterMsg{Text: "no such"})
 	require.Contains(t, panetest.Text(p, ctx), `No panel matches "no such"`)
 	ctx.Frame = &signal.Frame{Board: &signal.Board{}}

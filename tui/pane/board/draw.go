@@ -22,7 +22,7 @@ func (p *Pane) panel(pen widget.Pen, ctx pane.Context, b *signal.BoardPanel, x, 
 	if h <= 0 || w <= 0 {
 		return nil
 	}
-	head := p.head(pen, b, sel, w)
+	head := p.head(pen, ctx, b, sel, w)
 	says := func(role themes.Role, text string) []string {
 		rows := []string{head}
 		for _, l := range widget.Wrap(text, max(w-2, 1)) {
@@ -61,11 +61,15 @@ func (p *Pane) panel(pen widget.Pen, ctx pane.Context, b *signal.BoardPanel, x, 
 	return p.chart(pen, ctx, b, sel, w, h)
 }
 
-func (p *Pane) head(pen widget.Pen, b *signal.BoardPanel, sel bool, w int) string {
+func (p *Pane) head(pen widget.Pen, ctx pane.Context, b *signal.BoardPanel, sel bool, w int) string {
+	segs := []widget.Seg{{Role: themes.Text, Text: "  "}, {Role: themes.Title, Text: b.Title}}
 	if sel {
-		return pen.Row(w, widget.Seg{Role: themes.Accent, Text: pen.Glyph(widget.Cursor) + " "}, widget.Seg{Role: themes.Accent, Text: b.Title})
+		segs = []widget.Seg{{Role: themes.Accent, Text: pen.Glyph(widget.Cursor) + " "}, {Role: themes.Accent, Text: b.Title}}
 	}
-	return pen.Row(w, widget.Seg{Role: themes.Text, Text: "  "}, widget.Seg{Role: themes.Title, Text: b.Title})
+	if !b.Stale.IsZero() {
+		segs = append(segs, widget.Seg{Role: themes.Warning, Text: "  " + b.Note(ctx.Frame.Now.Location())})
+	}
+	return pen.Row(w, segs...)
 }
 
 // chart draws series over time.
@@ -86,8 +90,8 @@ func (p *Pane) chart(pen widget.Pen, ctx pane.Context, b *signal.BoardPanel, sel
 			d.Figures = append(d.Figures, valueIn(b, i, valueAt(b, i)))
 		}
 	}
-	if d.Panel.Err != "" && len(b.Series) > 0 { // a part of it came: that is drawn, and the rest said
-		d.Note, d.Panel.Err = d.Panel.Err, ""
+	if note := b.Note(ctx.Frame.Now.Location()); note != "" { // a part of it came, or it is old: that is drawn, and the rest said
+		d.Note, d.Panel.Err = note, ""
 	}
 	if p.anyHidden(b) {
 		d.Hidden = func(i int) bool { return p.hidden[p.seriesKey(b, i)] }

@@ -246,6 +246,9 @@ func (p *Pane) chart(pen widget.Pen, ctx pane.Context, panel signal.Panel, selec
 	p.places = append(p.places, place{panel.Title, x, y, w, h})
 	d := widget.ChartData{Panel: panel, Window: ctx.Frame.Window, Bands: Bands(ctx.Frame), Exemplars: exemplars(panel), Picked: -1,
 		Selected: selected && ctx.Active}
+	if note := panel.Note(ctx.Frame.Now.Location()); note != "" {
+		d.Note, d.Panel.Err = note, ""
+	}
 	if f := ctx.Frame; f.Focus != "" && f.Detail != nil && string(f.Focus) == f.Detail.ID.String() {
 		d.Mark = f.Detail.Start
 	}
