@@ -104,6 +104,7 @@ func TestALostSourceLeavesItsLastPicture(t *testing.T) {
 		}
 		require.Empty(t, look().Note(time.UTC))
 		since := time.Now()
+		synctest.Wait()
 		db.err = errors.New("prom: nobody listens there")
 		for range 3 {
 			got := look()
@@ -115,6 +116,7 @@ func TestALostSourceLeavesItsLastPicture(t *testing.T) {
 		got := look()
 		require.Empty(t, got.Series, "an empty chart is no news")
 		require.Equal(t, "prom: nobody listens there", got.Err)
+		synctest.Wait()
 		db.err = nil
 		got = look()
 		require.Len(t, got.Series, 1)
