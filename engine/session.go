@@ -58,6 +58,7 @@ type Session struct {
 	incidents   incidents
 	patterns    *patterns
 	shelf       shelf
+	alerts      alerts
 	correlate   *correlate.Reader
 
 	ctx    context.Context // of everything the session runs; ends last
@@ -305,7 +306,7 @@ func (s *Session) sink(b signal.Batch) {
 	}
 	s.correlate.Batch(&b)
 	for _, e := range b.Events {
-		s.tell(e)
+		s.tell(s.alerts.merge(e))
 	}
 	b.Events = nil
 	s.store.Add(b)

@@ -24,7 +24,7 @@ import (
 
 // Options are what this kind alone knows.
 type Options struct {
-	Alerts bool `yaml:"alerts" doc:"Whether the server's alerts go onto the timeline. Default true; false where an Alertmanager is a source too."`
+	Alerts bool `yaml:"alerts" doc:"Whether the server's alerts go onto the timeline. Default true. One that an Alertmanager tells of too is one entry."`
 }
 
 // Kind describes the driver to the list of them.
