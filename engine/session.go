@@ -206,6 +206,10 @@ func (s *Session) Start() {
 	s.mu.Unlock()
 	s.supervise(sources.Source{Name: "otlp", Kind: "otlp", Address: s.receiver.GRPCAddr(), Driver: s.receiver})
 	for _, src := range s.cfg.Sources {
+		if exposed := src.Exposed(); exposed != "" {
+			s.cfg.Log("source %s: %s", src.Name, exposed)
+			s.Event(signal.Event{Kind: signal.EventSource, Outcome: signal.Warning, Title: src.Name + " without TLS", Detail: exposed, Target: src.Address})
+		}
 		s.supervise(src)
 	}
 	for _, x := range s.exporters {

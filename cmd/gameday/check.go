@@ -58,8 +58,11 @@ func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) 
 		_, err = slo.Parse(file, doc.Data)
 		return "service level objective", err
 	case settings.Kind:
-		_, err = settings.Load(file)
-		return "configuration", err
+		set, err := settings.Load(file)
+		if err != nil {
+			return "", err
+		}
+		return "configuration", warnOfExposed(set, file, stdout)
 	case "Load":
 		_, err = load.ParsePlan(parsed)
 		return "load plan", err
@@ -72,6 +75,23 @@ func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) 
 	}
 	_, err = engine.CheckExperiment(doc)
 	return "experiment", err
+}
+
+// warnOfExposed names the sources whose credentials go over the network in plain text. A secret that cannot be looked up here
+// may be there where it is used: that is no fault of the file.
+func warnOfExposed(set *settings.Settings, file string, stdout io.Writer) error {
+	opened, err := set.Open()
+	if err != nil {
+		return nil
+	}
+	for _, src := range opened {
+		if exposed := src.Exposed(); exposed != "" {
+			if _, err := fmt.Fprintf(stdout, "%s: warning: source %s: %s\n", file, src.Name, exposed); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // checkScheduled checks every experiment that a schedule names.

@@ -49,3 +49,20 @@ func TestWhatInitWritesIsReadAndNeverOverwrites(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "mine", string(data))
 }
+
+// TestCredentialsInPlainTextAreWarnedOf by check, without a word of the secret.
+func TestCredentialsInPlainTextAreWarnedOf(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "gameday.yaml")
+	t.Setenv("PROM_TOKEN", "hunter2-and-more")
+	require.NoError(t, os.WriteFile(file, []byte(`apiVersion: gameday/v1
+kind: Config
+sources:
+  - {name: far, kind: prometheus, address: "http://prom.example:9090", auth: {bearer: "${env:PROM_TOKEN}"}}
+  - {name: near, kind: prometheus, address: "http://localhost:9090", auth: {bearer: "${env:PROM_TOKEN}"}}
+`), 0o600))
+	var out bytes.Buffer
+	require.NoError(t, checkCmd{Files: []string{file}}.Run(&out))
+	require.Contains(t, out.String(), "warning: source far: its credentials go to prom.example:9090 in plain text")
+	require.NotContains(t, out.String(), "source near")
+	require.NotContains(t, out.String(), "hunter2")
+}

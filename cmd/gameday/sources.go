@@ -68,13 +68,16 @@ func (c doctorCmd) sources() []finding {
 
 // examine asks one source how it is.
 func examine(src sources.Source) []finding {
+	var out []finding
+	if exposed := src.Exposed(); exposed != "" {
+		out = append(out, finding{src.Name + " credentials", false, exposed})
+	}
 	checker, ok := src.Driver.(driver.Checker)
 	if !ok {
-		return []finding{{src.Name, true, src.Kind + " has nothing that could be examined from here"}}
+		return append(out, finding{src.Name, true, src.Kind + " has nothing that could be examined from here"})
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), examineFor)
 	defer cancel()
-	var out []finding
 	for _, f := range checker.Check(ctx) {
 		says := sanitize.Line(sources.Redact(f.Says, src.Secrets...), sanitize.MaxValue)
 		if f.Advice != "" {

@@ -24,6 +24,7 @@ type triageCmd struct {
 	ID      []string      `arg:"" optional:"" help:"A trace ID in any form, the value of a correlation field, a URL of a trace, or a log line that holds one; - reads a line."`
 	Format  string        `help:"How it is printed; the cockpit opens on it when not given and this is a terminal." enum:"cockpit,text,json,markdown," default:""`
 	Timeout time.Duration `help:"How long one source may take." default:"10s"`
+	Near    time.Duration `help:"How long sources may take to tell what was written near: without an ID, by the same service and host at the same time. 0 asks for none." default:"40ms"`
 	systemFlags
 	screenFlags
 }
@@ -71,7 +72,7 @@ func (c triageCmd) print(set *settings.Settings, ids []triage.ID, stdout io.Writ
 	all = append(all, more...)
 	wait := waitFor("asking %s about %s", count(len(all), "source"), ids[0].Value.Short())
 	defer wait.end()
-	r, err := triage.Find(ctx, triage.Config{Sources: all, Fields: set.Correlation.Fields, Timeout: c.Timeout,
+	r, err := triage.Find(ctx, triage.Config{Sources: all, Fields: set.Correlation.Fields, Timeout: c.Timeout, Near: c.Near,
 		Progress: func(missing []string) {
 			wait.say("asking about %s, waiting for %s", ids[0].Value.Short(), strings.Join(missing, ", "))
 		}}, ids)

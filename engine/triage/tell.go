@@ -129,6 +129,15 @@ func (r *Result) Text(w io.Writer) error {
 			fmt.Fprintf(&b, "  … and %d more (--format json has all)\n", more)
 		}
 	}
+	if len(r.Near) > 0 {
+		fmt.Fprintf(&b, "\n%d log records near: the same service, host and time, and no ID of their own; they may belong to it, or not\n", len(r.Near))
+		for _, rec := range r.Near[:min(len(r.Near), maxTold)] {
+			fmt.Fprintf(&b, "≈ %s %-5s %s  %s\n", rec.Time.Format("15:04:05.000"), rec.Severity, rec.Service, rec.Body)
+		}
+	}
+	for _, m := range r.NearMissed {
+		fmt.Fprintf(&b, "\nwhat is near was not told by %s (--near gives more time)\n", m)
+	}
 	b.WriteString("\nasked, in " + short(r.Took) + "\n")
 	for _, o := range r.Outcomes {
 		fmt.Fprintf(&b, "  %s\n", o.sentence())
@@ -203,6 +212,12 @@ func (r *Result) Markdown(w io.Writer) error {
 	if len(r.Logs) > 0 {
 		b.WriteString("\n## Log records outside of these traces\n\n| at | service | record |\n| --- | --- | --- |\n")
 		for _, rec := range r.Logs[:min(len(r.Logs), maxTold)] {
+			fmt.Fprintf(&b, "| %s | %s | %s %s |\n", rec.Time.UTC().Format("15:04:05.000"), plain(rec.Service), rec.Severity, plain(rec.Body))
+		}
+	}
+	if len(r.Near) > 0 {
+		b.WriteString("\n## Near\n\nThe same service, host and time, and no ID of their own: they may belong to it, or not.\n\n| at | service | record |\n| --- | --- | --- |\n")
+		for _, rec := range r.Near[:min(len(r.Near), maxTold)] {
 			fmt.Fprintf(&b, "| %s | %s | %s %s |\n", rec.Time.UTC().Format("15:04:05.000"), plain(rec.Service), rec.Severity, plain(rec.Body))
 		}
 	}
@@ -306,5 +321,5 @@ func (r *Result) JSON(w io.Writer) error {
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(map[string]any{"ids": r.IDs, "seconds": r.Took.Seconds(), "traces": traces, "logs": logs(r.Logs), "sources": outcomes})
+	return enc.Encode(map[string]any{"ids": r.IDs, "seconds": r.Took.Seconds(), "traces": traces, "logs": logs(r.Logs), "near": logs(r.Near), "nearMissed": append([]string{}, r.NearMissed...), "sources": outcomes})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gameday/sources"
+	"gameday/sources/all"
 	"gameday/sources/correlate"
 	"gameday/sources/driver"
 	"gameday/sources/signal"
@@ -18,6 +19,10 @@ import (
 const (
 	maxTraces = 16 // traces that a field's value is followed into
 	maxRecent = 20_000
+
+	maxNearTraces = 4                      // whose surroundings are asked for
+	maxNear       = 500                    // records of one source that are looked at
+	nearSlack     = 100 * time.Millisecond // before and after a trace
 )
 
 // Config says where to look.
@@ -25,6 +30,9 @@ type Config struct {
 	Sources []sources.Source
 	Fields  []string      // whose values join signals besides the trace ID
 	Timeout time.Duration // for one source; DefaultTimeout when zero
+	// Near is how long sources of log records may take to tell, in a round of its own, what the services of a trace wrote meanwhile
+	// without any ID; none are asked when zero. It is short, so that what is known for certain is not held up.
+	Near time.Duration
 	// Progress is told which sources have not answered yet, from several goroutines, one at a time. nil: nobody is told.
 	Progress func(missing []string)
 }
@@ -36,7 +44,11 @@ type Result struct {
 	Outcomes []Outcome       `json:"sources"`
 	Traces   []signal.Trace  `json:"traces"` // with their log records, the earliest first
 	Logs     []signal.Record `json:"logs"`   // those that belong to none of the traces
-	Batch    signal.Batch    `json:"-"`      // all of it, for a memory
+	// Near are records without an ID that a service of a trace wrote while it worked for it, on the same host: they may belong to it,
+	// or not.
+	Near       []signal.Record `json:"near,omitempty"`
+	NearMissed []string        `json:"nearMissed,omitempty"` // sources that did not tell theirs in time, and why
+	Batch      signal.Batch    `json:"-"`                    // all of it, for a memory
 }
 
 // Find asks all sources about the IDs, and about the traces that the answers name. A trace ID takes one round: the time of
@@ -85,6 +97,9 @@ func Find(ctx context.Context, cfg Config, ids []ID) (*Result, error) {
 		}
 	}
 	r.collect(st, append(asked, more...))
+	if cfg.Near > 0 {
+		r.near(ctx, cfg, st)
+	}
 	r.Took = time.Since(begun)
 	return r, ctx.Err()
 }
@@ -113,6 +128,44 @@ func tracesOf(b signal.Batch) (out []signal.TraceID) {
 		out = append(out, b.Spans[i].TraceID)
 	}
 	return out
+}
+
+// near asks for what was written in the windows of the traces, and keeps what the memory finds near them.
+func (r *Result) near(ctx context.Context, cfg Config, st *store.Store) {
+	cfg.Timeout, cfg.Progress = cfg.Near, nil
+	cfg.Sources = slices.DeleteFunc(slices.Clone(cfg.Sources), func(src sources.Source) bool {
+		k, known := all.Find(src.Kind)
+		silent := slices.ContainsFunc(r.Unanswered(), func(o Outcome) bool { return o.Source == src.Name })
+		return silent || known && !slices.Contains(k.Signals, "logs")
+	})
+	var missed []string
+	for i := range r.Traces {
+		t := &r.Traces[i]
+		if len(t.Spans) == 0 || i >= maxNearTraces {
+			continue
+		}
+		w := signal.Window{From: t.Start.Add(-nearSlack), To: t.Start.Add(t.Duration + nearSlack)}
+		for _, o := range ask(ctx, cfg, driver.Query{Window: w, Limit: maxNear}, func(src sources.Source, a driver.Answer) {
+			name(&a.Batch, src.Name)
+			correlate.New(cfg.Fields).Batch(&a.Batch)
+			anonymous := slices.DeleteFunc(a.Logs, func(rec signal.Record) bool { return !rec.TraceID.IsZero() })
+			st.Add(Fresh(signal.Batch{Logs: anonymous}, r.Batch))
+		}) {
+			if o.Err != "" && len(missed) < maxTraces {
+				missed = append(missed, o.Source+": "+o.Err)
+			}
+		}
+		f := st.Frame(signal.View{Window: w, Focus: signal.CorrelationID(t.ID.String()), Logs: signal.LogFilter{Limit: maxNear}})
+		for _, rec := range f.Logs {
+			if rec.Near {
+				r.Near = append(r.Near, rec)
+			}
+		}
+	}
+	slices.Sort(missed)
+	r.NearMissed = slices.Compact(missed)
+	slices.SortStableFunc(r.Near, func(a, b signal.Record) int { return a.Time.Compare(b.Time) })
+	r.Near = slices.CompactFunc(r.Near, func(a, b signal.Record) bool { return a.Seq == b.Seq })
 }
 
 // add puts what became of another round beside what became of those before.

@@ -143,3 +143,52 @@ func FuzzIDs(f *testing.F) {
 		require.LessOrEqual(t, len(triage.IDs(text, []string{"request_id"})), 8)
 	})
 }
+
+// TestWhatIsNearIsToldAsSuch: a record without an ID, by a service of the trace while it worked for it, may belong to it; others do
+// not, and a source that takes its time holds nothing up.
+func TestWhatIsNearIsToldAsSuch(t *testing.T) {
+	trace := traceID(t)
+	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	host := func(h string) signal.Attrs { return signal.Attrs{{Key: "host.name", Value: h}} }
+	spans := signal.Batch{Spans: []signal.Span{{TraceID: trace, SpanID: signal.SpanID{1}, Service: "payment", Name: "charge", Start: start, Duration: time.Second, Attrs: host("h1")}}}
+	around := signal.Batch{Logs: []signal.Record{
+		{Time: start.Add(time.Millisecond), Service: "payment", Body: "pool is empty", Attrs: host("h1")},
+		{Time: start.Add(time.Millisecond), Service: "payment", Body: "another machine", Attrs: host("h2")},
+		{Time: start.Add(time.Millisecond), Service: "cart", Body: "another service"},
+		{Time: start.Add(time.Millisecond), Service: "payment", Body: "another request request_id=9"},
+		{Time: start.Add(2 * time.Second), Service: "payment", Body: "later"},
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		cfg := triage.Config{Fields: []string{"request_id"}, Near: 40 * time.Millisecond, Sources: []sources.Source{
+			{Name: "jaeger", Kind: "jaeger", Driver: fake{after: 200 * time.Millisecond, by: map[signal.CorrelationID]signal.Batch{id: spans, "": around}}},
+			{Name: "quick", Kind: "file", Driver: fake{after: 10 * time.Millisecond, by: map[signal.CorrelationID]signal.Batch{"": around}}},
+			{Name: "slow", Kind: "loki", Driver: fake{after: 150 * time.Millisecond, by: map[signal.CorrelationID]signal.Batch{"": around}}},
+		}}
+		begun := time.Now()
+		r, err := triage.Find(t.Context(), cfg, triage.IDs(id, cfg.Fields))
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(begun), 250*time.Millisecond, "the slowest source's time and 50 ms")
+		require.Empty(t, r.Logs)
+		require.Len(t, r.Near, 1)
+		require.Equal(t, "pool is empty", r.Near[0].Body)
+		require.Len(t, r.NearMissed, 1)
+		for _, tell := range []func(*triage.Result, *bytes.Buffer) error{
+			func(r *triage.Result, w *bytes.Buffer) error { return r.Text(w) },
+			func(r *triage.Result, w *bytes.Buffer) error { return r.Markdown(w) },
+			func(r *triage.Result, w *bytes.Buffer) error { return r.JSON(w) },
+		} {
+			var out bytes.Buffer
+			require.NoError(t, tell(r, &out))
+			require.Contains(t, out.String(), "pool is empty")
+			require.NotContains(t, out.String(), "another")
+		}
+		var text bytes.Buffer
+		require.NoError(t, r.Text(&text))
+		require.Contains(t, text.String(), "≈ 12:00:00.001")
+		require.Contains(t, text.String(), "what is near was not told by slow: no answer within 40ms")
+		cfg.Near = 0
+		r, err = triage.Find(t.Context(), cfg, triage.IDs(id, cfg.Fields))
+		require.NoError(t, err)
+		require.Empty(t, r.Near)
+	})
+}

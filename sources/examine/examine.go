@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"gameday/sources/client"
+	"gameday/sources/correlate"
 	"gameday/sources/driver"
+	"gameday/sources/signal"
 )
 
 // The names of the findings that every driver has, in their order.
@@ -102,4 +104,34 @@ func Skew(at, sent time.Time, took time.Duration) time.Duration {
 		return last.Sub(sent)
 	}
 	return 0
+}
+
+// Lines counts how many of the last lines of a log name their trace. The zero value is ready.
+type Lines struct {
+	n, named int
+	reader   *correlate.Reader
+}
+
+// Add looks at one record, also at what its text says: records are joined by that, too.
+func (l *Lines) Add(r signal.Record) {
+	if l.reader == nil {
+		l.reader = correlate.New(nil)
+	}
+	l.n++
+	if l.reader.Record(&r); !r.TraceID.IsZero() {
+		l.named++
+	}
+}
+
+// Finding says whether a trace can be followed into the log, and what to change when it cannot.
+func (l *Lines) Finding() driver.Finding {
+	f := driver.Finding{Name: TraceIDs, State: driver.FindingGood, Says: fmt.Sprintf("%d of the last %d lines carry one", l.named, l.n)}
+	switch {
+	case l.n == 0:
+		f.State = driver.FindingUnknown
+	case l.named == 0:
+		f.State = driver.FindingPoor
+		f.Advice = "have the services write trace_id into each line, such as with their OpenTelemetry log bridge, or say in rename which field has it, such as my_trace: trace_id"
+	}
+	return f
 }

@@ -16,8 +16,8 @@ import (
 	"strings"
 	"time"
 
-	"gameday/sources/correlate"
 	"gameday/sources/driver"
+	"gameday/sources/examine"
 	"gameday/sources/logline"
 	"gameday/sources/signal"
 )
@@ -259,8 +259,7 @@ func (d *Driver) Check(context.Context) []driver.Finding {
 	if len(found) == 0 {
 		return []driver.Finding{{Name: "reachable", State: driver.FindingPoor, Says: "no file fits " + d.pattern + " yet"}}
 	}
-	lines, joined := 0, 0
-	reader := correlate.New(nil) // lines are joined by what their text says, too
+	var lines examine.Lines
 	for _, path := range found {
 		t, err := d.tailed(path, true)
 		if err != nil {
@@ -269,27 +268,13 @@ func (d *Driver) Check(context.Context) []driver.Finding {
 		if t == nil {
 			continue
 		}
-		count := func(r signal.Record) {
-			lines++
-			reader.Record(&r)
-			if !r.TraceID.IsZero() {
-				joined++
-			}
-		}
-		_, err = t.read(count)
-		t.lines.end(time.Now(), count)
+		_, err = t.read(lines.Add)
+		t.lines.end(time.Now(), lines.Add)
 		t.close()
 		if err != nil {
 			return []driver.Finding{{Name: "reachable", State: driver.FindingBad, Says: err.Error()}}
 		}
 	}
 	out := []driver.Finding{{Name: "reachable", State: driver.FindingGood, Says: fmt.Sprintf("files that can be read: %d", len(found))}}
-	f := driver.Finding{Name: "trace IDs", State: driver.FindingGood, Says: fmt.Sprintf("%d of the last %d lines carry one", joined, lines)}
-	switch {
-	case lines == 0:
-		f.State = driver.FindingUnknown
-	case joined == 0:
-		f.State, f.Advice = driver.FindingPoor, "have the services write trace_id into each line, such as with their OpenTelemetry log bridge"
-	}
-	return append(out, f)
+	return append(out, lines.Finding())
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gameday/sources/driver"
+	"gameday/sources/examine"
 	"gameday/sources/logline"
 	"gameday/sources/sanitize"
 	"gameday/sources/signal"
@@ -370,10 +371,14 @@ func holds(r signal.Record, words []string) bool {
 	return false
 }
 
-// Check says for the doctor whether there is a journal and whether gameday may read it.
+// checked is how many of the last entries the doctor looks at.
+const checked = 200
+
+// Check says for the doctor whether there is a journal, whether gameday may read it, and whether its lines carry trace IDs.
 func (d *Driver) Check(ctx context.Context) []driver.Finding {
 	n := 0
-	err := d.entries(ctx, func(signal.Record) bool { n++; return true }, "--lines=10")
+	var lines examine.Lines
+	err := d.entries(ctx, func(r signal.Record) bool { n++; lines.Add(r); return true }, "--lines="+strconv.Itoa(checked))
 	switch {
 	case err != nil:
 		return []driver.Finding{{Name: "reachable", State: driver.FindingBad, Says: err.Error()}}
@@ -381,5 +386,5 @@ func (d *Driver) Check(ctx context.Context) []driver.Finding {
 		return []driver.Finding{{Name: "reachable", State: driver.FindingPoor, Says: "journalctl shows no entry of the journal of " + d.address(),
 			Advice: "let gameday's user read it (group systemd-journal), or look whether journald keeps one"}}
 	}
-	return []driver.Finding{{Name: "reachable", State: driver.FindingGood, Says: "journalctl reads the journal of " + d.address()}}
+	return []driver.Finding{{Name: "reachable", State: driver.FindingGood, Says: "journalctl reads the journal of " + d.address()}, lines.Finding()}
 }

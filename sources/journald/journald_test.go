@@ -124,6 +124,13 @@ func TestAnIDIsSearchedForInTheWindow(t *testing.T) {
 	a, err = d.Query(t.Context(), driver.Query{Text: "line 7", Window: signal.Window{From: now.Add(-2 * time.Minute), To: now}})
 	require.NoError(t, err)
 	require.Len(t, a.Logs, 1)
+
+	found := d.Check(t.Context())
+	require.Equal(t, driver.Finding{Name: "trace IDs", State: driver.FindingGood, Says: "50 of the last 100 lines carry one"}, found[1])
+	require.NoError(t, os.WriteFile(file, []byte(entry(now, 6, `"nothing"`)), 0o600))
+	found = d.Check(t.Context())
+	require.Equal(t, driver.FindingPoor, found[1].State)
+	require.Contains(t, found[1].Advice, "trace_id into each line")
 }
 
 // The real journalctl is asked where there is one: what it prints for a directory without journals must not be taken for
