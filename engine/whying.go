@@ -16,8 +16,9 @@ import (
 
 // What is read of the metrics for an answer.
 const (
-	whySeries  = `{__name__=~".+",__name__!~".+_bucket|scrape_.+|go_.+|promhttp_.+|otel_.+"} >= -Inf` // no histograms: the comparison leaves native ones out
-	whyPoints  = 60                                                                                   // of one series in one window
+	// No histograms: the comparison leaves native ones out. process_network_* are the whole machine's, whoever tells them.
+	whySeries  = `{__name__=~".+",__name__!~".+_bucket|scrape_.+|go_.+|promhttp_.+|otel_.+|process_network_.+"} >= -Inf`
+	whyPoints  = 60 // of one series in one window
 	whyTimeout = 4 * time.Second
 )
 

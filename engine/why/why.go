@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -58,9 +59,11 @@ func Answer(ctx context.Context, st *store.Store, q Question) (*signal.Why, erro
 	out.Before, out.Requests = len(before), len(now)
 
 	u := usualOf(before, now)
+	judged := map[string]int{}
 	note(out, len(before) == 0, "no request is held of the baseline: slow is judged by the window's own requests")
 	var bad, good []request
 	for _, r := range now {
+		judged[r.entry]++
 		if r = u.judge(r); r.bad {
 			bad = append(bad, r)
 			out.Bad++
@@ -71,6 +74,8 @@ func Answer(ctx context.Context, st *store.Store, q Question) (*signal.Why, erro
 			good = append(good, r)
 		}
 	}
+	out.Chance = out.Bad > 0 && out.Failed == 0 && float64(out.Bad) <= u.byChance(judged)
+	note(out, out.Chance, "no more are slow than are by chance: what follows is true of them, and need not have a cause")
 	for i := range before {
 		before[i] = u.judge(before[i])
 		before[i].bad = false // what was slow before is part of what is usual
@@ -122,8 +127,11 @@ func spread(all []request, n int) []request {
 	return out
 }
 
-// usual is how long requests of one kind take.
-type usual struct{ middle, limit time.Duration }
+// usual is how long requests of one kind take, and of how many that is known; above of them are not below the limit.
+type usual struct {
+	middle, limit time.Duration
+	known, above  int
+}
 
 // usually holds that of every kind, and of all together for kinds that the baseline does not know.
 type usually struct {
@@ -155,8 +163,9 @@ func usualOf(before, now []request) usually {
 			return usual{limit: 1 << 62}
 		}
 		slices.Sort(d)
-		at := func(p int) time.Duration { return d[(len(d)*p+99)/100-1] }
-		return usual{at(50), max(at(percent), at(50)*3/2)}
+		rank := func(p int) int { return (len(d)*p + 99) / 100 }
+		middle := d[rank(50)-1]
+		return usual{middle, max(d[rank(percent)-1], middle*3/2), len(d), len(d) - rank(percent) + 1}
 	}
 	u := usually{of: map[string]usual{}, all: measure(all)}
 	for entry, d := range took {
@@ -165,6 +174,26 @@ func usualOf(before, now []request) usually {
 		}
 	}
 	return u
+}
+
+// byChance is how many of the judged requests, by kind, lie above their limits at most when nothing has changed: of m further
+// ones, those above the k-th largest of n are distributed as the beta-binomial of k and n+1-k; three standard deviations
+// above its mean.
+func (u usually) byChance(judged map[string]int) float64 {
+	of := map[usual]int{} // kinds that the baseline does not know share one limit, and so its chance
+	for entry, m := range judged {
+		of[u.get(entry)] += m
+	}
+	mean, variance := 0.0, 0.0
+	for is, m := range of {
+		if is.known == 0 {
+			continue
+		}
+		k, n, m := float64(is.above), float64(is.known+1), float64(m)
+		mean += m * k / n
+		variance += m * k * (n - k) * (n + m) / (n * n * (n + 1))
+	}
+	return mean + 3*math.Sqrt(variance)
 }
 
 func (u usually) judge(r request) request {

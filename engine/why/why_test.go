@@ -146,6 +146,7 @@ func TestTheCulpritComesFirst(t *testing.T) {
 			require.Equal(t, 600, w.Before)
 			require.Equal(t, 600, w.Requests)
 			require.InDelta(t, 100, w.Bad, 12, "the harmed ones, and one in a hundred by chance")
+			require.False(t, w.Chance)
 			require.NotEmpty(t, w.Rows)
 			found := -1
 			for i, r := range w.Rows[:min(3, len(w.Rows))] {
@@ -175,6 +176,7 @@ func TestTheCulpritComesFirst(t *testing.T) {
 func TestNothingChanged(t *testing.T) {
 	w := newShop(t).run(harm{})
 	require.Less(t, w.Bad, 20, "a few are slow by chance")
+	require.Equal(t, w.Bad > 0, w.Chance)
 	require.Empty(t, w.Rows, "and have nothing in common")
 }
 
@@ -211,6 +213,40 @@ func TestNoTimeIsSaid(t *testing.T) {
 	w, err := Answer(ctx, s.st, s.question())
 	require.ErrorIs(t, err, context.Canceled)
 	require.Contains(t, fmt.Sprint(w.Notes), "time ran out")
+}
+
+// Of m further values, those above the largest of n are m/(n+1) on average: the bound lies above nearly all counts, and not
+// far above them.
+func TestByChance(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	sizes := map[string]int{"a": 5, "b": 40, "c": 600}
+	one := func(entry string) request {
+		return request{TraceSummary: signal.TraceSummary{Duration: time.Duration(rng.ExpFloat64() * 1e6)}, entry: entry}
+	}
+	above, most := 0, 0.0
+	for range 1000 {
+		var before []request
+		for entry, n := range sizes {
+			for range n {
+				before = append(before, one(entry))
+			}
+		}
+		u, bad := usualOf(before, nil), 0.0
+		for entry, n := range sizes {
+			for range n {
+				if u.judge(one(entry)).bad {
+					bad++
+				}
+			}
+		}
+		most = max(most, u.byChance(sizes))
+		if bad > u.byChance(sizes) {
+			above++
+		}
+	}
+	require.Less(t, above, 30, "of 1000")
+	require.Less(t, most, 30.0)
+	require.Zero(t, usually{}.byChance(sizes), "nothing is known")
 }
 
 // Fisher's tea: 3 of 4 cups named rightly is 0.2429, all of them 1/70. Two strata are what convolution makes of them.

@@ -183,12 +183,15 @@ func (w *Why) result(l Look, inner int) []string {
 func (w *Why) compared(l Look, inner int) []string {
 	a := w.answer
 	length := func(w signal.Window) string { return widget.Duration(w.Length().Round(time.Second)) }
-	role := themes.Text
-	if a.Bad > 0 {
+	role, chance := themes.Text, ""
+	switch {
+	case a.Chance:
+		chance = ": no more than by chance"
+	case a.Bad > 0:
 		role = themes.Failed
 	}
 	rows := []string{
-		l.Pen.Row(inner, seg(themes.Text, a.Since+", "+length(a.Interest)+": "), seg(role, fmt.Sprintf("%d of %d requests bad, %d with a failure", a.Bad, a.Requests, a.Failed))),
+		l.Pen.Row(inner, seg(themes.Text, a.Since+", "+length(a.Interest)+": "), seg(role, fmt.Sprintf("%d of %d requests bad, %d with a failure%s", a.Bad, a.Requests, a.Failed, chance))),
 		l.Pen.Row(inner, seg(themes.Muted, fmt.Sprintf("against %d requests in %s before; bad is failed, or slower than 99 of 100 of its kind were before", a.Before, length(a.Baseline)))),
 	}
 	if len(a.Active) > 0 {
