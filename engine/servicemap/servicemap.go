@@ -23,7 +23,7 @@ const (
 	settling    = 10 * time.Second // how long a caller may come after what it called, while it is not known whether there is one
 	examples    = 6                // of one call, of the failed and of the slowest each
 	mostTime    = 0.25             // the share of all time from which a call is called the worst for it
-	mostFails   = 0.005            // the share of a call's failures that began at it, as well
+	mostFails   = 0.01             // the share of a call's failures that began at it, as well
 )
 
 // Count makes the map of a window. Requests whose way in has not come yet are left out until it is known that none will come:

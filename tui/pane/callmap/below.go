@@ -122,7 +122,7 @@ func (p *Pane) whyOf(pen widget.Pen, ctx pane.Context) []widget.Seg {
 		text += ", " + share(c.Share) + " of all time"
 	}
 	if c.Origins > 0 && i != p.m.Worst {
-		text += fmt.Sprintf(", %d failures began here", c.Origins)
+		text += fmt.Sprintf(", %d of the failed began to fail here", c.Origins)
 	}
 	return append(out, widget.Seg{Role: themes.Muted, Text: text})
 }
