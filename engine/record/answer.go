@@ -39,6 +39,7 @@ type Words struct {
 const (
 	maxAnswered = 8192 // series of answers
 	maxChanging = 16   // of the last points of a series, that may be told another way the next time
+	maxQueries  = 4096
 	maxWordSets = 256
 	maxWords    = 4096 // of one set
 )
@@ -53,12 +54,13 @@ type answered struct {
 // answers tells the encoder what is new of answers. It lives as long as a chapter.
 type answers struct {
 	seed   maphash.Seed
+	asked  map[uint64]bool // queries: that nothing was answered is an answer too
 	series map[uint64]*answered
 	words  map[uint64]uint64
 }
 
 func newAnswers() answers {
-	return answers{seed: maphash.MakeSeed(), series: map[uint64]*answered{}, words: map[uint64]uint64{}}
+	return answers{seed: maphash.MakeSeed(), asked: map[uint64]bool{}, series: map[uint64]*answered{}, words: map[uint64]uint64{}}
 }
 
 func (a *answers) hash(texts ...string) uint64 {
@@ -71,10 +73,13 @@ func (a *answers) hash(texts ...string) uint64 {
 	return h.Sum64()
 }
 
-// news is the part of an answer that was not recorded yet, and how many series there was no room for.
-func (a *answers) news(source, query string, instant bool, step time.Duration, series []signal.Series) (out Answer, lost int) {
+// news is the part of an answer that was not recorded yet, whether there is any, and how many series there was no room for.
+func (a *answers) news(source, query string, instant bool, step time.Duration, series []signal.Series) (out Answer, fresh bool, lost int) {
 	out = Answer{Source: source, Query: query, Instant: instant, Step: step}
 	base := a.hash(source, query, fmt.Sprint(instant))
+	if !a.asked[base] && len(a.asked) < maxQueries {
+		a.asked[base], fresh = true, true
+	}
 	for i := range series {
 		s := &series[i]
 		texts := []string{s.Name, fmt.Sprint(base)}
@@ -95,7 +100,7 @@ func (a *answers) news(source, query string, instant bool, step time.Duration, s
 			out.Series = append(out.Series, n)
 		}
 	}
-	return out, lost
+	return out, fresh || len(out.Series) > 0, lost
 }
 
 // news is what of the series was not recorded yet.
@@ -135,11 +140,11 @@ func AnswerQuery(query string) string { return sanitize.Line(redact(query), sani
 func (w *Writer) Answer(source, query string, instant bool, step time.Duration, series []signal.Series) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(series) == 0 || !w.room() {
+	if !w.room() {
 		return
 	}
-	news, lost := w.answers.news(source, AnswerQuery(query), instant, step, series)
-	if len(news.Series) > 0 {
+	news, fresh, lost := w.answers.news(source, AnswerQuery(query), instant, step, series)
+	if fresh {
 		w.enc.coded(kindAnswer, news, nil)
 	}
 	w.lost += uint64(lost)

@@ -33,12 +33,15 @@ func TestOfAnAnswerOnlyWhatIsNewIsRecorded(t *testing.T) {
 	w.Answer("prom", "up", false, time.Second, []signal.Series{again})
 	w.Answer("prom", "up", true, 0, []signal.Series{line("a", 102, 1, 0)})
 	w.Answer("prom", "password=hunter22", true, 0, []signal.Series{line("a", 102, 1, 0)})
+	w.Answer("prom", "nothing", false, time.Second, nil)
+	w.Answer("prom", "nothing", false, time.Second, nil)
 	w.Words(Words{Source: "prom", Kind: 2, Of: "job", List: []string{"a", "b"}})
 	w.Words(Words{Source: "prom", Kind: 2, Of: "job", List: []string{"a", "b"}})
 	w.Words(Words{Source: "prom", Kind: 2, Of: "job", List: []string{"a"}})
 	require.NoError(t, w.Close())
 	k, _ := readAll(t, path)
 	var told []string
+	require.Equal(t, Answer{Source: "prom", Query: "nothing", Step: time.Second}, k.answers[len(k.answers)-1], "nothing is an answer, once")
 	for _, a := range k.answers {
 		for _, s := range a.Series {
 			told = append(told, fmt.Sprintf("%s %v %d", a.Query, a.Instant, len(s.Ms)))
