@@ -161,3 +161,21 @@ func TestCaptionsFit(t *testing.T) {
 		}
 	}
 }
+
+// TestASnapshotOfAWatchedSystem draws what is there, and its keys start nothing.
+func TestASnapshotOfAWatchedSystem(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	dir := t.TempDir()
+	file := filepath.Join(dir, "gameday.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("# the defaults\n"), 0o600))
+	c := snapshotCmd{Watch: true, After: time.Millisecond, Size: "100x30", Format: "text", Keys: "ctrl+x"}
+	c.Config, c.Name, c.OTLPGRPC, c.OTLPHTTP = file, "quiet", "127.0.0.1:0", "127.0.0.1:0"
+	screen := snapshot(t, c)
+	require.Contains(t, screen, "quiet")
+	require.Contains(t, screen, "● local")
+	require.Contains(t, screen, "you are a viewer here")
+	require.Len(t, strings.Split(strings.TrimSuffix(screen, "\n"), "\n"), 30)
+	c.Replay = recorded
+	var out bytes.Buffer
+	require.ErrorContains(t, c.Run(&out), "exclude each other")
+}

@@ -20,9 +20,10 @@ import (
 
 // snapshotCmd prints one screen without a terminal.
 type snapshotCmd struct {
-	Replay string        `placeholder:"FILE" type:"existingfile" help:"Of this recording; of the demo, started for it, when not given."`
+	Replay string        `placeholder:"FILE" type:"existingfile" help:"Of this recording; of the demo, started for it, when neither this nor --watch is given."`
+	Watch  bool          `help:"Of the system that gameday.yaml and the flags name, as gameday watch shows it."`
 	At     time.Duration `help:"That far into the recording; at its end when not given." default:"-1s"`
-	After  time.Duration `help:"Of the demo: that long after it is up." default:"15s"`
+	After  time.Duration `help:"Of the demo or a watched system: that long after it is up." default:"15s"`
 	Size   string        `help:"Columns and rows." default:"120x35"`
 	Theme  string        `help:"The theme, or a file with one." default:"dark"`
 	Window time.Duration `help:"How much of the past is shown."`
@@ -30,6 +31,7 @@ type snapshotCmd struct {
 	Keys   string        `help:"Keys to press before, such as '5 / error enter' (see gameday keys)."`
 	Format string        `help:"What to print: text, ansi (with colours) or svg." enum:"text,ansi,svg" default:"text"`
 	Out    string        `short:"o" placeholder:"FILE" type:"path" help:"Write there instead."`
+	systemFlags
 }
 
 // maxSnapshot bounds the screen of a snapshot, in columns and in rows.
@@ -58,10 +60,13 @@ func (c snapshotCmd) Run(stdout io.Writer) error {
 	look := screenFlags{Theme: c.Theme, Window: c.Window, ASCII: c.ASCII, NoMouse: true}
 	var screen string
 	var theme *themes.Theme
+	if c.Replay != "" && c.Watch {
+		return errors.New("--replay and --watch exclude each other: a recording is watched no more")
+	}
 	if c.Replay != "" {
 		screen, theme, err = c.ofReplay(ctx, look, style, width, height, keys)
 	} else {
-		screen, theme, err = c.ofDemo(ctx, look, style, width, height, keys)
+		screen, theme, err = c.live(ctx, look, style, width, height, keys)
 	}
 	if err != nil {
 		return err
@@ -92,16 +97,31 @@ func (c snapshotCmd) ofReplay(ctx context.Context, look screenFlags, style chose
 	return tui.Still(ctx, cfg, width, height, keys, 0)
 }
 
+func (c snapshotCmd) session(cfg engine.Config) (engine.Config, error) {
+	if !c.Watch {
+		cfg, err := demoConfig(cfg, false)
+		cfg.Ambient = "shop"
+		return cfg, err
+	}
+	set, err := c.settings()
+	if err != nil {
+		return cfg, err
+	}
+	return c.config(cfg, set)
+}
+
 // chartsTake is how long the charts of a live session need to be evaluated.
 const chartsTake = 2 * time.Second
 
-func (c snapshotCmd) ofDemo(ctx context.Context, look screenFlags, style chosenTheme, width, height int, keys []tea.KeyPressMsg) (screen string, theme *themes.Theme, err error) {
+// live is the demo, or the system that is watched.
+func (c snapshotCmd) live(ctx context.Context, look screenFlags, style chosenTheme, width, height int, keys []tea.KeyPressMsg) (screen string, theme *themes.Theme, err error) {
 	err = withState(func(_ string, cfg engine.Config) error {
-		cfg, err := demoConfig(cfg, false)
+		cfg, err := c.session(cfg)
 		if err != nil {
 			return err
 		}
-		cfg.Ambient = "shop"
+		wait := waitFor("looking at %s for %s", cfg.Name, c.After)
+		defer wait.end()
 		return inSession(ctx, cfg, func(s *engine.Session) error {
 			s.Start()
 			select {
@@ -120,7 +140,12 @@ func (c snapshotCmd) ofDemo(ctx context.Context, look screenFlags, style chosenT
 			if look.Window == 0 {
 				look.Window = time.Minute
 			}
-			screen, theme, err = tui.Still(ctx, tui.Config{Session: &operator{Session: s, plans: map[string]*engine.Plan{}}, Panes: panes(), Themes: style.all, Theme: style.name,
+			op := &operator{Session: s, plans: map[string]*engine.Plan{}}
+			var session tui.Session = op
+			if c.Watch { // keys that are pressed for a picture start nothing on a system that is not gameday's own
+				session = &viewer{frame: op.Frame, experiments: op.Experiments, loads: op.LoadPlans, note: func(string) {}, why: s.Why}
+			}
+			screen, theme, err = tui.Still(ctx, tui.Config{Session: session, Panes: panes(), Themes: style.all, Theme: style.name,
 				Window: look.Window, Whole: true, ASCII: look.ASCII, NoMouse: true}, width, height, keys, chartsTake)
 			return err
 		})
