@@ -41,7 +41,7 @@ func find(t testing.TB, d *dashboard.Dashboard, title string) *dashboard.Panel {
 func TestWhatIsImportedIsReadBack(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.json")
 	require.NoError(t, err)
-	require.Len(t, files, 3)
+	require.Len(t, files, 4)
 	for _, file := range files {
 		d, _ := read(t, file)
 		again, err := dashboard.Parse("again.yaml", d.YAML())

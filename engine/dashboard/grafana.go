@@ -334,7 +334,7 @@ func (im *importer) panel(o obj, at string) {
 	}
 	switch {
 	case p.Type != "text" && len(p.Targets) == 0:
-		p.Type, p.Foreign = "unknown", typ
+		p.Type, p.Foreign, p.Stack = "unknown", typ, ""
 		outcome, why = spec.NotConverted, "it has no query that gameday can ask"
 		if lost != "" {
 			why += ": " + lost

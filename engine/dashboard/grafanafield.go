@@ -225,6 +225,9 @@ func (im *importer) variable(v *Variable, o obj) (spec.Outcome, string) {
 		}
 	}
 	text := o.str("query")
+	if v.Type != "query" {
+		v.Regex = "" // it picks among values that were asked for
+	}
 	switch v.Type {
 	case "query":
 		if q := o.obj("query"); q != nil {
