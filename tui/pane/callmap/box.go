@@ -76,19 +76,20 @@ func (s *scene) box(v *vertex) {
 	s.canvas.write(s.pen, x+1+n, v.y+v.h-1, w-1-n, border, strings.Repeat(rule, w-2-n)+"╯")
 }
 
-// inside is what stands in a box: the visits, the calls that lead back, and what kind of thing it is.
+// inside is what stands in a box: the visits, or each call that arrives; the calls that lead back, and what kind of thing it is.
 func (s *scene) inside(v *vertex, svc *signal.MapService, room int) []widget.Seg {
-	f := &svc.Served
-	role := themes.Muted
-	if failing(f) {
-		role = themes.Failed
-	}
-	text := rate(f.Rate) + " " + share(f.ErrorShare())
-	if long := text + " " + widget.Duration(f.P95); widget.Width(long) <= room {
-		text = long
-	}
 	var out []widget.Seg
-	if f.Count > 0 {
+	if s.mode == inBox {
+		out = s.arriving(v, room)
+	} else if f := &svc.Served; f.Count > 0 {
+		role := themes.Muted
+		if failing(f) {
+			role = themes.Failed
+		}
+		text := rate(f.Rate) + " " + share(f.ErrorShare())
+		if long := text + " " + widget.Duration(f.P95); widget.Width(long) <= room {
+			text = long
+		}
 		out = append(out, widget.Seg{Role: role, Text: text})
 	}
 	for _, c := range v.backs {
@@ -114,6 +115,33 @@ func (s *scene) inside(v *vertex, svc *signal.MapService, room int) []widget.Seg
 	}
 	if svc.Kind != signal.MapTold {
 		out = append(out, widget.Seg{Role: themes.Muted, Text: svc.Kind.String()})
+	}
+	return out
+}
+
+// arriving are the figures of the calls whose lines arrive at a service, in the rows in which they do.
+func (s *scene) arriving(v *vertex, room int) []widget.Seg {
+	var out []widget.Seg
+	for _, k := range v.in {
+		call := s.p.plan.links[k].call
+		c := &s.p.m.Calls[call]
+		at := spot{true, c.From, c.To}
+		_, role := s.style(call)
+		if role == themes.Muted && c.By == "" {
+			role = themes.Text
+		}
+		text := s.marks(at, call)
+		if s.p.at == at {
+			text = s.pen.Glyph(widget.Cursor) + text
+		}
+		said := c.By
+		if said == "" {
+			said = share(c.ErrorShare()) + " " + widget.Duration(c.P95)
+			if failing(&c.MapFigures) && widget.Width(text)+widget.Width(said) > room {
+				said = share(c.ErrorShare()) // what fails says more than how long it took
+			}
+		}
+		out = append(out, widget.Seg{Role: role, Text: text + said})
 	}
 	return out
 }

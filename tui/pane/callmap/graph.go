@@ -15,11 +15,16 @@ import (
 // The widths of a label, marks included, from the most to the fewest figures: rate, share of failures, P95.
 var labelWidths = [...]int{20, 13, 9}
 
+// inBox is the mode after those of labelWidths: lines carry nothing, and the share of failures and the P95 of a call stand in the
+// box that it leads to, beside the head of its line.
+const inBox = len(labelWidths)
+
 // The widths of boxes.
 const (
 	leastBox   = 14 // a rate and a share of failures fit
+	callsBox   = 15 // a sign, a share of failures and a P95 fit
 	mostBox    = 24
-	outsideBox = 9
+	outsideBox = 8
 )
 
 // scene is a plan at the size of a screen.
@@ -27,7 +32,7 @@ type scene struct {
 	p      *Pane
 	pen    widget.Pen
 	ctx    pane.Context
-	mode   int // of labelWidths
+	mode   int // of labelWidths, or inBox
 	x, w   []int
 	gaps   []int // widths between layers
 	canvas *canvas
@@ -84,41 +89,55 @@ func (p *Pane) drawGraph(pen widget.Pen, ctx pane.Context, height int) []string 
 
 // measure chooses how much each label says, so that as many layers as can be stand beside each other.
 func (s *scene) measure() {
-	p := s.p.plan
-	for l := range p.layers {
-		wide := 0
-		for _, v := range p.layers[l] {
-			x := &p.vertices[v]
-			switch {
-			case x.svc >= 0 && x.name == signal.Outside:
-				wide = max(wide, outsideBox)
-			case x.svc >= 0:
-				wide = max(wide, min(max(s.wants(x), leastBox), mostBox))
-			}
-		}
-		s.w = append(s.w, max(wide, 1))
+	modes := len(labelWidths)
+	if s.calledInBoxes() {
+		modes++
 	}
-	spread := func(mode int) (all bool) {
-		s.mode, s.x, s.gaps = mode, s.x[:0], s.gaps[:0]
-		x := 0
-		for l := range p.layers {
-			s.x = append(s.x, x)
-			s.gaps = append(s.gaps, 1+2*p.lanes[l]+labelWidths[s.mode]+4)
-			x += s.w[l] + s.gaps[l]
-		}
-		return x-s.gaps[len(s.gaps)-1] <= s.ctx.Width
-	}
-	for mode := range labelWidths {
-		if spread(mode) {
+	for mode := range modes {
+		if s.spread(mode) {
 			return
 		}
 	}
 	left := min(s.p.left, len(s.x)-1) // not all fit: as much as can be said of as many as would fit anyway
-	for mode, most := 0, s.fits(left); mode < len(labelWidths); mode++ {
-		if spread(mode); s.fits(left) >= most {
+	for mode, most := 0, s.fits(left); mode < modes; mode++ {
+		if s.spread(mode); s.fits(left) >= most {
 			return
 		}
 	}
+}
+
+// calledInBoxes reports whether every box has a row for each line that arrives, beside those for calls that lead back.
+func (s *scene) calledInBoxes() bool {
+	return !slices.ContainsFunc(s.p.plan.vertices, func(v vertex) bool { return v.svc >= 0 && len(v.in)+len(v.backs) > max(v.h-2, 0) })
+}
+
+// spread gives each layer its place, and reports whether all of them fit.
+func (s *scene) spread(mode int) (all bool) {
+	p := s.p.plan
+	s.mode, s.x, s.w, s.gaps = mode, s.x[:0], s.w[:0], s.gaps[:0]
+	least := leastBox
+	if mode == inBox {
+		least = callsBox
+	}
+	x := 0
+	for l := range p.layers {
+		wide := 1
+		for _, v := range p.layers[l] {
+			switch v := &p.vertices[v]; {
+			case v.svc >= 0 && v.name == signal.Outside:
+				wide = max(wide, outsideBox)
+			case v.svc >= 0:
+				wide = max(wide, min(max(s.wants(v), least), mostBox))
+			}
+		}
+		gap := 2 + 2*p.lanes[l]
+		if mode < inBox {
+			gap += labelWidths[mode] + 3
+		}
+		s.x, s.w, s.gaps = append(s.x, x), append(s.w, wide), append(s.gaps, gap)
+		x += wide + gap
+	}
+	return x-s.gaps[len(s.gaps)-1] <= s.ctx.Width
 }
 
 // fits is the last layer that is on the screen when it begins with that one.
@@ -338,6 +357,11 @@ func (s *scene) tag(link link) {
 	c := &s.p.m.Calls[link.call]
 	_, role := s.style(link.call)
 	at := spot{true, c.From, c.To}
+	if s.mode == inBox {
+		to := &p.vertices[link.to]
+		s.p.areas[at] = layout.Rect{X: s.x[to.layer] - 1, Y: link.row, W: s.w[to.layer], H: 1}
+		return
+	}
 	if role == themes.Muted {
 		role = themes.Text
 	}
