@@ -1,5 +1,5 @@
 // Package otlp receives traces, logs and metrics in OpenTelemetry's protocol, over gRPC and over HTTP (protobuf or JSON,
-// both with gzip or zstd), and spans in Zipkin's JSON at Zipkin's own paths, and hands them on in gameday's vocabulary.
+// both with gzip or zstd), and spans in Zipkin's JSON or protobuf at Zipkin's own paths, and hands them on in gameday's vocabulary.
 //
 // Whoever can reach the ports may send anything, so a request is bounded before it is read (slots), while it is read
 // (bytes, also after decompression) and before it is decoded (nesting, number of items).

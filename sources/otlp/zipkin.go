@@ -20,7 +20,7 @@ const (
 	zipkinV1 = "/api/v1/spans"
 )
 
-// zipkin takes spans in Zipkin's JSON and answers 202 as Zipkin does. It has no partial success: what cannot be used is
+// zipkin takes spans in Zipkin's JSON or protobuf and answers 202 as Zipkin does. It has no partial success: what cannot be used is
 // counted, and only a list of which nothing can be used is refused.
 func (in *intake) zipkin(v1 bool, w http.ResponseWriter, r *http.Request) {
 	bad := func(code int, format string, args ...any) {
@@ -32,8 +32,10 @@ func (in *intake) zipkin(v1 bool, w http.ResponseWriter, r *http.Request) {
 		bad(http.StatusMethodNotAllowed, "method %.20q is not allowed: use POST", r.Method)
 		return
 	}
-	if mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err == nil && mt != typeJSON {
-		bad(http.StatusUnsupportedMediaType, "content type %.100q is not supported: send %s", mt, typeJSON)
+	mt, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	proto := err == nil && mt == typeProtobuf && !v1
+	if err == nil && mt != typeJSON && !proto {
+		bad(http.StatusUnsupportedMediaType, "content type %.100q is not supported: send %s, or %s to %s", mt, typeJSON, typeProtobuf, zipkinV2)
 		return
 	}
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
@@ -61,7 +63,7 @@ func (in *intake) zipkin(v1 bool, w http.ResponseWriter, r *http.Request) {
 		bad(http.StatusBadRequest, "%s", err)
 		return
 	}
-	if code, err := in.takeZipkin(v1, body); err != nil {
+	if code, err := in.takeZipkin(v1, proto, body); err != nil {
 		http.Error(w, err.Error(), code)
 		return
 	}
@@ -69,10 +71,14 @@ func (in *intake) zipkin(v1 bool, w http.ResponseWriter, r *http.Request) {
 }
 
 // takeZipkin decodes one list, emits what it holds, or says why not and with which status.
-func (in *intake) takeZipkin(v1 bool, body []byte) (code int, err error) {
+func (in *intake) takeZipkin(v1, proto bool, body []byte) (code int, err error) {
 	var spans []signal.Span
-	list := jsonstream.NewReader(bytes.NewReader(body), jsonstream.Limits{})
-	rejected, err := wire.Reader{Source: in.cfg.Source, Now: time.Now(), V1: v1, Most: maxItems}.List(list, &spans)
+	rejected := 0
+	if reader := (wire.Reader{Source: in.cfg.Source, Now: time.Now(), V1: v1, Most: maxItems}); proto {
+		rejected, err = reader.Proto(body, &spans)
+	} else {
+		rejected, err = reader.List(jsonstream.NewReader(bytes.NewReader(body), jsonstream.Limits{}), &spans)
+	}
 	switch {
 	case errors.Is(err, wire.ErrMany):
 		in.counts.tooLarge.Add(1)

@@ -1,11 +1,14 @@
 package otlp
 
 import (
+	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/openzipkin/zipkin-go/model"
+	"github.com/openzipkin/zipkin-go/proto/zipkin_proto3"
 	"github.com/stretchr/testify/require"
 
 	"gameday/sources/signal"
@@ -31,12 +34,14 @@ func TestSpansOfZipkin(t *testing.T) {
 	require.Equal(t, Stats{Requests: 3, Items: 2, Rejected: 1}, r.Stats())
 
 	for want, one := range map[int]struct{ body, contentType string }{
-		http.StatusUnsupportedMediaType:  {zipkinSpans, "application/x-protobuf"},
+		http.StatusUnsupportedMediaType:  {zipkinSpans, "text/plain"},
 		http.StatusBadRequest:            {`{"traceId":`, "application/json"},
 		http.StatusRequestEntityTooLarge: {"[" + strings.Repeat(" ", 2000) + "]", "application/json"},
 	} {
 		require.Equal(t, want, post(t, r, zipkinV2, []byte(one.body), "Content-Type", one.contentType).code)
 	}
+	require.Equal(t, http.StatusUnsupportedMediaType, post(t, r, zipkinV1, nil, "Content-Type", typeProtobuf).code, "version 1 had none")
+	require.Equal(t, http.StatusBadRequest, post(t, r, zipkinV2, []byte{0x0a, 0x7f}, "Content-Type", typeProtobuf).code)
 	none := post(t, r, zipkinV2, []byte(`[{"id":"1"}]`), "Content-Type", "application/json")
 	require.Equal(t, http.StatusBadRequest, none.code)
 	require.Contains(t, none.body, "traceId")
@@ -56,4 +61,28 @@ func TestSpansOfZipkinWhenBusy(t *testing.T) {
 	require.Equal(t, "1", a.header.Get("Retry-After"))
 	close(release)
 	require.Equal(t, http.StatusAccepted, (<-done).code)
+}
+
+// TestSpansOfZipkinInProtobuf, as Zipkin's own library writes them.
+func TestSpansOfZipkinInProtobuf(t *testing.T) {
+	var s sink
+	r := serve(t, Config{}, s.emit)
+	parent := model.ID(7)
+	data, err := zipkin_proto3.SpanSerializer{}.Serialize([]*model.SpanModel{{
+		SpanContext: model.SpanContext{TraceID: model.TraceID{High: 1, Low: 2}, ID: 3, ParentID: &parent}, Name: "post /checkout", Kind: model.Server,
+		Timestamp: time.UnixMicro(1_700_000_000_000_000), Duration: time.Millisecond, LocalEndpoint: &model.Endpoint{ServiceName: "gateway"},
+		RemoteEndpoint: &model.Endpoint{ServiceName: "browser", IPv4: net.IPv4(10, 0, 0, 7), Port: 8080},
+		Annotations:    []model.Annotation{{Timestamp: time.UnixMicro(1_700_000_000_000_100), Value: "cache miss"}}, Tags: map[string]string{"error": "sold out", "http.method": "POST"},
+	}, {SpanContext: model.SpanContext{TraceID: model.TraceID{Low: 2}, ID: 4}, Name: "64 bits"}})
+	require.NoError(t, err)
+	a := post(t, r, zipkinV2, zip(t, data), "Content-Type", "application/x-protobuf", "Content-Encoding", "gzip")
+	require.Equal(t, http.StatusAccepted, a.code, a.body)
+	got := s.all().Spans
+	require.Len(t, got, 2)
+	id, _ := signal.ParseTraceID("00000000000000010000000000000002")
+	require.Equal(t, signal.Span{TraceID: id, SpanID: signal.SpanID{7: 3}, ParentID: signal.SpanID{7: 7}, Service: "gateway", Name: "post /checkout", Kind: signal.SpanServer,
+		Start: time.UnixMicro(1_700_000_000_000_000), Duration: time.Millisecond, Failed: true, Message: "sold out", Source: "otlp",
+		Attrs:  signal.Attrs{{Key: "http.method", Value: "POST"}, {Key: "peer.service", Value: "browser"}, {Key: "network.peer.address", Value: "10.0.0.7"}, {Key: "network.peer.port", Value: "8080"}},
+		Events: []signal.SpanEvent{{Time: time.UnixMicro(1_700_000_000_000_100), Name: "cache miss"}}}, got[0])
+	require.Equal(t, signal.TraceID{15: 2}, got[1].TraceID)
 }

@@ -1,4 +1,4 @@
-// Package wire reads spans in Zipkin's JSON, version 2 (https://zipkin.io/zipkin-api/) and version 1: what the driver of
+// Package wire reads spans in Zipkin's JSON, version 2 (https://zipkin.io/zipkin-api/) and version 1, and in its protobuf: what the driver of
 // kind zipkin is answered, and what the receiver is sent.
 package wire
 
@@ -31,18 +31,21 @@ type endpoint struct {
 	Port                    int
 }
 
+// annotation is an instant of a span.
+type annotation struct {
+	Timestamp int64
+	Value     string
+	Endpoint  *endpoint // version 1
+}
+
 // span is one span of either version.
 type span struct {
 	TraceID, ParentID, ID, Name, Kind string
 	Timestamp, Duration               int64 // µs
 	LocalEndpoint, RemoteEndpoint     *endpoint
-	Annotations                       []struct {
-		Timestamp int64
-		Value     string
-		Endpoint  *endpoint // version 1
-	}
-	Tags              map[string]string
-	BinaryAnnotations []struct { // version 1's tags
+	Annotations                       []annotation
+	Tags                              map[string]string
+	BinaryAnnotations                 []struct { // version 1's tags
 		Key      string
 		Value    json.RawMessage
 		Endpoint *endpoint

@@ -84,3 +84,17 @@ func FuzzList(f *testing.F) {
 		}
 	})
 }
+
+func FuzzProto(f *testing.F) {
+	f.Add([]byte("\n\x12\n\x08\x00\x00\x00\x00\x00\x00\x00\x01\x1a\x08\x00\x00\x00\x00\x00\x00\x00\x02"))
+	f.Add([]byte("\n\x02R\x00"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var out []signal.Span
+		_, _ = wire.Reader{Now: time.Unix(1, 0), Most: 100}.Proto(data, &out) // an error is an answer
+		for _, sp := range out {
+			if sp.TraceID.IsZero() || sp.SpanID.IsZero() || sp.Duration < 0 || sp.Start.IsZero() {
+				t.Fatalf("%q gave %+v", data, sp)
+			}
+		}
+	})
+}
