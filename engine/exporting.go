@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"gameday/sources"
@@ -51,8 +52,8 @@ func (s *Session) exportEvent(e signal.Event) {
 // relay is the sink of what is sent to gameday.
 func (s *Session) relay(b signal.Batch) {
 	for _, x := range s.exporters {
-		if x.relays {
-			x.queue.Offer(b)
+		if x.relays { // as it came: below, records and spans are given the IDs under which they are kept
+			x.queue.Offer(signal.Batch{Metrics: b.Metrics, Events: b.Events, Logs: slices.Clone(b.Logs), Spans: slices.Clone(b.Spans)})
 		}
 	}
 	s.sink(b)

@@ -11,6 +11,7 @@ import (
 func (s *Session) Frame(v signal.View) *signal.Frame {
 	s.seek(v.Focus)
 	s.seek(signal.CorrelationID(v.Trace.String()))
+	v.Focus, v.Trace = s.halves.keptAs(v.Focus), s.halves.kept(v.Trace)
 	f := s.store.Frame(v)
 	f.Lookup = s.lookup()
 	f.System, f.Environment = s.cfg.Name, s.cfg.Environment

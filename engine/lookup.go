@@ -97,6 +97,7 @@ func (s *Session) takeFound(id signal.CorrelationID, r *triage.Result) {
 	}
 	b := r.Batch
 	b.Events, b.Metrics = nil, nil // the timeline tells what happens, not what was looked up
+	s.halves.join(&b)
 	s.store.Add(triage.Fresh(b, held))
 }
 

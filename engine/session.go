@@ -59,6 +59,7 @@ type Session struct {
 	patterns    *patterns
 	shelf       shelf
 	alerts      alerts
+	halves      halves
 	correlate   *correlate.Reader
 
 	ctx    context.Context // of everything the session runs; ends last
@@ -309,6 +310,7 @@ func (s *Session) sink(b signal.Batch) {
 		}
 	}
 	s.correlate.Batch(&b)
+	s.halves.join(&b)
 	for _, e := range b.Events {
 		s.tell(s.alerts.merge(e))
 	}
