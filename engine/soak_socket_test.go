@@ -192,7 +192,7 @@ func TestDescriptorsComeBack(t *testing.T) {
 	well()
 	time.Sleep(time.Second) // connections that are given up are closed
 	files, goroutines := openFiles(t), runtime.NumGoroutine()
-	w.trouble(rng, 10)
+	w.trouble(rng, 6)
 	well()
 	if !assertEventually(func() bool { return openFiles(t) <= files+6 && runtime.NumGoroutine() <= goroutines+20 }) {
 		stack := make([]byte, 1<<20)

@@ -89,6 +89,12 @@ func (s *system) frozen(gone <-chan struct{}) {
 	s.mu.Unlock()
 	select {
 	case <-thaw:
+		return
+	default:
+		s.failed.Add(1)
+	}
+	select {
+	case <-thaw:
 	case <-gone:
 	}
 }
@@ -97,8 +103,10 @@ func (s *system) frozen(gone <-chan struct{}) {
 func (s *system) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	switch s.is() {
 	case refuse:
+		s.failed.Add(1)
 		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	case lost:
+		s.failed.Add(1)
 		<-ctx.Done()
 		return nil, &net.OpError{Op: "dial", Net: network, Err: ctx.Err()}
 	}

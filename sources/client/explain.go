@@ -79,12 +79,19 @@ func (c *Client) refused(r Request, resp *http.Response, body io.ReadCloser) err
 	}
 	e := &StatusError{Code: resp.StatusCode, Method: r.method(), URL: c.Address() + r.Path, Body: head,
 		Says: sanitize.Line(c.hide(strings.TrimSpace(string(head)), resp.Request), 200)}
-	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
-		e.RetryAfter = time.Duration(min(s, 3600)) * time.Second
-	} else if at, err := http.ParseTime(resp.Header.Get("Retry-After")); err == nil {
-		e.RetryAfter = min(max(time.Until(at), 0), time.Hour)
-	}
+	e.RetryAfter = RetryAfter(resp.Header)
 	return e
+}
+
+// RetryAfter is for how long an answer asks to be left alone, at most an hour; 0 when it does not.
+func RetryAfter(h http.Header) time.Duration {
+	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil && s > 0 {
+		return time.Duration(min(s, 3600)) * time.Second
+	}
+	if at, err := http.ParseTime(h.Get("Retry-After")); err == nil {
+		return min(max(time.Until(at), 0), time.Hour)
+	}
+	return 0
 }
 
 // hide takes the credentials out of a text that a system may have repeated.

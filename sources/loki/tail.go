@@ -92,7 +92,7 @@ func (f *follower) refusal(resp *http.Response, err error) error {
 	case refusesTail(resp):
 		err = errNoTail
 	case resp != nil:
-		err = &client.StatusError{Code: resp.StatusCode, Method: http.MethodGet, URL: f.d.client.Address() + tailRequest.Path}
+		err = &client.StatusError{Code: resp.StatusCode, Method: http.MethodGet, URL: f.d.client.Address() + tailRequest.Path, RetryAfter: client.RetryAfter(resp.Header)}
 		return err
 	default:
 		for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {

@@ -75,6 +75,7 @@ func (d *Driver) Close() error {
 
 // Run implements driver.Driver: it looks at the alerts, and so whether the server answers.
 func (d *Driver) Run(ctx context.Context, emit func(signal.Batch)) error {
+	d.none = false // what stood before it may have answered in its place
 	for ctx.Err() == nil {
 		if err := d.look(ctx, emit); err != nil && ctx.Err() == nil {
 			return err
