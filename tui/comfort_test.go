@@ -92,7 +92,7 @@ func TestWhoWaitsIsToldHowLong(t *testing.T) {
 	m.over = overlay.NewWhy(now, func(signal.TraceID) tea.Msg { return nil })
 	require.NotContains(t, ansi.Strip(m.View().Content), "then with those before, ")
 	now = now.Add(3 * time.Second)
-	require.Contains(t, ansi.Strip(m.View().Content), "then with those before, 3.00 s")
+	require.Contains(t, ansi.Strip(m.View().Content), "then with those before, 3 s")
 	press(m, "esc", "e", "enter")
 	require.Contains(t, ansi.Strip(m.View().Content), "working out what would be hit…")
 	now = now.Add(2 * time.Second)

@@ -202,7 +202,7 @@ func question(p Plan, c choiceMsg) overlay.Question {
 	}
 	q.Facts = append(q.Facts, overlay.Fact{})
 	if p.Duration > 0 {
-		fact("takes", themes.Text, widget.Duration(p.Duration))
+		fact("takes", themes.Text, widget.Whole(p.Duration))
 	}
 	for i, s := range p.AbortWhen {
 		fact(first(i, "stops early"), themes.Text, s)
@@ -217,7 +217,7 @@ func faultFacts(q *overlay.Question, f PlannedFault) {
 	add("", themes.Text, "")
 	when := "at " + widget.Clock(f.At)
 	if f.For > 0 {
-		when += " for " + widget.Duration(f.For)
+		when += " for " + widget.Whole(f.For)
 	}
 	add("fault", themes.Fault, fmt.Sprintf("%s, %s, %s", f.Title, f.Kind, when))
 	hit := strings.Join(f.Targets, ", ")

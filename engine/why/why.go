@@ -27,7 +27,8 @@ const (
 	maxLogs     = 100
 	maxRows     = 24
 	timeLimit   = 5 * time.Second
-	alpha       = 0.05 // the corrected probability from which a candidate is shown
+	late        = 2 * time.Second // spans come in batches: a request without a root counts as under way when it began so long ago
+	alpha       = 0.05            // the corrected probability from which a candidate is shown
 )
 
 // Question is what is compared with what.
@@ -52,11 +53,12 @@ func Answer(ctx context.Context, st *store.Store, q Question) (*signal.Why, erro
 	limited, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	out := &signal.Why{Baseline: q.Baseline, Interest: q.Interest, Since: q.Since}
-	before, total := requests(st, q.Baseline, true)
+	before, total, _ := requests(st, q.Baseline, true)
 	note(out, total > maxList, "the baseline has %d requests; the newest %d were looked at", total, maxList)
-	now, total := requests(st, q.Interest, false)
+	now, total, underway := requests(st, q.Interest, false)
 	note(out, total > maxList, "the window has %d requests; the newest %d were looked at", total, maxList)
-	out.Before, out.Requests = len(before), len(now)
+	out.Before, out.Requests, out.Underway = len(before), len(now), underway
+	note(out, underway > 0, "%d more have no root yet: they are under way, hang, or lost it; what hangs is compared once it ends", underway)
 
 	u := usualOf(before, now)
 	judged := map[string]int{}
@@ -97,22 +99,27 @@ func note(w *signal.Why, when bool, format string, args ...any) {
 	}
 }
 
-// requests are the whole requests of a window, oldest first, and how many traces there are.
-func requests(st *store.Store, w signal.Window, before bool) ([]request, int) {
+// requests are the whole requests of a window, oldest first, how many traces there are, and how many have no root though they
+// began long enough before the window's end.
+func requests(st *store.Store, w signal.Window, before bool) (out []request, total, underway int) {
 	if w.Length() <= 0 {
-		return nil, 0
+		return nil, 0, 0
 	}
 	list, total := st.List(w, maxList)
-	out := make([]request, 0, len(list))
+	out = make([]request, 0, len(list))
 	for _, t := range list {
-		if t.Rooted && w.Contains(t.Start) {
+		switch {
+		case !w.Contains(t.Start):
+		case t.Rooted:
 			out = append(out, request{TraceSummary: t, entry: t.Service + " " + t.Name, before: before})
+		case w.To.Sub(t.Start) >= late:
+			underway++
 		}
 	}
 	slices.SortFunc(out, func(a, b request) int {
 		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.ID.String(), b.ID.String()))
 	})
-	return out, total
+	return out, total, underway
 }
 
 // spread chooses n of the requests, evenly over their order.

@@ -191,6 +191,21 @@ func TestTheSameAnswerTwice(t *testing.T) {
 	}
 }
 
+// What hangs leaves no root: it is counted, and what is under way for a moment only is not.
+func TestWhatHangsIsSaid(t *testing.T) {
+	s := newShop(t)
+	end := s.question().Interest.To
+	for i, ago := range []time.Duration{30 * time.Second, 2 * time.Second, time.Second, 90 * time.Second} {
+		var id signal.TraceID
+		binary.BigEndian.PutUint64(id[8:], uint64(1<<40+i))
+		parent := signal.SpanID{1, 2, 3, 4, 5, 6, 7, byte(8 + i)}
+		s.st.Add(signal.Batch{Spans: []signal.Span{s.span(id, parent, "checkout", "GET cart", signal.SpanClient, end.Add(-ago), time.Millisecond)}})
+	}
+	w := s.run(harm{})
+	require.Equal(t, 2, w.Underway)
+	require.Contains(t, fmt.Sprint(w.Notes), "2 more have no root yet")
+}
+
 func TestWithoutABaseline(t *testing.T) {
 	s := newShop(t)
 	s.run(harm{fails: true})

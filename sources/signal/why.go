@@ -12,6 +12,7 @@ type Why struct {
 	Bad      int    // of those: failed, or slower than their operation ever was in the baseline but for the slowest hundredth
 	Failed   int    // of the bad ones: with a failed span
 	Before   int    // requests of the baseline that were looked at
+	Underway int    // begun in the window two seconds before its end or earlier, and the root has not come: they run still, hang, or are lost
 	Chance   bool   // no more are bad than are by chance when nothing has changed
 	Active   []string
 	Rows     []WhyRow

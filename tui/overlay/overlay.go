@@ -27,7 +27,7 @@ type Look struct {
 // since says how long somebody has waited, once it is worth saying.
 func (l Look) since(began time.Time) string {
 	if d := l.Now.Sub(began); !began.IsZero() && d >= time.Second {
-		return ", " + widget.Duration(d.Truncate(time.Second))
+		return ", " + widget.Whole(d.Truncate(time.Second))
 	}
 	return ""
 }

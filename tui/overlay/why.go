@@ -182,7 +182,7 @@ func (w *Why) result(l Look, inner int) []string {
 // compared says in two or three lines what was held against what.
 func (w *Why) compared(l Look, inner int) []string {
 	a := w.answer
-	length := func(w signal.Window) string { return widget.Duration(w.Length().Round(time.Second)) }
+	length := func(w signal.Window) string { return widget.Whole(w.Length().Round(time.Second)) }
 	role, chance := themes.Text, ""
 	switch {
 	case a.Chance:
@@ -192,8 +192,9 @@ func (w *Why) compared(l Look, inner int) []string {
 	}
 	rows := []string{
 		l.Pen.Row(inner, seg(themes.Text, a.Since+", "+length(a.Interest)+": "), seg(role, fmt.Sprintf("%d of %d requests bad, %d with a failure%s", a.Bad, a.Requests, a.Failed, chance))),
-		l.Pen.Row(inner, seg(themes.Muted, fmt.Sprintf("against %d requests in %s before; bad is failed, or slower than 99 of 100 of its kind were before", a.Before, length(a.Baseline)))),
 	}
+	rows = append(rows, w.message(l, inner, themes.Muted,
+		fmt.Sprintf("against %d requests in %s before; bad is failed, or slower than 99 of 100 of its kind were before", a.Before, length(a.Baseline)))...)
 	if len(a.Active) > 0 {
 		rows = append(rows, l.Pen.Row(inner, seg(themes.Muted, "timeline: "), seg(themes.Fault, l.Pen.Fit(strings.Join(a.Active, "; "), inner-10))))
 	}
@@ -204,6 +205,8 @@ func nothing(a *signal.Why) string {
 	switch {
 	case a.Requests == 0:
 		return "No request is held of this time: traces come over OTLP, or from the sources of the configuration, and are kept for as long as there is room."
+	case a.Bad == 0 && a.Underway > 0:
+		return fmt.Sprintf("No request that has ended was bad, and no series moved. But %d more have no root yet: they are under way, hang, or lost it. What hangs is compared once it ends; ask again then.", a.Underway)
 	case a.Bad == 0:
 		return "No request was bad: none failed, and none took longer than is usual for its kind. No series moved."
 	}
@@ -256,9 +259,22 @@ func metricSegs(l Look, width int, m *signal.WhyMetric) []widget.Seg {
 		unit = "/s"
 	}
 	figures := fmt.Sprintf("%s to %s%s", widget.Number(m.Before), widget.Number(m.After), unit)
-	room := max(width-10-24-9, 8)
-	return []widget.Seg{seg(themes.Muted, l.Pen.Left("metric", 10)), seg(themes.Text, l.Pen.Left(m.Name, room)), seg(themes.Accent, l.Pen.Right(figures, 24)),
+	room := max(width-10-18-9, 8) // the longest figures are "0.0012 to 99.9k/s"
+	return []widget.Seg{seg(themes.Muted, l.Pen.Left("metric", 10)), seg(themes.Text, l.Pen.Left(bothEnds(l, m.Name, room), room)), seg(themes.Accent, l.Pen.Right(figures, 18)),
 		seg(themes.Muted, " "+l.Pen.Right(chance(m.P), 7))}
+}
+
+// bothEnds cuts a series' name in its middle: what tells the series of one metric apart are the labels at its end.
+func bothEnds(l Look, name string, width int) string {
+	if widget.Width(name) <= width || width < 16 {
+		return name
+	}
+	runes, tail := []rune(name), 0
+	for n := 1; n < len(runes) && widget.Width(string(runes[len(runes)-n:])) <= width/2; n++ {
+		tail = n
+	}
+	end := string(runes[len(runes)-tail:])
+	return l.Pen.Fit(name, width-widget.Width(end)) + end
 }
 
 func share(v float64) string {

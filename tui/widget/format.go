@@ -37,6 +37,17 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%dd%02dh", s/86400, s/3600%24)
 }
 
+// Whole is Duration without fractions of a second, for what was chosen or is counted in seconds: "7 s", "42 s", "2m03s". What is
+// not whole seconds and shorter than ten stays as exact as it is.
+func Whole(d time.Duration) string {
+	if d >= 0 && d < time.Minute && (d%time.Second == 0 || d >= 10*time.Second) {
+		if s := d.Round(time.Second); s < time.Minute {
+			return strconv.Itoa(int(s/time.Second)) + " s"
+		}
+	}
+	return Duration(d)
+}
+
 // Clock writes a run's time as 00:23 or 1:02:03.
 func Clock(d time.Duration) string {
 	s := int64(max(d, 0).Round(time.Second) / time.Second)

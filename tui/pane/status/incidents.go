@@ -38,11 +38,11 @@ func incidents(ctx pane.Context, p widget.Pen) []row {
 		case "resolved":
 			role, glyph, end = themes.Muted, p.Glyph(widget.Passed), inc.Resolved
 		}
-		facts := "  " + widget.Duration(end.Sub(inc.Opened).Round(time.Second))
+		facts := "  " + widget.Whole(end.Sub(inc.Opened).Round(time.Second))
 		if inc.Resolved.IsZero() {
 			facts += ", " + inc.LevelName + " is told"
 			if !inc.EscalatesAt.IsZero() {
-				facts += ", the next in " + widget.Duration(max(inc.EscalatesAt.Sub(now), 0).Round(time.Second))
+				facts += ", the next in " + widget.Whole(max(inc.EscalatesAt.Sub(now), 0).Round(time.Second))
 			}
 		}
 		r := row{text: fmt.Sprintf("SEV%d %s %s opened %s", inc.Severity, inc.Title, inc.Status(), inc.Opened.UTC().Format(time.RFC3339)), value: inc.Title,
