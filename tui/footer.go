@@ -35,6 +35,9 @@ func (m *Model) footer(zones *[]zone) string {
 			}
 		}
 	}
+	if m.backFromMap() {
+		items = append(items, m.keyItem(4, keymap.Leave, ""))
+	}
 	if f, ok := m.filterer(); ok {
 		name := ""
 		if f.Filter() != "" {

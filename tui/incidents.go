@@ -40,9 +40,9 @@ func (m *Model) pickIncident() {
 		trace = id
 	}
 	for i, what := range severities {
-		items = append(items, overlay.Item{ID: fmt.Sprint("open", i+1), Title: fmt.Sprintf("open an incident, SEV%d", i+1), Hint: what, Role: themes.Muted,
+		items = append(items, overlay.Item{ID: fmt.Sprint("open", i+1), Title: fmt.Sprintf("open a SEV%d incident", i+1), Hint: what, Role: themes.Muted,
 			Detail: "Asks for a title in a few words. The request that the cockpit is narrowed to is kept with it. Nothing is done to the system.",
-			Msg:    incidentMsg{IncidentAct{Do: "open", Severity: i + 1, Trace: trace}, "incident"}})
+			Msg:    incidentMsg{IncidentAct{Do: "open", Severity: i + 1, Trace: trace}, fmt.Sprintf("SEV%d incident", i+1)}})
 	}
 	m.over = overlay.NewPicker(overlay.Picker{Title: "incidents", Verb: "do it"}, items)
 }
@@ -72,7 +72,7 @@ func (m *Model) incidentItems(inc *signal.Incident) []overlay.Item {
 // incident asks for the text that an act needs, or carries it out.
 func (m *Model) incident(msg incidentMsg) tea.Cmd {
 	if msg.ask != "" {
-		help := "one line; it stands on the timeline and in the post-mortem"
+		help := "one line, for the timeline and the post-mortem"
 		if msg.act.Do == "open" {
 			help = "what users see, in a few words"
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gameday/keymap"
+	"gameday/sources/signal"
 	"gameday/themes"
 	"gameday/tui/layout"
 	"gameday/tui/overlay"
@@ -209,8 +210,29 @@ func (m *Model) toMap() tea.Cmd {
 	case m.active() == "map":
 		m.activate("traces")
 	default:
+		from := beforeMap{space: m.space, pane: m.active(), focus: m.focus.current}
 		m.activate("map")
+		m.beforeMap = from
 	}
+	return m.fetchSoon()
+}
+
+// beforeMap is where the operator stood when he called for the map; no pane when he came to it another way.
+type beforeMap struct {
+	space int
+	pane  string
+	focus signal.CorrelationID
+}
+
+// backFromMap reports whether one step back from here is to where the map was called for.
+func (m *Model) backFromMap() bool {
+	return m.active() == "map" && m.beforeMap.pane != "" && m.focus.current == m.beforeMap.focus
+}
+
+// leaveMap goes back to where the map was called for.
+func (m *Model) leaveMap() tea.Cmd {
+	m.space = m.beforeMap.space
+	m.activate(m.beforeMap.pane)
 	return m.fetchSoon()
 }
 
@@ -244,6 +266,8 @@ func (m *Model) leave() tea.Cmd {
 		return tea.Batch(m.tell(id, pane.FilterMsg{}), m.fetchSoon())
 	}
 	switch {
+	case m.backFromMap():
+		return m.leaveMap()
 	case m.focus.current != "":
 		return m.unfocus()
 	case m.here().zoomed:

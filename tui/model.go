@@ -102,6 +102,8 @@ type Model struct {
 	fetched  time.Time
 	ticks    int
 
+	beforeMap beforeMap
+
 	length time.Duration // of the window
 	most   time.Duration // what it grows to by itself while there is little to show; 0 when it does not
 	began  time.Time

@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/stretchr/testify/require"
 
+	"gameday/keymap"
 	"gameday/sources/signal"
 	"gameday/tui/pane"
 	"gameday/tui/tuitest"
@@ -121,5 +122,27 @@ func TestAViewerSilencesNothing(t *testing.T) {
 		b.press("s")
 		require.Contains(t, b.screen(), "silence: you are a viewer")
 		require.Nil(t, b.m.over)
+	})
+}
+
+// The map that was called for is left by esc, to where it was called for; the footer says so.
+func TestTheMapIsLeftToWhereItWasCalledFor(t *testing.T) {
+	s := newFake()
+	drive(t, s, Config{Panes: []pane.Pane{&fakePane{id: "map", keys: []keymap.Action{keymap.Open}}}}, func(b *bench) {
+		b.m.activate("logs")
+		from := b.m.space
+		b.press("M")
+		require.Equal(t, "map", b.m.active())
+		require.Contains(t, b.screen(), "esc back")
+		b.press("esc")
+		require.Equal(t, "logs", b.m.active())
+		require.Equal(t, from, b.m.space)
+		b.press("M", "M")
+		require.Equal(t, "traces", b.m.active(), "again for the traces")
+		b.press("M")
+		b.m.goTo(from)
+		b.m.activate("map")
+		b.press("esc")
+		require.Equal(t, "map", b.m.active(), "whoever came another way is not thrown somewhere")
 	})
 }

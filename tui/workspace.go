@@ -218,7 +218,7 @@ func (m *Model) activate(id string) {
 			return
 		}
 	}
-	m.here().active = id
+	m.here().active, m.beforeMap = id, beforeMap{}
 }
 
 // arrangeFor takes the first arrangement that has the pane, in this workspace or another.
@@ -243,5 +243,5 @@ func (m *Model) goTo(i int) {
 		m.say(themes.Text, "workspace %s has no panes here", m.spaces[i].name)
 		return
 	}
-	m.space = i
+	m.space, m.beforeMap = i, beforeMap{}
 }

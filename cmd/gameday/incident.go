@@ -44,7 +44,7 @@ func (incidentListCmd) Run(stdout io.Writer) error {
 }
 
 type postMortemCmd struct {
-	ID     string `arg:"" help:"The incident, as gameday incident lists it; last is the newest."`
+	ID     string `arg:"" optional:"" default:"last" help:"The incident, as gameday incident lists it; last, or nothing, is the newest."`
 	Output string `short:"o" placeholder:"FILE" help:"Where to; standard output when not given. A file that is there is not overwritten."`
 }
 

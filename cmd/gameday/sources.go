@@ -28,7 +28,10 @@ func (sourcesCmd) Run(stdout io.Writer) error {
 		width = max(width, len(k.Name))
 	}
 	for _, k := range all.Kinds() {
-		fmt.Fprintf(stdout, "%-*s  %s (%s)", width, k.Name, k.Help, strings.Join(k.Signals, ", "))
+		fmt.Fprintf(stdout, "%-*s  %s", width, k.Name, k.Help)
+		if len(k.Signals) > 0 {
+			fmt.Fprintf(stdout, " (%s)", strings.Join(k.Signals, ", "))
+		}
 		if k.Usual != "" {
 			fmt.Fprintf(stdout, "; usually at %s", k.Usual)
 		}

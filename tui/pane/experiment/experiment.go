@@ -231,7 +231,7 @@ func (p *Pane) act(ctx pane.Context, lines []line, a keymap.Action) tea.Cmd {
 		if id := p.trace(ctx); !id.IsZero() {
 			return pane.Wish(pane.FocusMsg{ID: signal.CorrelationID(id.String())})
 		}
-		return pane.Wish(pane.StatusMsg{Text: "there is no exemplar behind this row", Role: themes.Muted})
+		return pane.Wish(pane.StatusMsg{Text: "no request is known that stands for this row", Role: themes.Muted})
 	case keymap.Copy, keymap.CopyRow:
 		return p.copy(ctx, lines, a == keymap.CopyRow)
 	}

@@ -154,8 +154,8 @@ func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	if !p.open.IsZero() {
 		keys := []keymap.Action{keymap.Leave}
 		if p.detail(ctx) != nil {
-			keys = []keymap.Action{keymap.Open, keymap.Leave, keymap.Walk, keymap.Left, keymap.Right, keymap.NextError}
-			keys = append(append(keys, p.markKeys(ctx)...), keymap.Top, keymap.Copy, keymap.CopyRow)
+			keys = append([]keymap.Action{keymap.Open, keymap.Leave}, p.markKeys(ctx)...) // the footer offers the first six
+			keys = append(keys, keymap.Walk, keymap.Left, keymap.Right, keymap.NextError, keymap.Top, keymap.Copy, keymap.CopyRow)
 		}
 		return keys
 	}
