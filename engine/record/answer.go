@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"slices"
 	"time"
 
 	"gameday/sources/sanitize"
@@ -103,9 +104,12 @@ func (a *answers) news(source, query string, instant bool, step time.Duration, s
 	return out, fresh || len(out.Series) > 0, lost
 }
 
-// news is what of the series was not recorded yet.
+// news is what of the series was not recorded yet, without secrets in its labels.
 func (k *answered) news(s *signal.Series) AnswerSeries {
-	out := AnswerSeries{Name: s.Name, Labels: s.Labels}
+	if n := len(s.Samples); n > 0 && (s.Samples[0].T.UnixMilli() > k.to || s.Samples[n-1].T.UnixMilli() < k.from) {
+		k.from, k.to = math.MaxInt64, math.MinInt64 // what lies in between was never told: better twice than not at all
+	}
+	var out AnswerSeries
 	for _, p := range s.Samples {
 		ms := p.T.UnixMilli()
 		if ms >= k.from && ms <= k.to && !k.changed(ms, p.V) {
@@ -119,6 +123,9 @@ func (k *answered) news(s *signal.Series) AnswerSeries {
 		for _, p := range s.Samples[max(n-maxChanging, 0):] {
 			k.last, k.values = append(k.last, p.T.UnixMilli()), append(k.values, p.V)
 		}
+	}
+	if len(out.Ms) > 0 {
+		out.Name, out.Labels = redact(s.Name), redactLabels(s.Labels)
 	}
 	return out
 }
@@ -164,6 +171,10 @@ func (w *Writer) Words(v Words) {
 		return
 	}
 	w.answers.words[key] = list
+	v.List = slices.Clone(v.List)
+	for i := range v.List {
+		v.List[i] = redact(v.List[i])
+	}
 	w.enc.coded(kindWords, v, nil)
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/require"
 
 	"gameday/sources/signal"
@@ -78,4 +79,45 @@ func TestAnswersAreBounded(t *testing.T) {
 	w.Answer("prom", "up", false, time.Second, many)
 	require.Equal(t, uint64(5), w.Lost())
 	require.NoError(t, w.Close())
+}
+
+// TestWhatLiesBetweenTwoAnswersIsRecorded has a chart looked at, left for long, looked at again, and then over all that time.
+func TestWhatLiesBetweenTwoAnswersIsRecorded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r")
+	w, err := Create(path, Config{})
+	require.NoError(t, err)
+	for _, x := range []struct{ from, n int }{{100, 10}, {500, 10}, {90, 420}} {
+		w.Answer("prom", "up", false, time.Second, []signal.Series{line("a", x.from, x.n, 0)})
+	}
+	require.NoError(t, w.Close())
+	k, _ := readAll(t, path)
+	told := map[int64]bool{}
+	for _, a := range k.answers {
+		for _, ms := range a.Series[0].Ms {
+			told[ms/1000] = true
+		}
+	}
+	require.Len(t, told, 420)
+}
+
+// TestAnswersAreRecordedWithoutSecrets such as the labels of a probe have whose addresses carry a password.
+func TestAnswersAreRecordedWithoutSecrets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r")
+	w, err := Create(path, Config{})
+	require.NoError(t, err)
+	const address = "https://probe:hunter22@shop.example/"
+	s := line(address, 100, 2, 0)
+	s.Labels = append(s.Labels, signal.Attr{Key: "secret", Value: "a Kubernetes secret's name"})
+	list := []string{address}
+	w.Answer("prom", "up", false, time.Second, []signal.Series{s})
+	w.Words(Words{Source: "prom", Kind: 2, Of: "instance", List: list})
+	w.Sample(1, labels.FromStrings("__name__", "up", "instance", address), 100_000, 1, nil)
+	require.NoError(t, w.Close())
+	k, _ := readAll(t, path)
+	require.Len(t, k.answers[0].Series, 1)
+	require.Len(t, k.series, 1)
+	require.NotContains(t, fmt.Sprint(k.answers, k.words, k.series), "hunter22")
+	require.Equal(t, "a Kubernetes secret's name", k.answers[0].Series[0].Labels.Get("secret"))
+	require.Equal(t, address, s.Labels[0].Value, "the screen's own is left alone")
+	require.Equal(t, address, list[0])
 }

@@ -187,7 +187,7 @@ func (e *encoder) sample(key uint64, ls labels.Labels, t int64, v float64, exemp
 		e.entry(kindSeries, func(b []byte) []byte {
 			b = binary.AppendUvarint(b, s.id)
 			b = binary.AppendUvarint(b, uint64(ls.Len()))
-			ls.Range(func(l labels.Label) { b = text(e.name(b, l.Name), l.Value) })
+			ls.Range(func(l labels.Label) { b = text(e.name(b, l.Name), redact(l.Value)) })
 			return b
 		})
 	}

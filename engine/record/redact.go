@@ -48,16 +48,24 @@ var private = []string{"authorization", "cookie", "password", "passwd", "secret"
 
 // redactAttrs returns the list, or a copy without its secrets: others hold the list as well.
 func redactAttrs(list signal.Attrs) signal.Attrs {
+	return redactEach(list, func(a signal.Attr) string {
+		if a.Value != "" && slices.ContainsFunc(private, func(p string) bool { return containsFold(a.Key, p) }) {
+			return "<secret>"
+		}
+		return redact(a.Value)
+	})
+}
+
+// redactLabels is redactAttrs for the labels of a series, which tell it from others: a label secret is the name of one, as in
+// kube_secret_info, and series that all had the same one would become one.
+func redactLabels(list signal.Attrs) signal.Attrs {
+	return redactEach(list, func(a signal.Attr) string { return redact(a.Value) })
+}
+
+func redactEach(list signal.Attrs, value func(signal.Attr) string) signal.Attrs {
 	out, own := list, false
 	for i := range list {
-		v := list[i].Value
-		if slices.ContainsFunc(private, func(p string) bool { return containsFold(list[i].Key, p) }) {
-			if v != "" {
-				v = "<secret>"
-			}
-		} else {
-			v = redact(v)
-		}
+		v := value(list[i])
 		if v == list[i].Value {
 			continue
 		}
