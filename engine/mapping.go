@@ -47,7 +47,8 @@ type serviceMaps struct {
 	ctx    context.Context
 	st     *store.Store
 	graphs []graph
-	slot   chan struct{}
+	slot   chan struct{} // of whoever counts
+	line   chan struct{} // of whoever asks the sources
 	work   sync.WaitGroup
 
 	mu     sync.Mutex
@@ -73,10 +74,11 @@ type keptMap struct {
 	told   []servicemap.Told
 	asked  time.Time // when the sources were asked; zero: never
 	asking bool
+	gone   bool // it has made room for another; what waits for its turn need not be done
 }
 
 func newServiceMaps(ctx context.Context, st *store.Store, graphs []graph) *serviceMaps {
-	return &serviceMaps{ctx: ctx, st: st, graphs: graphs, slot: make(chan struct{}, 1), kept: map[mapKey]*keptMap{}}
+	return &serviceMaps{ctx: ctx, st: st, graphs: graphs, slot: make(chan struct{}, 1), line: make(chan struct{}, 1), kept: map[mapKey]*keptMap{}}
 }
 
 // fill puts the map into a frame whose events are set, if the view asks for it.
@@ -130,6 +132,7 @@ func (s *serviceMaps) entry(key mapKey) *keptMap {
 					oldest, least = o, x.used
 				}
 			}
+			s.kept[oldest].gone = true
 			delete(s.kept, oldest)
 		}
 		k = &keptMap{}
@@ -151,9 +154,11 @@ func (s *serviceMaps) start(k *keptMap, w signal.Window) {
 		var m *signal.ServiceMap
 		select {
 		case s.slot <- struct{}{}:
-			var err error
-			if m, err = servicemap.Count(s.ctx, s.st.Reader(), w, time.Now()); err != nil {
-				m = nil // the session ends
+			if s.wanted(k) {
+				var err error
+				if m, err = servicemap.Count(s.ctx, s.st.Reader(), w, time.Now()); err != nil {
+					m = nil // the session ends
+				}
 			}
 			<-s.slot
 		case <-s.ctx.Done():
@@ -171,6 +176,13 @@ func (s *serviceMaps) start(k *keptMap, w signal.Window) {
 	})
 }
 
+// wanted reports whether a map is still kept: who walks through the past leaves many windows behind before their turn comes.
+func (s *serviceMaps) wanted(k *keptMap) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !k.gone
+}
+
 // ask asks the sources who calls whom if it is time to: of a live window again and again, of one of the past once. What one does
 // not answer is missing from the map, which is made of spans; whether the source is well is shown elsewhere. The caller holds the lock.
 func (s *serviceMaps) ask(k *keptMap, w signal.Window, live bool) {
@@ -179,6 +191,15 @@ func (s *serviceMaps) ask(k *keptMap, w signal.Window, live bool) {
 	}
 	k.asking, k.asked = true, time.Now()
 	s.work.Go(func() {
+		select {
+		case s.line <- struct{}{}:
+			defer func() { <-s.line }()
+		case <-s.ctx.Done():
+			return
+		}
+		if !s.wanted(k) {
+			return
+		}
 		var told []servicemap.Told
 		for _, g := range s.graphs {
 			ctx, cancel := context.WithTimeout(s.ctx, askFor)

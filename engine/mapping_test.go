@@ -95,3 +95,55 @@ func TestMapsHaveTheCallsThatSourcesTell(t *testing.T) {
 	stop()
 	maps.close()
 }
+
+// slowGraph answers when it is let.
+type slowGraph struct {
+	let   chan struct{}
+	asked atomic.Int32
+}
+
+func (g *slowGraph) Dependencies(ctx context.Context, _ signal.Window) ([]driver.Edge, error) {
+	g.asked.Add(1)
+	select {
+	case <-g.let:
+	case <-ctx.Done():
+	}
+	return nil, ctx.Err()
+}
+
+// Who walks through the past asks for a window with every step: the sources are asked one question at a time, and not about
+// windows that were left behind.
+func TestWhoWalksThroughThePastAsksSourcesLittle(t *testing.T) {
+	st, err := store.New(store.Config{})
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	g := &slowGraph{let: make(chan struct{})}
+	maps := newServiceMaps(ctx, st, []graph{{"jaeger", g}})
+	maps.slot <- struct{}{} // nor is anything counted yet
+	step := func(i int) {
+		w := signal.Window{From: time.Unix(int64(i), 0), To: time.Unix(int64(i)+60, 0)}
+		maps.mu.Lock()
+		defer maps.mu.Unlock()
+		k := maps.entry(mapKey{from: w.From.UnixNano(), to: w.To.UnixNano()})
+		maps.start(k, w)
+		maps.ask(k, w, false)
+	}
+	step(0)
+	require.Eventually(t, func() bool { return g.asked.Load() == 1 }, time.Minute, time.Millisecond)
+	for i := range 10 * maxMaps {
+		step(i + 1)
+	}
+	require.EqualValues(t, 1, g.asked.Load())
+	close(g.let)
+	<-maps.slot
+	maps.work.Wait()
+	require.EqualValues(t, 1+maxMaps, g.asked.Load())
+	counted := 0
+	for _, k := range maps.kept {
+		require.NotNil(t, k.m)
+		counted++
+	}
+	require.Equal(t, maxMaps, counted)
+	stop()
+	maps.close()
+}
