@@ -206,10 +206,14 @@ func pairs(x, y *side, as, bs []int, depth int) []pair {
 	for i, k := range nb {
 		partner[k] = i
 	}
+	inA := make(map[nth]bool, len(na))
+	for _, k := range na {
+		inA[k] = true
+	}
 	done := make([]bool, len(bs))
 	out := make([]pair, 0, max(len(as), len(bs)))
 	after := func(i int) { // what is only in b and follows on i
-		for ; i < len(bs) && !done[i] && !slices.Contains(na, nb[i]); i++ {
+		for ; i < len(bs) && !done[i] && !inA[nb[i]]; i++ {
 			done[i] = true
 			out = append(out, pair{-1, bs[i], depth})
 		}
