@@ -159,8 +159,8 @@ func (b *boards) panel(board string, p *dashboard.Panel, id int, values dashboar
 		b.start(k, func(ctx context.Context, k *keptBoard) func() {
 			panel := p.Evaluate(ctx, b.ask, id, values, s)
 			return func() {
-				if last := k.panel; last != nil && panel.Keep(last.Panel, k.window.To, w) {
-					panel.Values = last.Values
+				if k.panel != nil {
+					panel.Keep(*k.panel, k.window.To, w)
 				}
 				k.panel, k.window = &panel, w
 			}

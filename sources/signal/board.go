@@ -1,6 +1,9 @@
 package signal
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // BoardView says which dashboard is looked at, and how. The zero value asks for none.
 type BoardView struct {
@@ -106,6 +109,15 @@ type BoardPanel struct {
 	Mappings   []BoardMapping
 	Formats    []BoardFormat // by series, where they differ from the panel's; nil when none does
 	Columns    []BoardColumn // of a table, those that have another title or are hidden
+}
+
+// Keep is Panel.Keep with what belongs to the series that are taken over: their figures, their formats, and how they stand.
+func (p *BoardPanel) Keep(last BoardPanel, at time.Time, w Window) bool {
+	if !p.Panel.Keep(last.Panel, at, w) {
+		return false
+	}
+	p.Values, p.Formats, p.Stacked, p.Unit = last.Values, last.Formats, last.Stacked, last.Unit
+	return true
 }
 
 // BoardMapping writes a word in place of the values from From to To, or of no value.
