@@ -29,6 +29,18 @@ func TestOwnPages(t *testing.T) {
 	}
 }
 
+// What the loader wrote into a part that is read only now, also where that has been swapped out, would be lost.
+func TestWhatTheLoaderWroteIsNotForgotten(t *testing.T) {
+	const own = "/usr/bin/gameday"
+	entry := func(from, to, rights, anonymous, swap string) string {
+		return from + "-" + to + " " + rights + " 00000000 00:1f 1234    " + own + "\nSize:   4 kB\nRss:    4 kB\nPrivate_Dirty:  0 kB\nAnonymous:      " +
+			anonymous + " kB\nLazyFree:       0 kB\nSwap:           " + swap + " kB\nVmFlags: rd mr mw me sd\n"
+	}
+	smaps := entry("1000", "2000", "r-xp", "0", "0") + entry("2000", "3000", "r--p", "4", "0") + entry("3000", "4000", "r--p", "0", "4") +
+		entry("4000", "5000", "rw-p", "0", "0") + entry("5000", "7000", "r--p", "0", "0") + "8000-9000 r--p 00000000 00:1f 1234    " + own + "\n"
+	require.Equal(t, []stretch{{0x1000, 0x1000}, {0x5000, 0x2000}}, unchanged(strings.NewReader(smaps), own))
+}
+
 func TestStartIsForgotten(t *testing.T) {
 	before := residentFile(t)
 	forgetStart()
