@@ -52,9 +52,11 @@ func (f *layoutFile) open() (made tui.Layouts, broken error) {
 		return made, nil
 	}
 	aside := f.path + ".broken"
-	if err := errors.Join(err, os.Rename(f.path, aside)); err != nil {
-		f.log("layouts: %v", err)
+	if moved := os.Rename(f.path, aside); moved != nil {
+		f.log("layouts: %v", errors.Join(err, moved))
+		return nil, fmt.Errorf("the layouts in %s cannot be read: %w; remove the file, or let gameday's user read it", f.path, err)
 	}
+	f.log("layouts: %v", err)
 	return nil, fmt.Errorf("the layouts in %s cannot be read and are put aside as %s: %w", f.path, filepath.Base(aside), err)
 }
 

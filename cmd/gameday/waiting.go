@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"gameday/sources/sanitize"
 )
 
 // waitAfter is how long a person waits before he is told what for.
@@ -73,7 +75,8 @@ func (p *waiting) say(format string, args ...any) {
 func (p *waiting) tell() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := []rune(fmt.Sprintf("%s, %.0f s", p.what, time.Since(p.begun).Seconds()))
+	what := sanitize.Line(p.what, sanitize.MaxName) // an ID out of somebody's log line, a file's name
+	line := []rune(fmt.Sprintf("%s, %.0f s", what, time.Since(p.begun).Seconds()))
 	if most := max(p.wide()-1, 1); len(line) > most {
 		line = append(line[:most-1], '…')
 	}
