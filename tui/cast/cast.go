@@ -24,15 +24,15 @@ type Header struct {
 
 // Writer writes a cast. Its methods may be called from any goroutine. The file holds everything up to a second before a crash.
 type Writer struct {
-	mu      sync.Mutex
-	file    *os.File
-	out     *bufio.Writer
-	began   time.Time
-	flushed time.Time
-	rest    []byte // of a character that comes in two writes
-	size    [2]int
-	err     error
-	closed  bool
+	mu     sync.Mutex
+	file   *os.File
+	out    *bufio.Writer
+	began  time.Time
+	flush  *time.Timer // a second after the first event that the file does not have yet; nil when it has all
+	rest   []byte      // of a character that comes in two writes
+	size   [2]int
+	err    error
+	closed bool
 }
 
 // Create begins a cast in a new file that only its owner may read. A file that is there already is left alone.
@@ -45,7 +45,6 @@ func Create(path string, h Header) (*Writer, error) {
 		return nil, fmt.Errorf("cast: %w", err)
 	}
 	w := &Writer{file: f, out: bufio.NewWriterSize(f, 64<<10), began: time.Now(), size: [2]int{h.Width, h.Height}}
-	w.flushed = w.began
 	head := struct {
 		Version   int               `json:"version"`
 		Width     int               `json:"width"`
@@ -58,6 +57,9 @@ func Create(path string, h Header) (*Writer, error) {
 		head.Env = map[string]string{"TERM": h.Term}
 	}
 	w.line(head)
+	if w.err == nil { // at once: a file that cannot be written is told of before anybody plays for it
+		w.err = w.out.Flush()
+	}
 	if w.err != nil {
 		return nil, errors.Join(fmt.Errorf("cast to %s: %w", path, w.err), f.Close(), os.Remove(path))
 	}
@@ -76,14 +78,22 @@ func (w *Writer) line(v any) {
 	w.err = err
 }
 
-// event writes one of the cast's three kinds.
+// event writes one of the cast's three kinds. The file has it a second later, also when nothing follows.
 func (w *Writer) event(kind, text string) {
-	now := time.Now()
-	w.line([]any{json.Number(fmt.Sprintf("%.6f", now.Sub(w.began).Seconds())), kind, text})
-	if now.Sub(w.flushed) >= time.Second && w.err == nil {
-		w.flushed = now
-		w.err = w.out.Flush()
+	w.line([]any{json.Number(fmt.Sprintf("%.6f", time.Since(w.began).Seconds())), kind, text})
+	if w.flush == nil && !w.closed {
+		w.flush = time.AfterFunc(time.Second, w.late)
 	}
+}
+
+// late gives the file what it does not have yet.
+func (w *Writer) late() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.flush = nil; w.closed || w.err != nil {
+		return
+	}
+	w.err = w.out.Flush()
 }
 
 // Output keeps what was sent to the terminal.
@@ -141,6 +151,9 @@ func (w *Writer) Close() error {
 		return nil
 	}
 	w.closed = true
+	if w.flush != nil {
+		w.flush.Stop()
+	}
 	if len(w.rest) > 0 {
 		w.event("o", string(w.rest))
 	}

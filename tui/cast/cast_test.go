@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -70,4 +72,27 @@ func TestCast(t *testing.T) {
 
 	_, err = Create(path, Header{})
 	require.ErrorContains(t, err, "there is such a file already")
+}
+
+// Whoever dies a second after the screen last changed leaves a cast that has all of it, and one that dies at once leaves a cast.
+func TestACrashLosesASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "a.cast")
+		w, err := Create(path, Header{Width: 80, Height: 24})
+		require.NoError(t, err)
+		_, events := read(t, path)
+		require.Empty(t, events)
+		for range 2 {
+			w.Output([]byte("changed"))
+			w.Output([]byte("and again"))
+			time.Sleep(time.Second)
+			synctest.Wait()
+			_, events = read(t, path)
+		}
+		require.Len(t, events, 4)
+		w.Mark("the last word")
+		require.NoError(t, w.Close())
+		_, events = read(t, path)
+		require.Len(t, events, 5)
+	})
 }
