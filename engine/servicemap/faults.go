@@ -30,7 +30,15 @@ func Faults(m *signal.ServiceMap, events []signal.Event, end time.Time) (out []s
 			out = append(out, f)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b signal.MapFault) int { return b2i(b.Active) - b2i(a.Active) })
+	slices.SortStableFunc(out, func(a, b signal.MapFault) int {
+		switch {
+		case a.Active == b.Active:
+			return 0
+		case a.Active:
+			return -1
+		}
+		return 1
+	})
 	return out
 }
 

@@ -3,6 +3,8 @@ package servicemap
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -18,16 +20,13 @@ func (c *counting) finish(out *signal.ServiceMap) {
 	for k := range c.edges {
 		called[k.to] = called[k.to] || k.from != signal.Outside && k.from != k.to
 	}
-	for service, t := range c.waiting { // services that others are seen to call: this caller is on its way as well
-		if called[service] {
-			continue
-		}
-		if e := get(c.edges, edgeKey{signal.Outside, service}); e != nil {
-			e.merge(t)
+	for _, service := range slices.Sorted(maps.Keys(c.waiting)) { // in order, for there may not be room for all
+		if !called[service] { // else others are seen to call it: this caller is on its way as well
+			get(c.edges, edgeKey{signal.Outside, service}).merge(c.waiting[service])
 		}
 	}
 	out.Spans, out.Requests = c.spans, c.requests
-	seconds := c.window.To.Sub(later(c.first, c.window.From)).Seconds()
+	seconds := min(c.window.To.Sub(c.first), c.window.Length()).Seconds()
 	var all time.Duration
 	for _, t := range c.edges {
 		all += t.own
@@ -39,22 +38,15 @@ func (c *counting) finish(out *signal.ServiceMap) {
 		}
 		out.Calls = append(out.Calls, m)
 	}
-	slices.SortFunc(out.Calls, func(a, b signal.MapCall) int {
-		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
-	})
 	c.services(out, seconds)
+	sorted(out)
 	c.bound(out)
 	judge(out)
 }
 
 // name resolves calls to what left no span: to a service that answers there otherwise, or to what the call says of it.
 func (c *counting) name() {
-	hints := make([]calls.Hint, 0, len(c.silent))
-	for h := range c.silent {
-		hints = append(hints, h)
-	}
-	slices.SortFunc(hints, compareHints)
-	for _, h := range hints {
+	for _, h := range slices.SortedFunc(maps.Keys(c.silent), compareHints) {
 		t := c.silent[h]
 		to, kind := c.peers.Known(h), signal.MapPeer
 		if to == "" {
@@ -74,13 +66,9 @@ func (c *counting) name() {
 		if _, told := c.kinds[to]; !told {
 			c.kinds[to] = kind
 		}
-		if e := get(c.edges, edgeKey{h.Service, to}); e != nil {
-			e.merge(t)
-		}
+		get(c.edges, edgeKey{h.Service, to}).merge(t)
 		if c.kinds[to] != signal.MapTold {
-			if v := get(c.visits, to); v != nil {
-				v.merge(t)
-			}
+			get(c.visits, to).merge(t)
 		}
 	}
 }
@@ -121,7 +109,14 @@ func (c *counting) services(out *signal.ServiceMap, seconds float64) {
 		}
 		out.Services = append(out.Services, s)
 	}
-	slices.SortFunc(out.Services, func(a, b signal.MapService) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// sorted puts calls and services in the order of their names, in which all maps have them.
+func sorted(m *signal.ServiceMap) {
+	slices.SortFunc(m.Calls, func(a, b signal.MapCall) int {
+		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
+	})
+	slices.SortFunc(m.Services, func(a, b signal.MapService) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // bound keeps the services that are visited most, and the calls between them.
@@ -129,10 +124,14 @@ func (c *counting) bound(out *signal.ServiceMap) {
 	if len(out.Services) <= maxServices {
 		return
 	}
+	use := func(s signal.MapService) int {
+		if s.Kind == signal.MapOutside { // nobody visits it, and it stays
+			return math.MaxInt
+		}
+		return s.Served.Count
+	}
 	byUse := slices.Clone(out.Services)
-	slices.SortStableFunc(byUse, func(a, b signal.MapService) int {
-		return cmp.Or(-cmp.Compare(b2i(a.Kind == signal.MapOutside), b2i(b.Kind == signal.MapOutside)), cmp.Compare(b.Served.Count, a.Served.Count), strings.Compare(a.Name, b.Name))
-	})
+	slices.SortStableFunc(byUse, func(a, b signal.MapService) int { return cmp.Compare(use(b), use(a)) }) // and by name
 	gone := map[string]bool{}
 	for _, s := range byUse[maxServices:] {
 		gone[s.Name] = true
@@ -140,13 +139,6 @@ func (c *counting) bound(out *signal.ServiceMap) {
 	out.More = len(gone)
 	out.Services = slices.DeleteFunc(out.Services, func(s signal.MapService) bool { return gone[s.Name] })
 	out.Calls = slices.DeleteFunc(out.Calls, func(m signal.MapCall) bool { return gone[m.From] || gone[m.To] })
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // judge says which call is the worst: where most failures begin, and without failures where most of the time goes, if that is
@@ -170,11 +162,4 @@ func judge(out *signal.ServiceMap) {
 	if out.Worst = worst(func(a, b *signal.MapCall) bool { return a.Own > b.Own }, slow); out.Worst >= 0 {
 		out.Why = fmt.Sprintf("%.0f %% of all time is spent here", 100*out.Calls[out.Worst].Share)
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -61,7 +61,11 @@ type tally struct {
 	examples [2][]signal.MapExample // the slowest of those that did not fail, and of those that did
 }
 
+// add counts a call; a nil tally, for which there was no room, counts nothing.
 func (t *tally) add(s *signal.Span, took time.Duration, failed, origin bool, own time.Duration) {
+	if t == nil {
+		return
+	}
 	t.took = append(t.took, took)
 	t.own += own
 	which := 0
@@ -86,8 +90,11 @@ func compareExamples(a, b signal.MapExample) int {
 	return cmp.Or(cmp.Compare(b.Duration, a.Duration), b.At.Compare(a.At), strings.Compare(string(a.Trace[:]), string(b.Trace[:])), strings.Compare(string(a.Span[:]), string(b.Span[:])))
 }
 
-// merge takes another tally in.
+// merge takes another tally in; a nil one takes nothing.
 func (t *tally) merge(o *tally) {
+	if t == nil {
+		return
+	}
 	t.took = append(t.took, o.took...)
 	t.failed, t.origins, t.own = t.failed+o.failed, t.origins+o.origins, t.own+o.own
 	for i := range t.examples {
@@ -205,30 +212,21 @@ func serves(s *signal.Span) bool {
 func (c *counting) visit(i int, isEntry, settled bool, origins []bool) {
 	s := &c.req.Spans[i]
 	p := c.req.Parent[i]
+	count := func(t *tally) { t.add(s, s.Duration, s.Failed, origins[i], c.req.Self[i]) }
 	switch {
 	case isEntry && serves(s):
-		if t := get(c.visits, s.Service); t != nil {
-			t.add(s, s.Duration, s.Failed, origins[i], c.req.Self[i])
-		}
-		if !settled {
-			if t := get(c.waiting, s.Service); t != nil {
-				t.add(s, s.Duration, s.Failed, origins[i], c.req.Self[i])
-			}
-		} else if t := get(c.edges, edgeKey{signal.Outside, s.Service}); t != nil {
-			t.add(s, s.Duration, s.Failed, origins[i], c.req.Self[i])
+		count(get(c.visits, s.Service))
+		if settled {
+			count(get(c.edges, edgeKey{signal.Outside, s.Service}))
+		} else {
+			count(get(c.waiting, s.Service))
 		}
 	case p < 0:
 	case calls.Outgoing(&c.req.Spans[p]) && (c.req.Spans[p].Service != s.Service || serves(s)):
-		if t := get(c.visits, s.Service); t != nil { // the call itself is counted where it was made
-			t.add(s, s.Duration, s.Failed, origins[i], c.req.Self[i])
-		}
+		count(get(c.visits, s.Service)) // the call itself is counted where it was made
 	case c.req.Spans[p].Service != s.Service: // its caller left no span of the call
-		if t := get(c.visits, s.Service); t != nil {
-			t.add(s, s.Duration, s.Failed, origins[i], c.req.Self[i])
-		}
-		if t := get(c.edges, edgeKey{c.req.Spans[p].Service, s.Service}); t != nil {
-			t.add(s, s.Duration, s.Failed, origins[i], c.req.Self[i])
-		}
+		count(get(c.visits, s.Service))
+		count(get(c.edges, edgeKey{c.req.Spans[p].Service, s.Service}))
 	}
 }
 

@@ -1,9 +1,7 @@
 package servicemap
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"gameday/sources/signal"
 )
@@ -55,10 +53,7 @@ func Add(m *signal.ServiceMap, told []Told) *signal.ServiceMap {
 		}
 	}
 	out.More += len(missing)
-	slices.SortFunc(out.Calls, func(a, b signal.MapCall) int {
-		return cmp.Or(strings.Compare(a.From, b.From), strings.Compare(a.To, b.To))
-	})
-	slices.SortFunc(out.Services, func(a, b signal.MapService) int { return strings.Compare(a.Name, b.Name) })
+	sorted(&out)
 	if m.Worst >= 0 {
 		out.Worst = slices.IndexFunc(out.Calls, func(c signal.MapCall) bool { return c.From == worst.from && c.To == worst.to })
 	}
