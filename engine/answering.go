@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -65,7 +65,7 @@ type toldSeries struct {
 // toldAnswers is what remote systems told while they were recorded. It does not change once it is settled.
 type toldAnswers struct {
 	series map[answerKey]map[string]*toldSeries
-	words  map[string]record.Words
+	words  map[string]record.Words // by keyOf source, kind (a driver.WordKind), of and prefix
 }
 
 func newToldAnswers() *toldAnswers {
@@ -120,10 +120,6 @@ func (t *toldAnswers) settle() {
 	}
 }
 
-func wordsKey(source string, kind driver.WordKind, of, prefix string) string {
-	return keyOf(source, kind, of, prefix)
-}
-
 // told answers in a remote system's place with what it told while it was recorded.
 type told struct {
 	all    *toldAnswers
@@ -138,14 +134,9 @@ func (t told) find(query string, instant bool) ([]*toldSeries, error) {
 	if all == nil {
 		return nil, fmt.Errorf("%s was not asked this while it was recorded, and a replay cannot ask it", t.source)
 	}
-	ids := make([]string, 0, len(all))
-	for id := range all {
-		ids = append(ids, id)
-	}
-	sort.Strings(ids)
-	out := make([]*toldSeries, len(ids))
-	for i, id := range ids {
-		out[i] = all[id]
+	out := make([]*toldSeries, 0, len(all))
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, all[id])
 	}
 	return out, nil
 }

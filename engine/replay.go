@@ -325,7 +325,7 @@ func (p *part) Answer(a record.Answer) { p.answers.add(a) }
 
 // Words implements record.Sink.
 func (p *part) Words(v record.Words) {
-	p.answers.words[wordsKey(v.Source, driver.WordKind(v.Kind), v.Of, v.Prefix)] = v
+	p.answers.words[keyOf(v.Source, driver.WordKind(v.Kind), v.Of, v.Prefix)] = v
 }
 
 // Event implements record.Sink.

@@ -33,7 +33,8 @@ func (r *Replay) Why(ctx context.Context, ask signal.WhyAsk) (*signal.Why, error
 	q := why.Choose(p.eventsAt(now, why.Reach(ask)), signal.WhyAsk{Window: ask.Window}, now)
 	out, err := answerWhy(ctx, p.store, p.db, q)
 	if err == nil {
-		out.Active = active(p.stateAt(now).Faults, p.eventsAt(now, namedIn(q, ask.Window.From)), q, namedIn(q, ask.Window.From))
+		all := namedIn(q, ask.Window.From)
+		out.Active = active(p.stateAt(now).Faults, p.eventsAt(now, all), q, all)
 	}
 	return out, err
 }
@@ -84,7 +85,7 @@ func (a replayAsker) Words(ctx context.Context, source string, kind driver.WordK
 	if source == "" {
 		return a.p.db.Complete(ctx, kind, of, prefix, limit)
 	}
-	words, ok := a.p.answers.words[wordsKey(source, kind, of, prefix)]
+	words, ok := a.p.answers.words[keyOf(source, kind, of, prefix)]
 	if !ok {
 		return nil, fmt.Errorf("%s was not asked for these words while it was recorded", source)
 	}

@@ -40,11 +40,11 @@ func (s *Session) why(ctx context.Context, q why.Question, shown time.Time) (*si
 
 // namedIn is the stretch of time of which an answer names the faults: both windows, and what is on the screen besides.
 func namedIn(q why.Question, shown time.Time) signal.Window {
-	from := earliest(q.Baseline.From, q.Interest.From)
+	from := []time.Time{q.Baseline.From, q.Interest.From}
 	if !shown.IsZero() {
-		from = earliest(from, shown)
+		from = append(from, shown)
 	}
-	return signal.Window{From: from, To: q.Interest.To}
+	return signal.Window{From: slices.MinFunc(from, time.Time.Compare), To: q.Interest.To}
 }
 
 // answerWhy answers from what is held.
@@ -133,13 +133,6 @@ func faultText(title string, from, to time.Time, q why.Question) string {
 		text += ", in the baseline"
 	}
 	return text
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }
 
 // reportWhy adds what the requests under the first fault, and all until the last was undone, had in common.

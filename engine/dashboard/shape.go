@@ -6,7 +6,6 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"sort"
 	"time"
 
 	"gameday/sources/signal"
@@ -151,8 +150,7 @@ func (p *Panel) stacked(out *signal.BoardPanel) {
 			}
 		}
 	}
-	times := slices.Collect(maps.Keys(whole))
-	sort.Slice(times, func(i, j int) bool { return times[i] < times[j] })
+	times := slices.Sorted(maps.Keys(whole))
 	below := map[int64]float64{}
 	for i := range out.Series {
 		s := &out.Series[i]

@@ -18,9 +18,7 @@ func (d *Dashboard) YAML() []byte {
 	w.text(1, "title", d.Metadata.Title)
 	w.text(1, "description", d.Metadata.Description)
 	w.list(1, "tags", d.Metadata.Tags)
-	if len(d.Variables) > 0 {
-		w.line(0, "variables:")
-	}
+	w.head(0, "variables", len(d.Variables))
 	for i := range d.Variables {
 		w.variable(&d.Variables[i])
 	}
@@ -62,11 +60,21 @@ func (w *writer) number(depth int, key string, v *float64) {
 	}
 }
 
-func (w *writer) list(depth int, key string, values []string) {
-	if len(values) == 0 {
-		return
+func (w *writer) whole(depth int, key string, v *int) {
+	if v != nil {
+		w.line(depth, "%s: %d", key, *v)
 	}
-	w.line(depth, "%s:", key)
+}
+
+// head begins a list of n, if there is any.
+func (w *writer) head(depth int, key string, n int) {
+	if n > 0 {
+		w.line(depth, "%s:", key)
+	}
+}
+
+func (w *writer) list(depth int, key string, values []string) {
+	w.head(depth, key, len(values))
 	for _, v := range values {
 		w.line(depth, "- %s", spec.Text(v))
 	}
@@ -81,9 +89,7 @@ func (w *writer) variable(v *Variable) {
 	w.text(1, "query", v.Query)
 	w.text(1, "regex", v.Regex)
 	w.text(1, "sort", v.Sort)
-	if len(v.Values) > 0 {
-		w.line(1, "values:")
-	}
+	w.head(1, "values", len(v.Values))
 	for _, o := range v.Values {
 		if o.Text == o.Value && o.Value != "" {
 			w.line(1, "- %s", spec.Text(o.Value))
@@ -111,9 +117,7 @@ func (w *writer) panel(p *Panel) {
 	w.number(2, "min", p.Min)
 	w.number(2, "max", p.Max)
 	w.flag(2, "log", p.Log)
-	if p.Decimals != nil {
-		w.line(2, "decimals: %d", *p.Decimals)
-	}
+	w.whole(2, "decimals", p.Decimals)
 	if p.Reduce != "last" {
 		w.text(2, "reduce", p.Reduce)
 	}
@@ -125,18 +129,14 @@ func (w *writer) panel(p *Panel) {
 		w.line(2, "step: %s", p.Step)
 	}
 	w.text(2, "text", p.Text)
-	if len(p.Thresholds) > 0 {
-		w.line(2, "thresholds:")
-	}
+	w.head(2, "thresholds", len(p.Thresholds))
 	for _, t := range p.Thresholds {
 		w.line(2, "- level: %s", t.Level)
 		w.number(3, "from", t.From)
 	}
 	w.text(2, "repeat", p.Repeat)
 	w.shape(p)
-	if len(p.Targets) > 0 {
-		w.line(2, "targets:")
-	}
+	w.head(2, "targets", len(p.Targets))
 	for _, t := range p.Targets {
 		w.line(2, "- expr: %s", spec.Text(t.Expr))
 		w.text(3, "legend", t.Legend)
@@ -147,9 +147,7 @@ func (w *writer) panel(p *Panel) {
 
 func (w *writer) shape(p *Panel) {
 	w.text(2, "stack", p.Stack)
-	if len(p.Mappings) > 0 {
-		w.line(2, "mappings:")
-	}
+	w.head(2, "mappings", len(p.Mappings))
 	for _, m := range p.Mappings {
 		w.line(2, "- text: %s", spec.Text(m.Text))
 		w.number(3, "value", m.Value)
@@ -158,22 +156,16 @@ func (w *writer) shape(p *Panel) {
 		w.flag(3, "null", m.Null)
 		w.text(3, "level", m.Level)
 	}
-	if len(p.Overrides) > 0 {
-		w.line(2, "overrides:")
-	}
+	w.head(2, "overrides", len(p.Overrides))
 	for _, o := range p.Overrides {
 		w.line(2, "- series: %s", spec.Text(o.Series))
 		w.text(3, "name", o.Name)
 		w.text(3, "unit", o.Unit)
-		if o.Decimals != nil {
-			w.line(3, "decimals: %d", *o.Decimals)
-		}
+		w.whole(3, "decimals", o.Decimals)
 		w.flag(3, "hide", o.Hide)
 		w.flag(3, "others", o.Others)
 	}
-	if len(p.Columns) > 0 {
-		w.line(2, "columns:")
-	}
+	w.head(2, "columns", len(p.Columns))
 	for _, c := range p.Columns {
 		w.line(2, "- name: %s", spec.Text(c.Name))
 		w.text(3, "title", c.Title)

@@ -35,8 +35,6 @@ const (
 	defaultLimit = 50
 	// maxPageSpans bounds how many spans one answer may have.
 	maxPageSpans = 20_000
-	// whenever is the window of a question without one.
-	whenever = 24 * time.Hour
 	// atOnce is how many traces are read at the same time: a search answers with their IDs only.
 	atOnce = 4
 )
@@ -212,10 +210,7 @@ func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, erro
 	if err != nil {
 		return driver.Answer{}, err
 	}
-	if q.Window.To.IsZero() {
-		now := time.Now()
-		q.Window = signal.Window{From: now.Add(-whenever), To: now.Add(time.Minute)}
-	}
+	q.Window = tracing.Window(q.Window)
 	if q.ID == "" {
 		return answer(d.search(ctx, q.Window, query, q.Limit))
 	}

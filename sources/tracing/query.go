@@ -15,6 +15,15 @@ import (
 // whenever is the window of a question without one.
 const whenever = 24 * time.Hour
 
+// Window is the window of a question: the last day, and what clocks that are ahead write, when the question has none.
+func Window(w signal.Window) signal.Window {
+	if !w.To.IsZero() {
+		return w
+	}
+	now := time.Now()
+	return signal.Window{From: now.Add(-whenever), To: now.Add(time.Minute)}
+}
+
 // System is a trace system that is asked for one trace, or searched.
 type System struct {
 	Name   string   // for messages
@@ -36,10 +45,7 @@ func (y System) Query(ctx context.Context, q driver.Query) (driver.Answer, error
 	if err != nil {
 		return driver.Answer{}, err
 	}
-	if q.Window.To.IsZero() {
-		now := time.Now()
-		q.Window = signal.Window{From: now.Add(-whenever), To: now.Add(time.Minute)}
-	}
+	q.Window = Window(q.Window)
 	if q.ID == "" {
 		return y.Search(ctx, q.Window, s, q.Limit)
 	}
