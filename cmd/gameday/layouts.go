@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"gameday/cmd/gameday/remote"
+	"gameday/engine/atomicfile"
 	"gameday/tui"
 )
 
@@ -103,18 +104,7 @@ func (f *layoutFile) keep(changed tui.Layouts) (err error) {
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(append(data, '\n'))
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), f.path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	return nil
+	return atomicfile.Write(f.path, append(data, '\n'), 0o600)
 }
 
 // remembering is the cockpit with the workspaces as the person left them, which are kept again.

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"gameday/engine/atomicfile"
 	"gameday/sources/signal"
 	"gameday/sources/spec"
 )
@@ -318,7 +319,7 @@ func (b *Book) read(id string) (d document, err error) {
 }
 
 // write replaces the file whole and waits until it is on disk.
-func (b *Book) write(d document) (err error) {
+func (b *Book) write(d document) error {
 	path, err := b.path(d.Incident.ID)
 	if err != nil {
 		return err
@@ -327,17 +328,8 @@ func (b *Book) write(d document) (err error) {
 	if err != nil {
 		return fmt.Errorf("write incident: %w", err)
 	}
-	tmp, err := os.CreateTemp(b.dir, ".incident-*")
-	if err != nil {
+	if err := atomicfile.Write(path, data, 0o600); err != nil {
 		return fmt.Errorf("write incident: %w", err)
-	}
-	_, err = tmp.Write(data)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("write incident: %w", errors.Join(err, os.Remove(tmp.Name())))
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gameday/engine/atomicfile"
 )
 
 // CSV is the format of a load run's seconds as rows; experiments have none.
@@ -108,7 +110,7 @@ func WriteLoadFile(path string, f Format, d *LoadRun) error {
 	if info, serr := os.Stat(path); serr == nil && !info.Mode().IsRegular() {
 		err = os.WriteFile(path, data, 0o644)
 	} else {
-		err = writeFile(path, data, 0o644)
+		err = atomicfile.Write(path, data, 0o644)
 	}
 	if err != nil {
 		return fmt.Errorf("the report was not written: %w", err)

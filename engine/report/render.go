@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gameday/chaos/probe"
+	"gameday/engine/atomicfile"
 )
 
 // Format is how a document is told.
@@ -61,7 +62,7 @@ func WriteFile(path string, f Format, d *Document) error {
 		}
 		return nil
 	}
-	if err := writeFile(path, data, 0o644); err != nil {
+	if err := atomicfile.Write(path, data, 0o644); err != nil {
 		return fmt.Errorf("the report was not written: %w", err)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"gameday/engine/atomicfile"
 	"gameday/sources/sanitize"
 	"gameday/sources/spec"
 )
@@ -47,7 +48,7 @@ func Keep(dir string, d *Document, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(dir, d.Summary.ID+".json"), data, 0o600); err != nil {
+	if err := atomicfile.Write(filepath.Join(dir, d.Summary.ID+".json"), data, 0o600); err != nil {
 		d.Summary.ID = ""
 		return fmt.Errorf("the run was not kept: %w", err)
 	}
@@ -77,33 +78,6 @@ func slug(s string) string {
 		return "run"
 	}
 	return s[:min(len(s), 80)]
-}
-
-// writeFile puts a file in place at once: a reader sees the old one or the whole new one, also after a power cut.
-func writeFile(path string, data []byte, mode os.FileMode) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".run-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, ignoreGone(os.Remove(f.Name())))
-		}
-	}()
-	_, werr := f.Write(data)
-	if err := errors.Join(werr, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil // it is written; only the directory cannot be synced here
-	}
-	_ = d.Sync() // some file systems have no such thing
-	return d.Close()
 }
 
 func ignoreGone(err error) error {

@@ -37,7 +37,7 @@ func TestKeepAndRead(t *testing.T) {
 	require.Equal(t, render(t, report.JSON, d), render(t, report.JSON, again))
 	second := keep(t, dir, "payment slow/../../x", began)
 	require.Equal(t, "20260601T101500.250Z-payment-slow-x-2", second.Summary.ID, "a run never replaces another")
-	left, err := filepath.Glob(filepath.Join(dir, ".run-*"))
+	left, err := filepath.Glob(filepath.Join(dir, ".*"))
 	require.NoError(t, err)
 	require.Empty(t, left, "no temporary file is left")
 }

@@ -154,7 +154,7 @@ func TestSaveAndLoad(t *testing.T) {
 	_, err = Load(filepath.Join(dir, "nowhere.json"))
 	require.ErrorContains(t, err, "no such file")
 
-	left, err := filepath.Glob(filepath.Join(dir, ".baseline-*"))
+	left, err := filepath.Glob(filepath.Join(dir, ".*"))
 	require.NoError(t, err)
 	require.Empty(t, left, "no temporary file is left")
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"gameday/engine/atomicfile"
 	"gameday/sources/sanitize"
 )
 
@@ -58,7 +59,7 @@ func Save(dir string, b *Baseline) (path string, err error) {
 	for n := 2; exists(path); n++ {
 		path = filepath.Join(dir, id+"-"+strconv.Itoa(n)+".json")
 	}
-	if err := write(path, data); err != nil {
+	if err := atomicfile.Write(path, data, 0o600); err != nil {
 		return "", fmt.Errorf("the baseline was not saved: %w", err)
 	}
 	return path, nil
@@ -98,24 +99,6 @@ func slug(s string) string {
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
-}
-
-// write puts a file in place at once: a reader sees no half of it, also after a power cut.
-func write(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".baseline-*.tmp")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, werr := f.Write(data)
-	if err := errors.Join(werr, f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // Listed is one file of a list. Err says why it cannot be read.
