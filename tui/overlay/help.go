@@ -31,21 +31,10 @@ func (h *Help) Scope() keymap.Scope { return keymap.HelpView }
 
 // Key implements Overlay.
 func (h *Help) Key(a keymap.Action, k tea.KeyPressMsg) Result {
-	switch a {
-	case keymap.Leave, keymap.Help:
+	if by, moves := a.Rows(h.page, h.lines); moves {
+		h.scroll(by)
+	} else if a == keymap.Leave || a == keymap.Help {
 		return Result{Close: true}
-	case keymap.Up:
-		h.scroll(-1)
-	case keymap.Down:
-		h.scroll(1)
-	case keymap.PageUp:
-		h.scroll(-h.page)
-	case keymap.PageDown:
-		h.scroll(h.page)
-	case keymap.Top:
-		h.top = 0
-	case keymap.Bottom:
-		h.scroll(h.lines)
 	}
 	return Result{}
 }

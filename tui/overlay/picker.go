@@ -127,19 +127,11 @@ func (p *Picker) Key(a keymap.Action, k tea.KeyPressMsg) Result {
 	if p.typing {
 		a = typedMove(a, k)
 	}
+	if by, moves := a.Rows(p.page, len(p.shown)); moves {
+		p.move(by)
+		return Result{}
+	}
 	switch a {
-	case keymap.Up:
-		p.move(-1)
-	case keymap.Down:
-		p.move(1)
-	case keymap.PageUp:
-		p.move(-p.page)
-	case keymap.PageDown:
-		p.move(p.page)
-	case keymap.Top:
-		p.sel = 0
-	case keymap.Bottom:
-		p.move(len(p.shown))
 	case keymap.Filter:
 		p.typing = true
 	case keymap.Open:

@@ -62,19 +62,11 @@ func (w *Why) lines() int {
 // Key implements Overlay.
 func (w *Why) Key(a keymap.Action, _ tea.KeyPressMsg) Result {
 	n := w.lines()
+	if by, moves := a.Rows(w.page, n); moves {
+		w.list.Move(by, n)
+		return Result{}
+	}
 	switch a {
-	case keymap.Up:
-		w.list.Move(-1, n)
-	case keymap.Down:
-		w.list.Move(1, n)
-	case keymap.PageUp:
-		w.list.Move(-w.page, n)
-	case keymap.PageDown:
-		w.list.Move(w.page, n)
-	case keymap.Top:
-		w.list.Move(-n, n)
-	case keymap.Bottom:
-		w.list.Move(n, n)
 	case keymap.Open:
 		return w.choose()
 	case keymap.Leave:

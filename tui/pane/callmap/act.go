@@ -63,29 +63,14 @@ func (p *Pane) actCalls(ctx pane.Context, a keymap.Action) tea.Cmd {
 		return p.example(p.rows.Cursor)
 	case keymap.NextError, keymap.PrevError:
 	default:
-		p.rows.Move(by(a, ctx.Height, n), n)
+		by, _ := a.Rows(page(ctx), n)
+		p.rows.Move(by, n)
 	}
 	return nil
 }
 
-// by is how far a key moves in a list.
-func by(a keymap.Action, height, n int) int {
-	switch a {
-	case keymap.Up:
-		return -1
-	case keymap.Down:
-		return 1
-	case keymap.PageUp:
-		return -max(height-6, 1)
-	case keymap.PageDown:
-		return max(height-6, 1)
-	case keymap.Top:
-		return -n
-	case keymap.Bottom:
-		return n
-	}
-	return 0
-}
+// page is how many rows of a list a key goes on by.
+func page(ctx pane.Context) int { return max(ctx.Height-6, 1) }
 
 // enter shows the calls one by one, or the traces of a service.
 func (p *Pane) enter() tea.Cmd {
@@ -141,7 +126,8 @@ func (p *Pane) moveTable(ctx pane.Context, a keymap.Action) {
 	if at < 0 {
 		at = 0
 	} else {
-		at = min(max(at+by(a, ctx.Height, len(calls)), 0), len(calls)-1)
+		by, _ := a.Rows(page(ctx), len(calls))
+		at = min(max(at+by, 0), len(calls)-1)
 	}
 	c := &p.m.Calls[calls[at]]
 	p.at = spot{true, c.From, c.To}
@@ -168,7 +154,8 @@ func (p *Pane) moveGraph(ctx pane.Context, a keymap.Action) {
 			return
 		}
 		i := max(slices.Index(column, p.at), 0)
-		p.at = column[min(max(i+by(a, ctx.Height/3+6, len(column)), 0), len(column)-1)]
+		by, _ := a.Rows(max(ctx.Height/3, 1), len(column))
+		p.at = column[min(max(i+by, 0), len(column)-1)]
 	}
 }
 

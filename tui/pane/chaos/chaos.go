@@ -132,20 +132,11 @@ func (l *list) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 func (l *list) goTo(rows []item, i int) { l.at = rows[min(max(i, 0), len(rows)-1)].id }
 
 func (l *list) act(ctx pane.Context, a keymap.Action, rows []item, i int) tea.Cmd {
-	page := max(ctx.Height-1, 1)
+	if by, moves := a.Rows(max(ctx.Height-1, 1), len(rows)); moves {
+		l.goTo(rows, i+by)
+		return nil
+	}
 	switch a {
-	case keymap.Up:
-		l.goTo(rows, i-1)
-	case keymap.Down:
-		l.goTo(rows, i+1)
-	case keymap.PageUp:
-		l.goTo(rows, i-page)
-	case keymap.PageDown:
-		l.goTo(rows, i+page)
-	case keymap.Top:
-		l.goTo(rows, 0)
-	case keymap.Bottom:
-		l.goTo(rows, len(rows)-1)
 	case keymap.Open, keymap.Right:
 		l.at, l.open, l.top = rows[i].id, rows[i].id, 0
 	case keymap.Copy:

@@ -53,19 +53,12 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 		return nil
 	}
 	r := lines[p.list.Cursor]
-	page := max(ctx.Height-1, 1)
+	if by, moves := a.Rows(max(ctx.Height-1, 1), len(lines)); moves {
+		p.goTo(lines, p.list.Cursor+by)
+		return nil
+	}
 	switch a {
-	case keymap.Up:
-		p.move(ctx, -1)
-	case keymap.Down:
-		p.move(ctx, 1)
-	case keymap.PageUp:
-		p.move(ctx, -page)
-	case keymap.PageDown:
-		p.move(ctx, page)
-	case keymap.Top:
-		p.goTo(lines, 0)
-	case keymap.Bottom, keymap.Leave:
+	case keymap.Leave:
 		p.goTo(lines, len(lines)-1)
 	case keymap.Detail:
 		p.show(&r)

@@ -59,19 +59,11 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 	panel := panels[p.index(panels)]
 	list := exemplars(panel)
 	at := p.pickedIn(list)
+	if by, moves := a.Rows(p.screen(ctx, len(panels)), len(panels)); moves {
+		p.move(ctx, by)
+		return nil
+	}
 	switch a {
-	case keymap.Up:
-		p.move(ctx, -1)
-	case keymap.Down:
-		p.move(ctx, 1)
-	case keymap.PageUp:
-		p.move(ctx, -p.screen(ctx, len(panels)))
-	case keymap.PageDown:
-		p.move(ctx, p.screen(ctx, len(panels)))
-	case keymap.Top:
-		p.move(ctx, -len(panels))
-	case keymap.Bottom:
-		p.move(ctx, len(panels))
 	case keymap.Left, keymap.PrevError:
 		return p.step(panel, list, at, -1)
 	case keymap.Right, keymap.NextError:

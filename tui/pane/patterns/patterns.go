@@ -142,20 +142,11 @@ func (p *Pane) goTo(i int) { p.at = p.rows[min(max(i, 0), len(p.rows)-1)].ID }
 func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 	i := p.locate(ctx)
 	x := &p.rows[i]
-	page := max(p.height(ctx)-1, 1)
+	if by, moves := a.Rows(max(p.height(ctx)-1, 1), len(p.rows)); moves {
+		p.goTo(i + by)
+		return nil
+	}
 	switch a {
-	case keymap.Up:
-		p.goTo(i - 1)
-	case keymap.Down:
-		p.goTo(i + 1)
-	case keymap.PageUp:
-		p.goTo(i - page)
-	case keymap.PageDown:
-		p.goTo(i + page)
-	case keymap.Top:
-		p.goTo(0)
-	case keymap.Bottom:
-		p.goTo(len(p.rows) - 1)
 	case keymap.NextError:
 		return p.nextError(i, 1)
 	case keymap.PrevError:

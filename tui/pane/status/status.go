@@ -125,10 +125,6 @@ func (l *list) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 		l.seek = msg.ID
 		l.find(rows)
 	case pane.ActionMsg:
-		switch msg.Action {
-		case keymap.Up, keymap.Down, keymap.PageUp, keymap.PageDown, keymap.Top, keymap.Bottom:
-			l.seek = 0
-		}
 		cmd = l.act(ctx, msg.Action, rows)
 	case pane.WheelMsg:
 		l.seek = 0
@@ -146,19 +142,11 @@ func (l *list) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 }
 
 func (l *list) act(ctx pane.Context, a keymap.Action, rows []row) tea.Cmd {
+	if by, moves := a.Rows(ctx.Height, len(rows)); moves {
+		l.sel, l.seek = l.sel+by, 0
+		return nil
+	}
 	switch a {
-	case keymap.Up:
-		l.sel--
-	case keymap.Down:
-		l.sel++
-	case keymap.PageUp:
-		l.sel -= ctx.Height
-	case keymap.PageDown:
-		l.sel += ctx.Height
-	case keymap.Top:
-		l.sel = 0
-	case keymap.Bottom:
-		l.sel = len(rows)
 	case keymap.Open:
 		if l.sel < len(rows) && rows[l.sel].wish != nil {
 			return rows[l.sel].wish()

@@ -122,20 +122,11 @@ func (p *Pane) actCompared(ctx pane.Context, a keymap.Action) tea.Cmd {
 	order := c.sorted(x)
 	c.rows.Cursor = min(max(c.rows.Cursor, 0), len(order)-1)
 	row := &x.Rows[order[c.rows.Cursor]]
-	page := max(ctx.Height-8, 1)
+	if by, moves := a.Rows(max(ctx.Height-8, 1), len(order)); moves {
+		c.rows.Move(by, len(order))
+		return nil
+	}
 	switch a {
-	case keymap.Up:
-		c.rows.Move(-1, len(order))
-	case keymap.Down:
-		c.rows.Move(1, len(order))
-	case keymap.PageUp:
-		c.rows.Move(-page, len(order))
-	case keymap.PageDown:
-		c.rows.Move(page, len(order))
-	case keymap.Top:
-		c.rows.Move(-len(order), len(order))
-	case keymap.Bottom:
-		c.rows.Move(len(order), len(order))
 	case keymap.NextError:
 		return c.nextDifference(x, 1)
 	case keymap.PrevError:

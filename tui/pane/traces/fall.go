@@ -28,21 +28,13 @@ func (p *Pane) actFall(ctx pane.Context, a keymap.Action) tea.Cmd {
 	p.land(t, height)
 	p.moved = true
 	p.rows.Clamp(len(p.items), height)
+	if by, moves := a.Rows(max(height-1, 1), len(p.items)); moves {
+		p.rows.Move(by, len(p.items))
+		return nil
+	}
 	switch a {
 	case keymap.Walk:
 		return p.steps(ctx, t).Wish("trace " + tr.ID.Short())
-	case keymap.Up:
-		p.rows.Move(-1, len(p.items))
-	case keymap.Down:
-		p.rows.Move(1, len(p.items))
-	case keymap.PageUp:
-		p.rows.Move(-max(height-1, 1), len(p.items))
-	case keymap.PageDown:
-		p.rows.Move(max(height-1, 1), len(p.items))
-	case keymap.Top:
-		p.rows.Move(-len(p.items), len(p.items))
-	case keymap.Bottom:
-		p.rows.Move(len(p.items), len(p.items))
 	case keymap.NextError:
 		p.fallError(t, 1)
 	case keymap.PrevError:

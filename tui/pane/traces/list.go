@@ -101,23 +101,15 @@ func (p *Pane) actList(ctx pane.Context, a keymap.Action) tea.Cmd {
 	}
 	p.cursor(list)
 	p.list.Clamp(len(list), ctx.Height-1)
-	at, page := p.list.Cursor, max(ctx.Height-2, 1)
+	at := p.list.Cursor
+	if by, moves := a.Rows(max(ctx.Height-2, 1), len(list)); moves {
+		p.moveTo(ctx, at+by)
+		return nil
+	}
 	t := list[at]
 	switch a {
-	case keymap.Up:
-		p.moveTo(ctx, at-1)
-	case keymap.Down:
-		p.moveTo(ctx, at+1)
-	case keymap.PageUp:
-		p.moveTo(ctx, at-page)
-	case keymap.PageDown:
-		p.moveTo(ctx, at+page)
 	case keymap.Leave:
 		p.follow()
-	case keymap.Top:
-		p.moveTo(ctx, 0)
-	case keymap.Bottom:
-		p.moveTo(ctx, len(list)-1)
 	case keymap.NextError:
 		p.nextError(ctx, list, at, 1)
 	case keymap.PrevError:
