@@ -133,12 +133,7 @@ func (m *Model) gap() int {
 	return 3
 }
 
-func (m *Model) bolt() string {
-	if m.ascii {
-		return "!"
-	}
-	return "⚡"
-}
+func (m *Model) bolt() string { return m.pen().Bolt() }
 
 func (m *Model) environment() []item {
 	env := m.frame.Environment

@@ -37,6 +37,10 @@ const (
 	Enter
 	Link
 	Near // it may belong, or not
+	Arrow
+	LeftTri
+	RightTri
+	Back // a call that leads back
 	numGlyphs
 )
 
@@ -47,6 +51,15 @@ var glyphs = [numGlyphs][2]string{
 	BarFull: {"█", "#"}, BarMedium: {"▓", "="}, BarLight: {"░", "-"}, BarLeftHalf: {"▌", "#"}, BarRightHalf: {"▐", "#"},
 	Rule: {"─", "-"}, Wall: {"│", "|"}, Thumb: {"┃", "#"}, Dotted: {"┄", "-"}, Tick: {"┤", "|"}, Dot: {"·", "."},
 	Info: {"•", " "}, Warn: {"▲", "!"}, UpTri: {"▲", "^"}, DownTri: {"▼", "v"}, Enter: {"⏎", ">"}, Link: {"⇢", ">"}, Near: {"≈", "~"},
+	Arrow: {"→", ">"}, LeftTri: {"◂", "<"}, RightTri: {"▸", ">"}, Back: {"↳", "`"},
+}
+
+// Bolt is the sign of a fault. It takes two cells where the terminal has one, and is no Glyph for that.
+func (p Pen) Bolt() string {
+	if p.ASCII {
+		return "!"
+	}
+	return "⚡"
 }
 
 // Glyph is the sign as this pen's terminal can show it.

@@ -110,7 +110,7 @@ func (p *Pane) nextFailing(by int) tea.Cmd {
 	}
 	for i := at + by; i >= 0 && i < len(calls); i += by {
 		if c := &p.m.Calls[calls[i]]; c.Failed > 0 {
-			p.at = spot{true, c.From, c.To}
+			p.at = spotOf(c)
 			return nil
 		}
 	}
@@ -130,7 +130,7 @@ func (p *Pane) moveTable(ctx pane.Context, a keymap.Action) {
 		at = min(max(at+by, 0), len(calls)-1)
 	}
 	c := &p.m.Calls[calls[at]]
-	p.at = spot{true, c.From, c.To}
+	p.at = spotOf(c)
 }
 
 // moveGraph moves over the graph: left and right along the calls, up and down among what stands in one column.
@@ -163,8 +163,12 @@ func (p *Pane) moveGraph(ctx pane.Context, a keymap.Action) {
 func (p *Pane) joined(in bool) (out []spot) {
 	for i := range p.m.Calls {
 		c := &p.m.Calls[i]
-		if end := map[bool]string{true: c.To, false: c.From}[in]; end == p.at.to && p.shown(c) && !(in && slices.Contains(p.plan.backs, i)) {
-			out = append(out, spot{true, c.From, c.To})
+		end := c.From
+		if in {
+			end = c.To
+		}
+		if end == p.at.to && p.shown(c) && !(in && slices.Contains(p.plan.backs, i)) {
+			out = append(out, spotOf(c))
 		}
 	}
 	return out
@@ -210,13 +214,13 @@ func (p *Pane) column() (out []spot) {
 		if call < 0 || back {
 			out = append(out, spot{to: v.name})
 			for _, c := range v.backs {
-				out = append(out, spot{true, p.m.Calls[c].From, p.m.Calls[c].To})
+				out = append(out, spotOf(&p.m.Calls[c]))
 			}
 			continue
 		}
 		for _, k := range v.in {
 			c := &p.m.Calls[p.plan.links[k].call]
-			out = append(out, spot{true, c.From, c.To})
+			out = append(out, spotOf(c))
 		}
 	}
 	return out
@@ -244,7 +248,7 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 		calls := p.sorted()
 		if i := p.list.Top + m.Y - 1; m.Y >= 1 && i < len(calls) {
 			c := &p.m.Calls[calls[i]]
-			p.at, hit = spot{true, c.From, c.To}, true
+			p.at, hit = spotOf(c), true
 		}
 	default:
 		hit = p.clickGraph(ctx, m)

@@ -19,7 +19,7 @@ func (p *Pane) below(pen widget.Pen, ctx pane.Context) []string {
 	} else if ctx.Height >= 14 {
 		lines = append(lines, nil)
 	}
-	lines = append(lines, p.faultLine(ctx))
+	lines = append(lines, p.faultLine(pen, ctx))
 	if ctx.Height < 14 {
 		lines = compact(lines)
 	}
@@ -108,7 +108,7 @@ func (p *Pane) whyOf(pen widget.Pen, ctx pane.Context) []widget.Seg {
 		out = append(out, widget.Seg{Role: themes.Warning, Text: fmt.Sprintf(" %s worst: %s ", pen.Glyph(widget.UpTri), p.m.Why)})
 	case worst >= 0:
 		w := &p.m.Calls[worst]
-		out = append(out, widget.Seg{Role: themes.Warning, Text: fmt.Sprintf(" %s worst: %s, %s ", pen.Glyph(widget.UpTri), p.name(ctx, spot{true, w.From, w.To}), p.m.Why)})
+		out = append(out, widget.Seg{Role: themes.Warning, Text: fmt.Sprintf(" %s worst: %s, %s ", pen.Glyph(widget.UpTri), p.name(ctx, spotOf(w)), p.m.Why)})
 	}
 	if i < 0 {
 		return out
@@ -128,14 +128,14 @@ func (p *Pane) whyOf(pen widget.Pen, ctx pane.Context) []widget.Seg {
 }
 
 // faultLine names the faults: those on what the cursor is on first, then the others, with what they act on.
-func (p *Pane) faultLine(ctx pane.Context) []widget.Seg {
+func (p *Pane) faultLine(pen widget.Pen, ctx pane.Context) []widget.Seg {
 	if ctx.Frame == nil || ctx.Frame.Map == nil || len(ctx.Frame.Map.Faults) == 0 {
 		return nil
 	}
 	mine := faults(ctx, p.at)
 	var out []widget.Seg
 	add := func(f signal.MapFault, text string) {
-		role, sign := themes.Fault, " "+bolt(ctx)+" "
+		role, sign := themes.Fault, " "+pen.Bolt()+" "
 		if !f.Active {
 			role, sign = themes.Muted, "  was "
 		}

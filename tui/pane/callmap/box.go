@@ -94,11 +94,8 @@ func (s *scene) inside(v *vertex, svc *signal.MapService, room int) []widget.Seg
 	}
 	for _, c := range v.backs {
 		m := &s.p.m.Calls[c]
-		at := spot{true, m.From, m.To}
-		sign, to := "↳ ", m.To
-		if s.ctx.ASCII {
-			sign = "` "
-		}
+		at := spotOf(m)
+		sign, to := s.pen.Glyph(widget.Back)+" ", m.To
 		if m.To == m.From {
 			to = "itself"
 		}
@@ -107,7 +104,7 @@ func (s *scene) inside(v *vertex, svc *signal.MapService, room int) []widget.Seg
 		case s.p.at == at:
 			role, sign = themes.Accent, s.pen.Glyph(widget.Cursor)+sign
 		case len(s.faults[at]) > 0:
-			role, sign = themes.Fault, bolt(s.ctx)+sign
+			role, sign = themes.Fault, s.pen.Bolt()+sign
 		case failing(&m.MapFigures):
 			role = themes.Failed
 		}
@@ -125,7 +122,7 @@ func (s *scene) arriving(v *vertex, room int) []widget.Seg {
 	for _, k := range v.in {
 		call := s.p.plan.links[k].call
 		c := &s.p.m.Calls[call]
-		at := spot{true, c.From, c.To}
+		at := spotOf(c)
 		_, role := s.style(call)
 		if role == themes.Muted && c.By == "" {
 			role = themes.Text

@@ -27,6 +27,9 @@ type spot struct {
 	from, to string // to is the service
 }
 
+// spotOf is the call's.
+func spotOf(c *signal.MapCall) spot { return spot{true, c.From, c.To} }
+
 // Pane draws the map. Make it with New; it is not safe for concurrent use.
 type Pane struct {
 	m      *signal.ServiceMap
@@ -160,7 +163,7 @@ func (p *Pane) settle() {
 	}
 	switch {
 	case pick >= 0:
-		p.at, p.placed = spot{true, p.m.Calls[pick].From, p.m.Calls[pick].To}, true
+		p.at, p.placed = spotOf(&p.m.Calls[pick]), true
 	case len(p.plan.vertices) > 0:
 		p.at, p.placed = spot{to: p.plan.vertices[0].name}, true
 	default:
@@ -218,10 +221,7 @@ func (p *Pane) name(ctx pane.Context, s spot) string {
 }
 
 func arrow(ctx pane.Context) string {
-	if ctx.ASCII {
-		return " > "
-	}
-	return " → "
+	return " " + widget.Pen{ASCII: ctx.ASCII}.Glyph(widget.Arrow) + " "
 }
 
 // Keys implements pane.Pane.

@@ -103,15 +103,11 @@ func (s *scene) more(height, last int) []widget.Seg {
 		}
 		return n
 	}
-	left, right := "◂ ", " ▸"
-	if s.ctx.ASCII {
-		left, right = "< ", " >"
-	}
 	if n := layers(0, p.left); n > 0 {
-		words = append(words, fmt.Sprintf("%s%d more to the left", left, n))
+		words = append(words, fmt.Sprintf("%s %d more to the left", s.pen.Glyph(widget.LeftTri), n))
 	}
 	if n := layers(last+1, len(p.plan.layers)); n > 0 {
-		words = append(words, fmt.Sprintf("%d more to the right%s", n, right))
+		words = append(words, fmt.Sprintf("%d more to the right %s", n, s.pen.Glyph(widget.RightTri)))
 	}
 	if words == nil {
 		return nil
@@ -160,7 +156,7 @@ func (s *scene) draw() {
 // style is how the line of a call is drawn, and how much it matters.
 func (s *scene) style(call int) (rank int, role themes.Role) {
 	c := &s.p.m.Calls[call]
-	at := spot{true, c.From, c.To}
+	at := spotOf(c)
 	switch {
 	case s.p.at == at:
 		return 4, themes.Accent
@@ -188,7 +184,7 @@ func (s *scene) wire(n *net, k int) {
 	_, role := s.style(link.call)
 	pc := pencil{net: link.from + 1, role: role}
 	switch {
-	case slices.ContainsFunc(s.faults[spot{true, call.From, call.To}], func(f signal.MapFault) bool { return f.Active }):
+	case slices.ContainsFunc(s.faults[spotOf(call)], func(f signal.MapFault) bool { return f.Active }):
 		pc.look = strong
 	case call.By != "":
 		pc.look = dotted
@@ -214,11 +210,7 @@ func (s *scene) wire(n *net, k int) {
 		s.canvas.across(lane+1, end, link.row, pc)
 	}
 	if to.svc >= 0 {
-		head := "▸"
-		if s.ctx.ASCII {
-			head = ">"
-		}
-		s.canvas.write(s.pen, s.x[to.layer]-1, link.row, 1, role, head)
+		s.canvas.write(s.pen, s.x[to.layer]-1, link.row, 1, role, s.pen.Glyph(widget.RightTri))
 	}
 }
 
@@ -227,7 +219,7 @@ func (s *scene) tag(link link) {
 	p := s.p.plan
 	c := &s.p.m.Calls[link.call]
 	_, role := s.style(link.call)
-	at := spot{true, c.From, c.To}
+	at := spotOf(c)
 	if s.mode == inBox {
 		to := &p.vertices[link.to]
 		s.p.areas[at] = layout.Rect{X: s.x[to.layer] - 1, Y: link.row, W: s.w[to.layer], H: 1}
@@ -287,22 +279,14 @@ func (s *scene) faultNote(f signal.MapFault) string {
 	if !f.Active {
 		return "was " + title
 	}
-	return bolt(s.ctx) + " " + title
-}
-
-// bolt is the sign of a fault.
-func bolt(ctx pane.Context) string {
-	if ctx.ASCII {
-		return "!"
-	}
-	return "⚡"
+	return s.pen.Bolt() + " " + title
 }
 
 // marks stand before a call's figures.
 func (s *scene) marks(at spot, call int) string {
 	out := ""
 	if slices.ContainsFunc(s.faults[at], func(f signal.MapFault) bool { return f.Active }) {
-		out += bolt(s.ctx)
+		out += s.pen.Bolt()
 	}
 	if call == s.p.m.Worst {
 		out += s.pen.Glyph(widget.UpTri)

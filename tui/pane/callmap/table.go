@@ -80,7 +80,7 @@ func (p *Pane) drawTable(pen widget.Pen, ctx pane.Context, height int) []string 
 
 func (p *Pane) tableRow(pen widget.Pen, ctx pane.Context, t widget.Table, call int, scroll widget.Seg) string {
 	c := &p.m.Calls[call]
-	at := spot{true, c.From, c.To}
+	at := spotOf(c)
 	here := p.at == at
 	mark := " "
 	if here {
@@ -91,7 +91,7 @@ func (p *Pane) tableRow(pen widget.Pen, ctx pane.Context, t widget.Table, call i
 	active := slices.ContainsFunc(fs, func(f signal.MapFault) bool { return f.Active })
 	switch {
 	case active:
-		sign, role = bolt(ctx), themes.Fault
+		sign, role = pen.Bolt(), themes.Fault
 	case call == p.m.Worst:
 		sign, role = pen.Glyph(widget.UpTri), themes.Warning
 	case failing(&c.MapFigures):
@@ -108,7 +108,7 @@ func (p *Pane) tableRow(pen widget.Pen, ctx pane.Context, t widget.Table, call i
 	case active:
 		word, wordRole = "fault", themes.Fault
 	case len(fs) > 0:
-		word = "was " + bolt(ctx)
+		word = "was " + pen.Bolt()
 	}
 	figure := func(text string) string {
 		if c.By != "" {

@@ -251,11 +251,7 @@ func (p *Pane) compareBelow(pen widget.Pen, ctx pane.Context, r *signal.CompareR
 		if d.key == "status" && d.b == "failed" {
 			role = themes.Failed
 		}
-		to := " → "
-		if ctx.ASCII {
-			to = " > "
-		}
-		out = append(out, pen.Row(ctx.Width, widget.Seg{Role: themes.Muted, Text: " " + pen.Left(d.key, key) + "  "}, widget.Seg{Role: themes.Text, Text: pen.Fit(a, value)}, widget.Seg{Role: themes.Muted, Text: to}, widget.Seg{Role: role, Text: pen.Fit(b, value)}))
+		out = append(out, pen.Row(ctx.Width, widget.Seg{Role: themes.Muted, Text: " " + pen.Left(d.key, key) + "  "}, widget.Seg{Role: themes.Text, Text: pen.Fit(a, value)}, widget.Seg{Role: themes.Muted, Text: " " + pen.Glyph(widget.Arrow) + " "}, widget.Seg{Role: role, Text: pen.Fit(b, value)}))
 	}
 	return out
 }
