@@ -8,17 +8,12 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"gameday/sources/sanitize"
+	"gameday/sources/unpack"
 )
 
 // ErrTruncated is what reading an answer ends in when it has more than Config.MaxBytes.
 var ErrTruncated = errors.New("the answer is longer than is read (maxBytes)")
-
-// maxWindow is the window that RFC 9659 allows a zstd answer to want.
-const maxWindow = 8 << 20
 
 // body is a decompressed answer within its bound.
 type body struct {
@@ -53,24 +48,19 @@ func (c *Client) unpack(resp *http.Response, stream bool) (*body, error) {
 	if !stream { // an endless row of empty gzip members gives nothing to count below
 		packed = &bounded{r: resp.Body, left: c.cfg.MaxBytes + 64<<10}
 	}
-	switch enc := strings.ToLower(resp.Header.Get("Content-Encoding")); enc {
-	case "", "identity":
-	case "gzip", "x-gzip":
-		z, err := gzip.NewReader(packed)
-		if err != nil {
-			return nil, fmt.Errorf("the answer is no gzip, although it says so: %w", plainError(err))
-		}
-		b.r = z
-	case "zstd":
-		z, err := zstd.NewReader(packed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(4*maxWindow))
-		if err != nil {
-			return nil, fmt.Errorf("the answer is no zstd, although it says so: %w", plainError(err))
-		}
-		b.r = z
-		b.closers = append(b.closers, func() error { z.Close(); return nil })
-	default:
+	enc := strings.ToLower(resp.Header.Get("Content-Encoding"))
+	if enc == "x-gzip" {
+		enc = unpack.Gzip
+	}
+	if !unpack.Known(enc) {
 		return nil, fmt.Errorf("the answer is encoded as %s, which was not asked for", sanitize.Line(enc, 40))
 	}
+	z, closing, err := unpack.Reader(packed, enc)
+	if err != nil {
+		return nil, fmt.Errorf("the answer is no %s, although it says so: %w", enc, plainError(err))
+	}
+	b.r = z
+	b.closers = append(b.closers, func() error { closing(); return nil })
 	if !stream {
 		b.r = &bounded{r: b.r, left: c.cfg.MaxBytes}
 	}

@@ -32,6 +32,7 @@ import (
 	"gameday/sources/examine"
 	"gameday/sources/sanitize"
 	"gameday/sources/signal"
+	"gameday/sources/unpack"
 )
 
 // Kind is how a configuration names an endpoint that signals are sent to: a collector, or a back-end that takes OTLP.
@@ -289,7 +290,7 @@ func (e *Exporter) overGRPC(ctx context.Context, kind signalKind, data []byte) (
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	if err := e.conn.Invoke(ctx, "/"+kind.service()+"/Export", &data, &answer, grpc.UseCompressor(packedGzip)); err != nil {
+	if err := e.conn.Invoke(ctx, "/"+kind.service()+"/Export", &data, &answer, grpc.UseCompressor(unpack.Gzip)); err != nil {
 		return nil, &sendError{fmt.Sprintf("otlp: send %s to %s: %s", kind, e.address, sanitize.Line(status.Convert(err).Message(), 300)), err}
 	}
 	return answer, nil

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"gameday/sources/unpack"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -104,9 +106,9 @@ func (in *intake) post(kind signalKind, w http.ResponseWriter, r *http.Request) 
 		return
 	}
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
-	if !knownPacking(encoding) {
-		w.Header().Set("Accept-Encoding", packings)
-		bad(http.StatusUnsupportedMediaType, "content encoding %.100q is not supported: send %s or none", encoding, packings)
+	if !unpack.Known(encoding) {
+		w.Header().Set("Accept-Encoding", unpack.Names)
+		bad(http.StatusUnsupportedMediaType, "content encoding %.100q is not supported: send %s or none", encoding, unpack.Names)
 		return
 	}
 	if err := in.enter(r.Context()); err != nil {
@@ -151,9 +153,9 @@ func (in *intake) read(w http.ResponseWriter, r *http.Request, encoding string) 
 		return nil, tooLarge()
 	}
 	wire := http.MaxBytesReader(w, r.Body, limit)
-	src, closing, err := unpack(wire, encoding)
+	src, closing, err := unpack.Reader(wire, encoding)
 	if err != nil {
-		return nil, readError{err}
+		return nil, readError{fmt.Errorf("unpack %s: %w", encoding, err)}
 	}
 	defer closing()
 	body, err := io.ReadAll(io.LimitReader(src, limit+1))

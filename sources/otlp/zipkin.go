@@ -11,6 +11,7 @@ import (
 
 	"gameday/sources/jsonstream"
 	"gameday/sources/signal"
+	"gameday/sources/unpack"
 	"gameday/sources/zipkin/wire"
 )
 
@@ -39,9 +40,9 @@ func (in *intake) zipkin(v1 bool, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding")))
-	if !knownPacking(encoding) {
-		w.Header().Set("Accept-Encoding", packings)
-		bad(http.StatusUnsupportedMediaType, "content encoding %.100q is not supported: send %s or none", encoding, packings)
+	if !unpack.Known(encoding) {
+		w.Header().Set("Accept-Encoding", unpack.Names)
+		bad(http.StatusUnsupportedMediaType, "content encoding %.100q is not supported: send %s or none", encoding, unpack.Names)
 		return
 	}
 	if err := in.enter(r.Context()); err != nil {
