@@ -2,8 +2,9 @@ package dashboard
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
-	"sort"
+	"slices"
 	"strings"
 
 	"gameday/sources/spec"
@@ -56,12 +57,7 @@ func (im *importer) mappings(p *Panel, o obj) int {
 		opts := m.obj("options")
 		switch m.str("type") {
 		case "value":
-			var keys []string
-			for k := range opts {
-				keys = append(keys, k)
-			}
-			sort.Strings(keys)
-			for _, k := range keys {
+			for _, k := range slices.Sorted(maps.Keys(opts)) {
 				im.mapping(p, Mapping{}, k, opts.obj(k))
 			}
 		case "range":
@@ -260,12 +256,12 @@ func (im *importer) transform(p *Panel, t obj, at string) {
 	table := p.Type == "table"
 	switch t.str("id") {
 	case "organize":
-		for _, name := range sorted(opts.obj("excludeByName")) {
+		for _, name := range slices.Sorted(maps.Keys(opts.obj("excludeByName"))) {
 			if opts.obj("excludeByName").bool(name) {
 				im.renamed(p, name, "", true)
 			}
 		}
-		for _, name := range sorted(opts.obj("renameByName")) {
+		for _, name := range slices.Sorted(maps.Keys(opts.obj("renameByName"))) {
 			if to := opts.obj("renameByName").str(name); to != "" {
 				im.renamed(p, name, clean(to), false)
 			}
@@ -336,13 +332,4 @@ func (im *importer) filter(p *Panel, opts obj, what, at string) {
 		return
 	}
 	im.cover.Add(what, at, spec.Converted, "")
-}
-
-func sorted(o obj) []string {
-	var out []string
-	for k := range o {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
 }
