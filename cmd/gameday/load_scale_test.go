@@ -33,6 +33,7 @@ import (
 const asCommand = "GAMEDAY_TEST_AS_COMMAND"
 
 func TestMain(m *testing.M) {
+	quietGRPC()
 	if os.Getenv(asCommand) != "" || len(os.Args) > 1 && (os.Args[1] == keeperCommand || os.Args[1] == compute.BurnCommand) { // its own keeper and burner, too
 		os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
 	}

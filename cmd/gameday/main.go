@@ -74,7 +74,12 @@ func (e exitError) Error() string {
 
 func (e exitError) Unwrap() error { return e.err }
 
-func main() { os.Exit(start(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if len(os.Args) < 2 || os.Args[1] != shopCommand { // the shop's services each have a log of their own
+		quietGRPC()
+	}
+	os.Exit(start(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // start runs the command line and returns the exit code. The hidden commands come first: they are other programs
 // that live in the same file, and want neither flags nor help.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log"
 	"os"
@@ -12,8 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"google.golang.org/grpc/grpclog"
 
 	"gameday/chaos"
 	"gameday/engine"
@@ -42,7 +39,7 @@ func baseConfig(state string) (cfg engine.Config, closeLog func() error, err err
 	if err != nil {
 		return cfg, nil, fmt.Errorf("cannot find this program's own file: %w", err)
 	}
-	file := filepath.Join(state, "gameday.log")
+	file := filepath.Join(state, logFile)
 	mode := os.O_CREATE | os.O_WRONLY | os.O_APPEND // sessions side by side share it
 	if info, err := os.Stat(file); err == nil && info.Size() > maxLog {
 		mode |= os.O_TRUNC
@@ -52,7 +49,6 @@ func baseConfig(state string) (cfg engine.Config, closeLog func() error, err err
 		return cfg, nil, fmt.Errorf("cannot write the log: %w", err)
 	}
 	logger := log.New(f, "", log.LstdFlags|log.Lmicroseconds|log.LUTC)
-	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, f)) // by default it writes its errors across the screen
 	return engine.Config{
 		StateDir: state, Exe: exe, KeeperArgs: []string{keeperCommand}, Log: logger.Printf,
 		Store: store.Config{CorrelationFields: settings.DefaultFields()}, Seed: 1, SSH: os.Getenv("SSH_CONNECTION"),
