@@ -21,7 +21,6 @@ import (
 	"gameday/sources/client"
 	"gameday/sources/driver"
 	"gameday/sources/examine"
-	"gameday/sources/jsonstream"
 	"gameday/sources/sanitize"
 	"gameday/sources/signal"
 )
@@ -110,42 +109,18 @@ func (w *wire) alert() alert.Alert {
 	return a
 }
 
-var errEnough = errors.New("more than is kept")
-
 // active are the alerts that matchers let through; more is true when there are others that are not held.
 func (d *Driver) active(ctx context.Context, matchers []string) (out []wire, more bool, err error) {
 	r := client.Request{Path: "/api/v2/alerts", Query: url.Values{"filter": matchers}}
-	body, _, err := d.client.Do(ctx, r)
-	if err != nil {
-		return nil, false, err
-	}
-	defer body.Close() // it was only read
-	j := jsonstream.NewReader(body, jsonstream.Limits{Text: 8 << 10})
-	kind, err := j.Kind()
-	if err == nil && kind != '[' {
-		err = errors.New("the answer is no list of alerts (is this an Alertmanager, with API version 2?)")
-	}
-	if err == nil {
-		err = j.Array(func() error {
-			if len(out) == maxAlerts {
-				return errEnough
+	more, err = client.ReadList(ctx, d.client, client.List[wire]{Request: r, What: "alerts (is this an Alertmanager, with API version 2?)", Most: maxAlerts,
+		Keep: func(one wire) bool {
+			if len(one.Labels) == 0 { // the API promises labels: what has none is no alert
+				return false
 			}
-			var one wire
-			err := j.Decode(&one)
-			if errors.Is(err, jsonstream.ErrTooLarge) {
-				more = true
-				return nil
-			}
-			if err == nil && len(one.Labels) > 0 { // the API promises labels: what has none is no alert
-				out = append(out, one)
-			}
-			return err
-		})
-	}
-	if errors.Is(err, errEnough) || errors.Is(err, client.ErrTruncated) {
-		return out, true, nil
-	}
-	return out, more || j.Cut(), d.client.Explain(r, err)
+			out = append(out, one)
+			return true
+		}})
+	return out, more, err
 }
 
 // Query implements driver.Querier: the alerts that are active now and began before the window's end, newest first. The text

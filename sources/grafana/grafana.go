@@ -20,7 +20,6 @@ import (
 	"gameday/sources/client"
 	"gameday/sources/driver"
 	"gameday/sources/examine"
-	"gameday/sources/jsonstream"
 	"gameday/sources/sanitize"
 	"gameday/sources/signal"
 )
@@ -166,51 +165,26 @@ func (d *Driver) request(q driver.Query) client.Request {
 	return client.Request{Path: "/api/annotations", Query: v}
 }
 
-var errEnough = errors.New("more than is kept")
-
 // Query implements driver.Querier; the text is tags, all of which an annotation must have. What gameday wrote itself is left out.
 func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, error) {
 	var out driver.Answer
 	if q.ID != "" { // annotations know of no request
 		return out, nil
 	}
-	r := d.request(q)
-	body, _, err := d.client.Do(ctx, r)
-	if err != nil {
-		return out, err
-	}
-	defer body.Close() // it was only read
 	limit := maxAnnotations
 	if q.Limit > 0 {
 		limit = min(q.Limit, maxAnnotations)
 	}
-	j := jsonstream.NewReader(body, jsonstream.Limits{Text: 8 << 10})
-	kind, err := j.Kind()
-	if err == nil && kind != '[' {
-		err = errors.New("the answer is no list of annotations (is this a Grafana?)")
-	}
-	if err == nil {
-		err = j.Array(func() error {
-			if len(out.Events) == limit {
-				return errEnough
+	more, err := client.ReadList(ctx, d.client, client.List[wire]{Request: d.request(q), What: "annotations (is this a Grafana?)", Most: limit,
+		Keep: func(one wire) bool {
+			if one.ID == 0 || slices.Contains(one.Tags, ownTag) {
+				return false
 			}
-			var one wire
-			err := j.Decode(&one)
-			if errors.Is(err, jsonstream.ErrTooLarge) {
-				out.Truncated = true
-				return nil
-			}
-			if err == nil && one.ID != 0 && !slices.Contains(one.Tags, ownTag) {
-				out.Events = append(out.Events, one.event(d.name))
-			}
-			return err
-		})
-	}
-	if errors.Is(err, errEnough) || errors.Is(err, client.ErrTruncated) {
-		out.Truncated, err = true, nil
-	}
-	out.Truncated = out.Truncated || j.Cut()
-	return out, d.client.Explain(r, err)
+			out.Events = append(out.Events, one.event(d.name))
+			return true
+		}})
+	out.Truncated = more
+	return out, err
 }
 
 // Check implements driver.Checker.

@@ -39,26 +39,21 @@ const maxPageSpans = 20_000
 
 // each reads one answer and hands each element of its data to a function, which must read or skip it.
 func (h *overHTTP) each(ctx context.Context, r client.Request, element func(*jsonstream.Reader) error) error {
-	body, _, err := h.client.Do(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer body.Close() // it was only read
-	in := jsonstream.NewReader(body, jsonstream.Limits{})
-	err = in.Object(func(key string) error {
-		switch key {
-		case "data":
-			return in.Array(func() error { return element(in) })
-		case "errors":
-			var list []struct{ Msg string }
-			if err := in.Decode(&list); err != nil || len(list) == 0 {
-				return err
+	return h.client.ReadJSON(ctx, r, jsonstream.Limits{}, func(in *jsonstream.Reader) error {
+		return in.Object(func(key string) error {
+			switch key {
+			case "data":
+				return in.Array(func() error { return element(in) })
+			case "errors":
+				var list []struct{ Msg string }
+				if err := in.Decode(&list); err != nil || len(list) == 0 {
+					return err
+				}
+				return errors.New("it says: " + list[0].Msg)
 			}
-			return errors.New("it says: " + list[0].Msg)
-		}
-		return in.Skip()
+			return in.Skip()
+		})
 	})
-	return h.client.Explain(r, err)
 }
 
 func (h *overHTTP) texts(ctx context.Context, r client.Request) (out []string, err error) {
@@ -268,16 +263,7 @@ func spanOf(s string) (model.SpanID, bool) {
 func (h *overHTTP) dependencies(ctx context.Context, w signal.Window) (edges []driver.Edge, err error) {
 	q := url.Values{"endTs": {strconv.FormatInt(w.To.UnixMilli(), 10)}, "lookback": {strconv.FormatInt(w.Length().Milliseconds(), 10)}}
 	err = h.each(ctx, client.Request{Path: "/api/dependencies", Query: q}, func(in *jsonstream.Reader) error {
-		var l struct {
-			Parent, Child string
-			CallCount     uint64
-		}
-		err := in.Decode(&l)
-		if len(edges) == maxPageSpans {
-			return client.ErrTruncated
-		}
-		edges = append(edges, driver.Edge{From: l.Parent, To: l.Child, Calls: l.CallCount})
-		return err
+		return tracing.ReadEdge(in, &edges, maxPageSpans)
 	})
 	return edges, err
 }

@@ -4,7 +4,6 @@ package jaeger
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/url"
 	"slices"
@@ -15,7 +14,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"gameday/sources/client"
 	"gameday/sources/driver"
 	"gameday/sources/signal"
 	"gameday/sources/tracing"
@@ -258,18 +256,9 @@ func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, erro
 		q.Limit = d.options.Limit
 	}
 	search := func(ctx context.Context, w signal.Window, s tracing.Search, limit int) (driver.Answer, error) {
-		return d.answer(d.search(ctx, w, s, limit))
+		return tracing.Answer(d.search(ctx, w, s, limit))
 	}
 	return tracing.System{Name: "jaeger", Fields: d.settings.Fields, ByID: d.byID, Search: search}.Query(ctx, q)
-}
-
-// answer turns an answer that was cut off into one that says so.
-func (d *Driver) answer(spans []signal.Span, more bool, err error) (driver.Answer, error) {
-	a := driver.Answer{Batch: signal.Batch{Spans: spans}, Truncated: more}
-	if errors.Is(err, client.ErrTruncated) {
-		a.Truncated, err = true, nil
-	}
-	return a, err
 }
 
 func (d *Driver) byID(ctx context.Context, id signal.TraceID) (driver.Answer, error) {
@@ -278,7 +267,7 @@ func (d *Driver) byID(ctx context.Context, id signal.TraceID) (driver.Answer, er
 		spans, err = r.trace(ctx, id)
 		return err
 	})
-	return d.answer(spans, false, err)
+	return tracing.Answer(spans, false, err)
 }
 
 // Complete knows services and operations.

@@ -138,7 +138,7 @@ func (d *Driver) find(ctx context.Context, w signal.Window, query string, limit 
 	q := url.Values{"q": {query}, "limit": {strconv.Itoa(limit)}, "start": {strconv.FormatInt(w.From.Unix(), 10)},
 		"end": {strconv.FormatInt(w.To.Add(time.Second-time.Nanosecond).Unix(), 10)}}
 	r := client.Request{Path: "/api/search", Query: q}
-	err = d.read(ctx, r, func(in *jsonstream.Reader) error {
+	err = d.client.ReadJSON(ctx, r, jsonstream.Limits{}, func(in *jsonstream.Reader) error {
 		return in.Object(func(key string) error {
 			if key != "traces" {
 				return in.Skip()
@@ -185,15 +185,6 @@ func (d *Driver) traces(ctx context.Context, w signal.Window, found []hit) ([]si
 	return slices.Concat(parts...), err
 }
 
-func (d *Driver) read(ctx context.Context, r client.Request, take func(*jsonstream.Reader) error) error {
-	body, _, err := d.client.Do(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer body.Close() // it was only read
-	return d.client.Explain(r, take(jsonstream.NewReader(body, jsonstream.Limits{})))
-}
-
 // Query finds one trace by its ID, or the traces with a correlation field's value, or those of a search: TraceQL when it
 // begins with {, and otherwise what the other trace systems are asked in (tracing.SearchHelp). The limit counts traces.
 func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, error) {
@@ -203,7 +194,7 @@ func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, erro
 	if id, ok := q.ID.TraceID(); ok {
 		spans, err := d.trace(ctx, id, q.Window)
 		if len(spans) > 0 || err != nil && !errors.Is(err, driver.ErrNotFound) || len(d.settings.Fields) == 0 {
-			return answer(spans, false, err)
+			return tracing.Answer(spans, false, err)
 		}
 	}
 	query, err := traceQL(q.Text)
@@ -212,7 +203,7 @@ func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, erro
 	}
 	q.Window = tracing.Window(q.Window)
 	if q.ID == "" {
-		return answer(d.search(ctx, q.Window, query, q.Limit))
+		return tracing.Answer(d.search(ctx, q.Window, query, q.Limit))
 	}
 	var any []string
 	for _, f := range d.settings.Fields {
@@ -221,18 +212,9 @@ func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, erro
 	if len(any) == 0 {
 		return driver.Answer{}, fmt.Errorf("tempo: %s is no trace ID, and no fields are configured to look for it: %w", q.ID, driver.ErrNotFound)
 	}
-	a, err := answer(d.search(ctx, q.Window, "{ "+strings.Join(any, " || ")+" }", q.Limit))
+	a, err := tracing.Answer(d.search(ctx, q.Window, "{ "+strings.Join(any, " || ")+" }", q.Limit))
 	if err == nil && len(a.Spans) == 0 {
 		err = fmt.Errorf("tempo: %s is in none of the fields %s: %w", q.ID, strings.Join(d.settings.Fields, ", "), driver.ErrNotFound)
-	}
-	return a, err
-}
-
-// answer turns an answer that was cut off into one that says so.
-func answer(spans []signal.Span, more bool, err error) (driver.Answer, error) {
-	a := driver.Answer{Batch: signal.Batch{Spans: spans}, Truncated: more}
-	if errors.Is(err, client.ErrTruncated) {
-		a.Truncated, err = true, nil
 	}
 	return a, err
 }
@@ -322,7 +304,7 @@ func (d *Driver) Complete(ctx context.Context, kind driver.WordKind, of, prefix 
 		return nil, nil
 	}
 	var words []string
-	err := d.read(ctx, r, func(in *jsonstream.Reader) error {
+	err := d.client.ReadJSON(ctx, r, jsonstream.Limits{}, func(in *jsonstream.Reader) error {
 		return in.Object(func(key string) error {
 			if key != list {
 				return in.Skip()

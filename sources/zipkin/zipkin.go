@@ -141,7 +141,7 @@ func (d *Driver) find(ctx context.Context, w signal.Window, s tracing.Search, li
 		q.Set("annotationQuery", text)
 	}
 	r := client.Request{Path: "/api/v2/traces", Query: q}
-	err = d.read(ctx, r, func(in *jsonstream.Reader) error {
+	err = d.client.ReadJSON(ctx, r, jsonstream.Limits{}, func(in *jsonstream.Reader) error {
 		return in.Array(func() error {
 			before := len(p.Spans)
 			err := d.spans(in, &p.Spans)
@@ -176,15 +176,6 @@ func (d *Driver) spans(in *jsonstream.Reader, out *[]signal.Span) error {
 	return err
 }
 
-func (d *Driver) read(ctx context.Context, r client.Request, take func(*jsonstream.Reader) error) error {
-	body, _, err := d.client.Do(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer body.Close() // it was only read
-	return d.client.Explain(r, take(jsonstream.NewReader(body, jsonstream.Limits{})))
-}
-
 // Query finds one trace by its ID, or the traces with a correlation field's value in a tag, or those of a search
 // (tracing.SearchHelp). The limit counts traces.
 func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, error) {
@@ -192,18 +183,9 @@ func (d *Driver) Query(ctx context.Context, q driver.Query) (driver.Answer, erro
 		q.Limit = d.options.Limit
 	}
 	search := func(ctx context.Context, w signal.Window, s tracing.Search, limit int) (driver.Answer, error) {
-		return answer(d.search(ctx, w, s, limit))
+		return tracing.Answer(d.search(ctx, w, s, limit))
 	}
 	return tracing.System{Name: "zipkin", Fields: d.settings.Fields, ByID: d.byID, Search: search}.Query(ctx, q)
-}
-
-// answer turns an answer that was cut off into one that says so.
-func answer(spans []signal.Span, more bool, err error) (driver.Answer, error) {
-	a := driver.Answer{Batch: signal.Batch{Spans: spans}, Truncated: more}
-	if errors.Is(err, client.ErrTruncated) {
-		a.Truncated, err = true, nil
-	}
-	return a, err
 }
 
 // byID asks for the whole ID, and then for its lower half: Zipkin may have been told no more than that.
@@ -214,19 +196,19 @@ func (d *Driver) byID(ctx context.Context, id signal.TraceID) (driver.Answer, er
 			continue
 		}
 		var spans []signal.Span
-		err := d.read(ctx, client.Request{Path: "/api/v2/trace/" + text}, func(in *jsonstream.Reader) error { return d.spans(in, &spans) })
+		err := d.client.ReadJSON(ctx, client.Request{Path: "/api/v2/trace/" + text}, jsonstream.Limits{}, func(in *jsonstream.Reader) error { return d.spans(in, &spans) })
 		var refused *client.StatusError
 		if errors.As(err, &refused) && refused.Code == http.StatusNotFound || err == nil && len(spans) == 0 {
 			continue
 		}
 		tracing.Adopt(spans, id)
-		return answer(spans, false, err)
+		return tracing.Answer(spans, false, err)
 	}
 	return driver.Answer{}, fmt.Errorf("zipkin: %s has no trace %s: %w", d.client.Address(), id, driver.ErrNotFound)
 }
 
 func (d *Driver) texts(ctx context.Context, r client.Request) (out []string, err error) {
-	err = d.read(ctx, r, func(in *jsonstream.Reader) error {
+	err = d.client.ReadJSON(ctx, r, jsonstream.Limits{}, func(in *jsonstream.Reader) error {
 		return in.Array(func() error {
 			s, err := in.Text()
 			if len(out) == maxPageSpans {
@@ -263,18 +245,9 @@ func (d *Driver) Complete(ctx context.Context, kind driver.WordKind, of, prefix 
 // Dependencies are the calls that Zipkin counted. Its in-memory storage counts them when asked; others need Zipkin's own job.
 func (d *Driver) Dependencies(ctx context.Context, w signal.Window) (edges []driver.Edge, err error) {
 	q := url.Values{"endTs": {strconv.FormatInt(w.To.UnixMilli(), 10)}, "lookback": {strconv.FormatInt(max(w.Length().Milliseconds(), 1), 10)}}
-	err = d.read(ctx, client.Request{Path: "/api/v2/dependencies", Query: q}, func(in *jsonstream.Reader) error {
+	err = d.client.ReadJSON(ctx, client.Request{Path: "/api/v2/dependencies", Query: q}, jsonstream.Limits{}, func(in *jsonstream.Reader) error {
 		return in.Array(func() error {
-			var l struct {
-				Parent, Child string
-				CallCount     uint64
-			}
-			err := in.Decode(&l)
-			if len(edges) == maxPageSpans {
-				return client.ErrTruncated
-			}
-			edges = append(edges, driver.Edge{From: l.Parent, To: l.Child, Calls: l.CallCount})
-			return err
+			return tracing.ReadEdge(in, &edges, maxPageSpans)
 		})
 	})
 	return edges, err
