@@ -24,6 +24,7 @@ func TestLinesBlocksAndBrailleAreShapes(t *testing.T) {
 	for r := range dashes {
 		all = append(all, r)
 	}
+	all = append(all, position)
 	for r := '▀'; r <= '▟'; r++ {
 		all = append(all, r)
 	}

@@ -38,6 +38,9 @@ var dashes = map[rune]int{'┄': 3, '┈': 4, '╌': 2, '┆': -3, '┊': -4, '�
 // shade is how much of the ground a block covers.
 var shade = map[rune]float64{'░': 0.25, '▒': 0.5, '▓': 0.75}
 
+// position is the sign of the focused ID. Few fonts have it, and those that stand in for them are wide.
+const position = '⌖'
+
 // drawn reports whether a cell's content is a shape.
 func drawn(content string) bool {
 	r := []rune(content)
@@ -48,7 +51,7 @@ func drawn(content string) bool {
 	_, line := arms[c]
 	_, corner := rounded[c]
 	_, broken := dashes[c]
-	return line || corner || broken || c >= '▀' && c <= '▟' || c > '\u2800' && c <= '\u28ff'
+	return line || corner || broken || c == position || c >= '▀' && c <= '▟' || c > '\u2800' && c <= '\u28ff'
 }
 
 // shapes draws a run of cells of one style that stand side by side; other content is passed over.
@@ -68,6 +71,8 @@ func shapes(b *strings.Builder, x, y int, content []string, s uv.Style, front st
 			strokes(&thick, l, t, a.to)
 		case line:
 			strokes(&thin, l, t, a.to)
+		case r == position:
+			aim(&thin, l, t)
 		case round:
 			from, to := side(l, t, corner[0]), side(l, t, corner[1])
 			fmt.Fprintf(&thin, "M%.1f %.1fQ%.1f %.1f %.1f %.1f", from[0], from[1], l+cellWidth/2, t+cellHeight/2, to[0], to[1])
@@ -112,6 +117,14 @@ func strokes(b *strings.Builder, l, t float64, to int) {
 			fmt.Fprintf(b, "M%.1f %.1fL%.1f %.1f", l+cellWidth/2, t+cellHeight/2, p[0], p[1])
 		}
 	}
+}
+
+// aim draws a ring with a cross through it.
+func aim(b *strings.Builder, l, t float64) {
+	const r = cellWidth * 0.3
+	x, y := l+cellWidth/2, t+cellHeight/2
+	fmt.Fprintf(b, "M%.1f %.1fa%.1f %.1f 0 1 0 %.1f 0a%.1f %.1f 0 1 0 %.1f 0", x-r, y, r, r, 2*r, r, r, -2*r)
+	fmt.Fprintf(b, "M%.1f %.1fh%.1fM%.1f %.1fv%.1f", x-cellWidth*0.48, y, cellWidth*0.96, x, y-cellWidth*0.48, cellWidth*0.96)
 }
 
 func dashed(b *strings.Builder, l, t float64, n int) {
