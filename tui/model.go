@@ -412,7 +412,7 @@ func (m *Model) context(id string) pane.Context {
 		r.W, r.H = 40, 10 // not on the screen: any size will do to find out about its keys
 	}
 	return pane.Context{Frame: m.frame, Theme: m.theme, Width: max(r.W-2, 1), Height: max(r.H-2, 1),
-		Active: id == m.active(), ASCII: m.ascii}
+		Active: id == m.active(), ASCII: m.ascii, Replay: m.play != nil}
 }
 
 func (m *Model) pen() widget.Pen { return widget.Pen{Theme: m.theme, ASCII: m.ascii} }

@@ -72,6 +72,14 @@ func TestReplayFollowsItsOwnClock(t *testing.T) {
 	require.Contains(t, header(m), "▶ replay 00:02/03:00", "and plays it again")
 }
 
+// TestPanesKnowOfAReplay: what is empty in it is not to be filled by pressing a key, and panes say so.
+func TestPanesKnowOfAReplay(t *testing.T) {
+	m, _, _ := replaying(t, 1)
+	live, _ := makeModel(newFake(), Config{})
+	require.True(t, m.context("logs").Replay)
+	require.False(t, live.context("logs").Replay)
+}
+
 func TestNothingHarmfulInAReplay(t *testing.T) {
 	m, s, _ := replaying(t, 1)
 	require.Positive(t, activeFaults(m.frame), "something was in force then")

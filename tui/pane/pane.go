@@ -21,6 +21,7 @@ type Context struct {
 	Width, Height int  // of the area inside the border; at least 1
 	Active        bool // the pane has the cursor
 	ASCII         bool // the terminal has no braille and no box drawing
+	Replay        bool // what is shown was: nothing can be started, opened or changed
 }
 
 // Pane is one rectangle of the cockpit.

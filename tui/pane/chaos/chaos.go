@@ -183,7 +183,11 @@ func (l *list) View(ctx pane.Context) []string {
 	p := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
 	rows := l.rows(ctx)
 	if len(rows) == 0 {
-		return p.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Text, Text: l.empty}, widget.Seg{Role: themes.Muted, Text: l.hint})
+		hint := l.hint
+		if ctx.Replay {
+			hint = "A replay shows what was, and does nothing."
+		}
+		return p.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Text, Text: l.empty}, widget.Seg{Role: themes.Muted, Text: hint})
 	}
 	if l.open != "" {
 		return l.opened(p, ctx)

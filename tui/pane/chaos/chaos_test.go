@@ -32,6 +32,18 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestNothingIsOfferedInAReplay: no key starts an experiment there.
+func TestNothingIsOfferedInAReplay(t *testing.T) {
+	ctx := panetest.Context(t, &signal.Frame{}, 98, 8)
+	for _, p := range []pane.Pane{chaos.Catalog(), chaos.Faults(), chaos.Runs(), chaos.Definitions()} {
+		ctx.Replay = false
+		require.NotContains(t, panetest.Text(p, ctx), "replay", p.ID())
+		ctx.Replay = true
+		require.Contains(t, panetest.Text(p, ctx), "A replay shows what was, and does nothing.", p.ID())
+		require.NotContains(t, panetest.Text(p, ctx), "Press", p.ID())
+	}
+}
+
 func TestWhatIsOpenIsAskedFor(t *testing.T) {
 	ctx := panetest.Context(t, sample.Frame(), 98, 21)
 	ask := func(p pane.Pane) (v signal.View) { p.Want(&v); return v }

@@ -13,7 +13,7 @@ import (
 
 // Catalog lists every fault there is, and whether this machine can do it.
 func Catalog() pane.Pane {
-	return &list{id: "catalog", empty: "No catalog: nothing can be injected here.", hint: "A replay shows what was, and does nothing.",
+	return &list{id: "catalog", empty: "No catalog: nothing can be injected here.",
 		want: func(v *signal.View, _ string) { v.Catalog = true },
 		title: func(f *signal.Frame) string {
 			cannot := 0
@@ -216,7 +216,7 @@ func verdict(word string, p widget.Pen) (themes.Role, string) {
 
 // Definitions lists the experiments; one opens as its file, with what each part means.
 func Definitions() pane.Pane {
-	return &list{id: "definitions", empty: "No experiment to read.", hint: "gameday.yaml names files with experiments; a replay has none.",
+	return &list{id: "definitions", empty: "No experiment to read.", hint: "gameday.yaml names files with experiments.",
 		want: func(v *signal.View, open string) { v.Runs, v.Definition = true, open },
 		title: func(f *signal.Frame) string {
 			return fmt.Sprintf("definitions %d experiments, read only", len(f.Definitions))

@@ -15,6 +15,7 @@ import (
 // Incidents shows what is being worked on and what was: each incident with what was done about it, in order.
 func Incidents() pane.Pane {
 	return &list{id: "incidents", rows: incidents, empty: "No incident. Press i to open one: what happens from then on is kept for the post-mortem.",
+		then: "No incident was open.",
 		title: func(f *signal.Frame) string {
 			open := 0
 			for i := range f.Incidents {

@@ -205,6 +205,15 @@ func Scorecard() pane.Pane {
 			if f.Scorecard == nil || math.IsNaN(f.Scorecard.Points) {
 				return "scorecard"
 			}
+			got, known := 0.0, 0.0
+			for _, part := range f.Scorecard.Parts {
+				if !math.IsNaN(part.Share) {
+					got, known = got+part.Weight*part.Share, known+part.Weight
+				}
+			}
+			if known < 100 {
+				return fmt.Sprintf("scorecard %s · %.0f of the %.0f points that are known", f.Scorecard.Grade, got, known)
+			}
 			return fmt.Sprintf("scorecard %s · %.0f of 100", f.Scorecard.Grade, f.Scorecard.Points)
 		}}
 }

@@ -30,6 +30,7 @@ type row struct {
 type list struct {
 	id    string
 	empty string
+	then  string // instead of empty in a replay; "" is the same
 	rows  func(ctx pane.Context, p widget.Pen) []row
 	title func(f *signal.Frame) string
 	sel   int
@@ -171,12 +172,20 @@ func (l *list) act(ctx pane.Context, a keymap.Action, rows []row) tea.Cmd {
 	return nil
 }
 
+// nothing is what stands there when there are no rows.
+func (l *list) nothing(replay bool) string {
+	if replay && l.then != "" {
+		return l.then
+	}
+	return l.empty
+}
+
 // View implements pane.Pane.
 func (l *list) View(ctx pane.Context) []string {
 	p := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
 	rows := l.rows(ctx, p)
 	if len(rows) == 0 {
-		return p.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Muted, Text: l.empty})
+		return p.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Muted, Text: l.nothing(ctx.Replay)})
 	}
 	l.find(rows)
 	l.sel = max(min(l.sel, len(rows)-1), 0)

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,23 @@ func TestEnterOnAnEventGoesThere(t *testing.T) {
 	require.Contains(t, copied.Text, f.Events[0].Start.Local().Format(time.TimeOnly))
 	p.Update(context(t, &signal.Frame{}, 80, 20), pane.ActionMsg{Action: keymap.Up}) // the rows went away
 	require.Len(t, p.View(ctx), 20)
+}
+
+// TestAGradeSaysHowMuchOfItIsKnown: full marks for the one part that is known are not full marks.
+func TestAGradeSaysHowMuchOfItIsKnown(t *testing.T) {
+	card := &signal.Scorecard{Grade: "A", Points: 95, Parts: []signal.ScorePart{{Name: "promises", Weight: 40, Share: 0.95}, {Name: "safety", Weight: 60, Share: math.NaN()}}}
+	ctx := context(t, &signal.Frame{Scorecard: card}, 80, 10)
+	require.Equal(t, "scorecard A · 38 of the 40 points that are known", Scorecard().Title(ctx))
+	card.Parts[1].Share = 0.95
+	require.Equal(t, "scorecard A · 95 of 100", Scorecard().Title(ctx))
+}
+
+// TestNoIncidentCanBeOpenedInAReplay, so the pane does not say how.
+func TestNoIncidentCanBeOpenedInAReplay(t *testing.T) {
+	ctx := context(t, &signal.Frame{}, 90, 4)
+	require.Contains(t, strings.Join(Incidents().View(ctx), ""), "Press i to open one")
+	ctx.Replay = true
+	require.Contains(t, strings.Join(Incidents().View(ctx), ""), "No incident was open.")
 }
 
 // TestValueAndRowAreCopied: y takes what the row is about, Y all of it.
