@@ -134,8 +134,13 @@ func (s *scene) arriving(v *vertex, room int) []widget.Seg {
 		said := c.By
 		if said == "" {
 			said = share(c.ErrorShare()) + " " + widget.Duration(c.P95)
-			if failing(&c.MapFigures) && widget.Width(text)+widget.Width(said) > room {
-				said = share(c.ErrorShare()) // what fails says more than how long it took
+			if s.rates {
+				said = rate(c.Rate) + " " + said
+			}
+			if widget.Width(text)+widget.Width(said) > room { // what fails says more than how long it took
+				if said = widget.Duration(c.P95); failing(&c.MapFigures) {
+					said = share(c.ErrorShare())
+				}
 			}
 		}
 		out = append(out, widget.Seg{Role: role, Text: text + said})

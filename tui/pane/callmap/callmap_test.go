@@ -56,6 +56,7 @@ func TestGoldenOthers(t *testing.T) {
 		}},
 		"many":   {118, 28, sample.BigMap(120), func(p *callmap.Pane, ctx pane.Context) { panetest.Do(p, ctx, keymap.PageDown) }},
 		"filter": {118, 28, sample.Map(), func(p *callmap.Pane, ctx pane.Context) { p.Update(ctx, pane.FilterMsg{Text: "check"}) }},
+		"rates":  {148, 24, sample.Map(), func(*callmap.Pane, pane.Context) {}}, // in the boxes, for lines have no room
 		"small":  {58, 8, sample.Map(), func(*callmap.Pane, pane.Context) {}},
 	} {
 		t.Run(name, func(t *testing.T) {

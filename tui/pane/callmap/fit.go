@@ -10,32 +10,37 @@ import (
 // The widths of a label, marks included, from the most to the fewest figures: rate, share of failures, P95.
 var labelWidths = [...]int{20, 13, 9}
 
-// inBox is the mode after those of labelWidths: lines carry nothing, and the share of failures and the P95 of a call stand in the
-// box that it leads to, beside the head of its line.
+// inBox is the mode after those of labelWidths: lines carry nothing, and a call's figures stand in the box that it leads to, beside
+// the head of its line.
 const inBox = len(labelWidths)
+
+// sayings are the ways to say what calls are like, the best first: a mode, and what a box measures at least in it.
+var sayings = [...]struct{ mode, box int }{{0, leastBox}, {1, leastBox}, {inBox, ratesBox}, {inBox, callsBox}, {inBox, tightBox}, {2, leastBox}}
 
 // The widths of boxes.
 const (
 	leastBox   = 14 // a rate and a share of failures fit
-	callsBox   = 15 // a sign, a share of failures and a P95 fit
-	mostBox    = 24
+	ratesBox   = 26 // all signs, a rate, a share of failures and a P95 fit
+	callsBox   = 19 // all signs, a share of failures and a P95 fit
+	tightBox   = 15 // a sign, a share of failures and a P95 fit
+	mostBox    = 24 // for a name's sake
 	outsideBox = 8
 )
 
 // measure chooses how much each label says, so that as many layers as can be stand beside each other.
 func (s *scene) measure() {
-	modes := len(labelWidths)
-	if s.calledInBoxes() {
-		modes++
+	ways, most := sayings[:], 0
+	if !s.calledInBoxes() {
+		ways = slices.DeleteFunc(slices.Clone(ways), func(way struct{ mode, box int }) bool { return way.mode == inBox })
 	}
-	for mode := range modes {
-		if s.spread(mode) {
+	for _, way := range ways {
+		if s.spread(way.mode, way.box) {
 			return
 		}
+		most = max(most, s.fits(min(s.p.left, len(s.x)-1)))
 	}
-	left := min(s.p.left, len(s.x)-1) // not all fit: as much as can be said of as many as would fit anyway
-	for mode, most := 0, s.fits(left); mode < modes; mode++ {
-		if s.spread(mode); s.fits(left) >= most {
+	for _, way := range ways { // not all fit: as much as can be said of as many as would fit anyway
+		if s.spread(way.mode, way.box); s.fits(min(s.p.left, len(s.x)-1)) == most {
 			return
 		}
 	}
@@ -46,14 +51,10 @@ func (s *scene) calledInBoxes() bool {
 	return !slices.ContainsFunc(s.p.plan.vertices, func(v vertex) bool { return v.svc >= 0 && len(v.in)+len(v.backs) > max(v.h-2, 0) })
 }
 
-// spread gives each layer its place, and reports whether all of them fit.
-func (s *scene) spread(mode int) (all bool) {
+// spread gives each layer its place, with boxes of a least width, and reports whether all of them fit.
+func (s *scene) spread(mode, least int) (all bool) {
 	p := s.p.plan
-	s.mode, s.x, s.w, s.gaps = mode, s.x[:0], s.w[:0], s.gaps[:0]
-	least := leastBox
-	if mode == inBox {
-		least = callsBox
-	}
+	s.mode, s.rates, s.x, s.w, s.gaps = mode, least == ratesBox, s.x[:0], s.w[:0], s.gaps[:0]
 	x := 0
 	for l := range p.layers {
 		wide := 1
@@ -62,7 +63,7 @@ func (s *scene) spread(mode int) (all bool) {
 			case v.svc >= 0 && v.name == signal.Outside:
 				wide = max(wide, outsideBox)
 			case v.svc >= 0:
-				wide = max(wide, min(max(s.wants(v), least), mostBox))
+				wide = max(wide, least, min(s.wants(v), mostBox))
 			}
 		}
 		gap := 2 + 2*p.lanes[l]

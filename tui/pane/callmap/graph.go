@@ -17,7 +17,8 @@ type scene struct {
 	p      *Pane
 	pen    widget.Pen
 	ctx    pane.Context
-	mode   int // of labelWidths, or inBox
+	mode   int  // of labelWidths, or inBox
+	rates  bool // boxes have room for the rates of calls
 	x, w   []int
 	gaps   []int // widths between layers
 	canvas *canvas
@@ -223,6 +224,7 @@ func (s *scene) tag(link link) {
 	if s.mode == inBox {
 		to := &p.vertices[link.to]
 		s.p.areas[at] = layout.Rect{X: s.x[to.layer] - 1, Y: link.row, W: s.w[to.layer], H: 1}
+		s.notes(at, s.x[to.layer]-1, link.row, notedInGap)
 		return
 	}
 	if role == themes.Muted {
@@ -253,10 +255,17 @@ func (s *scene) tag(link link) {
 	w := widget.Width(text)
 	s.p.areas[at] = layout.Rect{X: right - w, Y: link.row, W: w + 2, H: 1}
 	s.canvas.write(s.pen, right-w, link.row, w, role, text)
+	s.notes(at, right+1, link.row, labelWidths[s.mode]+3)
+}
+
+// notedInGap are the cells for a fault's name at a line that carries nothing.
+const notedInGap = 18
+
+// notes writes the names of the faults that act on a call, up to a column, above or below its line where nothing is in the way.
+func (s *scene) notes(at spot, end, row, room int) {
 	for _, f := range s.faults[at] {
 		note := s.faultNote(f)
 		w := widget.Width(note)
-		room := labelWidths[s.mode] + 3
 		if w > room {
 			note, w = s.pen.Fit(note, room), room
 		}
@@ -264,9 +273,9 @@ func (s *scene) tag(link link) {
 		if !f.Active {
 			role = themes.Muted
 		}
-		for _, y := range []int{link.row - 1, link.row + 1} {
-			if s.canvas.free(right-w+1, y, w) {
-				s.canvas.write(s.pen, right-w+1, y, w, role, note)
+		for _, y := range []int{row - 1, row + 1} {
+			if s.canvas.free(end-w, y, w) {
+				s.canvas.write(s.pen, end-w, y, w, role, note)
 				break
 			}
 		}
