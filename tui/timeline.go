@@ -11,89 +11,13 @@ import (
 	"gameday/tui/widget"
 )
 
-// tape is one row of the timeline while it is drawn: a glyph and a role for each cell.
-type tape struct {
-	cells []string
-	roles []themes.Role
-	taken []bool // by a mark or its label: nothing else goes there
-	words []bool // by a label: nothing else touches it
-	from  time.Time
-	len   time.Duration
-}
-
-func (m *Model) newTape(width int, w signal.Window) *tape {
-	t := &tape{cells: make([]string, width), roles: make([]themes.Role, width), taken: make([]bool, width), words: make([]bool, width),
-		from: w.From, len: max(w.Length(), 1)}
-	rule := m.pen().Glyph(widget.Rule)
-	for i := range t.cells {
-		t.cells[i], t.roles[i] = rule, themes.Border
-	}
-	return t
-}
-
-// x is the cell of an instant; it may lie outside.
-func (t *tape) x(at time.Time) int {
-	return int(float64(at.Sub(t.from)) / float64(t.len) * float64(len(t.cells)-1))
-}
-
-// write puts a text of one-cell characters at a cell, when every cell is free and no other text would touch it.
-func (t *tape) write(x int, text []string, role themes.Role) bool {
-	if x < 0 || x+len(text) > len(t.cells) || len(text) == 0 {
-		return false
-	}
-	for i := range text {
-		if t.taken[x+i] {
-			return false
-		}
-	}
-	long := len(text) > 1
-	for _, beside := range []int{x - 1, x + len(text)} {
-		if beside >= 0 && beside < len(t.cells) && (t.words[beside] || long && t.taken[beside]) {
-			return false
-		}
-	}
-	for i, c := range text {
-		t.cells[x+i], t.roles[x+i], t.taken[x+i], t.words[x+i] = c, role, true, long
-	}
-	return true
-}
-
-func (t *tape) row(pen widget.Pen, lead []widget.Seg, width int) string {
-	segs := lead
-	for i := 0; i < len(t.cells); {
-		j := i
-		for j < len(t.cells) && t.roles[j] == t.roles[i] {
-			j++
-		}
-		segs = append(segs, sg(t.roles[i], strings.Join(t.cells[i:j], "")))
-		i = j
-	}
-	return pen.Row(width, segs...)
-}
-
-// letters splits a text into characters of one cell each; wider ones become a dot.
-func letters(s string) []string {
-	var out []string
-	for _, r := range s {
-		c := string(r)
-		if widget.Width(c) != 1 {
-			c = "·"
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
 // timeline draws what happened in the window, on one row or two.
 func (m *Model) timeline() []string {
 	w := m.frame.Window
 	if w.Length() <= 0 {
 		w = m.window()
 	}
-	lead, end := 11, 6
-	if m.width < 80 {
-		lead = 1
-	}
+	lead, end := m.margins(w)
 	width := m.width - lead - end
 	first := m.newTape(width, w)
 	second := first
@@ -107,10 +31,7 @@ func (m *Model) timeline() []string {
 		m.drawCursor(second)
 	}
 	pen := m.pen()
-	from, tail := m.ends(w)
-	if lead == 1 {
-		from = ""
-	}
+	from, tail := m.ends(w, end)
 	rows := []string{first.row(pen, []widget.Seg{sg(themes.Muted, pen.Left(" "+from, lead))}, m.width-end) + tail}
 	if second != first {
 		rows = append(rows, second.row(pen, []widget.Seg{sg(themes.Muted, pen.Left(" timeline", lead))}, m.width-end)+pen.Blank(end))
@@ -118,21 +39,40 @@ func (m *Model) timeline() []string {
 	return rows
 }
 
-// ends are the labels on both ends of the timeline.
-func (m *Model) ends(w signal.Window) (from, tail string) {
-	pen := m.pen()
-	mark := "▏"
-	if m.ascii {
-		mark = "|"
+// margins are the cells on the left and on the right of the timeline that say which time it is of.
+func (m *Model) margins(w signal.Window) (lead, end int) {
+	lead, end = 11, 6
+	if m.width < 80 {
+		lead = 10
 	}
-	if m.paused || m.play != nil {
-		return w.From.Local().Format("15:04:05"), pen.Row(6, sg(themes.Warning, mark+w.To.Local().Format("15:04")))
+	if m.still() {
+		end = 2 + len(endLayout(w))
 	}
-	// a clock would send a second's worth of digits to a terminal on which nothing else happens
-	return lengthText(w.Length().Round(time.Second)) + " ago", pen.Row(6, sg(themes.OK, mark+"now"))
+	return lead, end
 }
 
-func bandKind(k signal.EventKind) bool { return k == signal.EventFault || k == signal.EventLoad }
+// still reports whether the timeline's ends are instants: those of a live one are how long ago it begins, and now.
+func (m *Model) still() bool { return m.paused || m.play != nil }
+
+// endLayout is how both ends of a timeline tell the time: with seconds while a cell is a few of them.
+func endLayout(w signal.Window) string {
+	if w.Length() > 15*time.Minute {
+		return "15:04"
+	}
+	return time.TimeOnly
+}
+
+// ends are the labels on both ends of the timeline; the right one has end cells.
+func (m *Model) ends(w signal.Window, end int) (from, tail string) {
+	pen := m.pen()
+	mark := m.either("▏", "|")
+	if m.still() {
+		layout := endLayout(w)
+		return w.From.Local().Format(layout), pen.Row(end, sg(themes.Warning, mark+w.To.Local().Format(layout)))
+	}
+	// a clock would send a second's worth of digits to a terminal on which nothing else happens
+	return lengthText(w.Length().Round(time.Second)) + " ago", pen.Row(end, sg(themes.OK, mark+"now"))
+}
 
 // marks lists the events, the most important first, so that they get the room.
 func (m *Model) marks() []signal.Event {
@@ -210,91 +150,17 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// drawEvents draws what lasts onto the first tape and what happened at an instant onto the second, which may be the same:
-// bands first, so that marks stand on them, and the names that matter least last.
-func (m *Model) drawEvents(first, second *tape, events []signal.Event, w signal.Window) {
-	for _, kind := range []signal.EventKind{signal.EventLoad, signal.EventFault} {
-		for _, e := range events {
-			if e.Kind == kind {
-				m.drawBand(first, e, w)
-			}
-		}
+// instant is where the mark of an event stands: an experiment's where its verdict fell.
+func instant(e signal.Event) time.Time {
+	if e.Kind == signal.EventExperiment && !e.End.IsZero() {
+		return e.End
 	}
-	for _, e := range events {
-		if !bandKind(e.Kind) && importance(e) <= 2 {
-			m.drawMark(second, e)
-		}
-	}
-	for _, e := range events {
-		if e.Kind == signal.EventFault {
-			m.nameBand(first, e, w, themes.Fault)
-		}
-	}
-	for _, e := range events {
-		if !bandKind(e.Kind) && importance(e) > 2 {
-			m.drawMark(second, e)
-		}
-	}
-	for _, e := range events {
-		if e.Kind == signal.EventLoad {
-			m.nameBand(first, e, w, themes.Load)
-		}
-	}
-}
-
-// span is the first and last cell of something that lasts; they may lie outside.
-func (t *tape) span(e signal.Event, w signal.Window) (a, z int) {
-	end := e.End
-	if end.IsZero() {
-		end = e.Start
-		if e.Open {
-			end = w.To
-		}
-	}
-	return t.x(e.Start), t.x(end)
-}
-
-func (m *Model) drawBand(t *tape, e signal.Event, w signal.Window) {
-	a, z := t.span(e, w)
-	glyph, role := m.pen().Glyph(widget.BarMedium), themes.Fault
-	if e.Kind == signal.EventLoad {
-		glyph, role = m.either("━", "="), themes.Load
-	}
-	for i := max(a, 0); i <= min(z, len(t.cells)-1); i++ {
-		t.cells[i], t.roles[i] = glyph, role
-	}
-}
-
-// nameBand writes the name of something that lasts: into it, or beside it where it is too short.
-func (m *Model) nameBand(t *tape, e signal.Event, w signal.Window, role themes.Role) {
-	a, z := t.span(e, w)
-	if z < 0 || a >= len(t.cells) {
-		return
-	}
-	a, z = max(a, 0), min(z, len(t.cells)-1)
-	label := letters(m.pen().Fit(short(e), 28))
-	label = append(append([]string{" "}, label...), " ")
-	n := len(label)
-	for x := a + 1; x+n <= z; x += 2 {
-		if t.write(x, label, role) {
-			return
-		}
-	}
-	if e.Kind != signal.EventFault {
-		return
-	}
-	if !t.write(z+1, label, role) {
-		t.write(a-n, label, role)
-	}
+	return e.Start
 }
 
 // drawMark draws an instant: its glyph, and its name where there is room.
 func (m *Model) drawMark(t *tape, e signal.Event) {
-	at := e.Start
-	if e.Kind == signal.EventExperiment && !e.End.IsZero() {
-		at = e.End // the verdict fell there
-	}
-	x := t.x(at)
+	x := t.x(instant(e))
 	if x < 0 || x >= len(t.cells) {
 		return
 	}
@@ -381,12 +247,9 @@ func (m *Model) either(symbol, ascii string) string {
 
 // momentAt is the instant under a cell of the timeline.
 func (m *Model) momentAt(x int) (time.Time, bool) {
-	lead, end := 11, 6
-	if m.width < 80 {
-		lead = 1
-	}
-	width := m.width - lead - end
 	w := m.frame.Window
+	lead, end := m.margins(w)
+	width := m.width - lead - end
 	if x < lead || x >= lead+width || w.Length() <= 0 {
 		return time.Time{}, false
 	}
