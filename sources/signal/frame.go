@@ -14,6 +14,7 @@ type View struct {
 
 	Patterns bool   // Frame.Patterns is wanted
 	Around   Around // the record whose neighbours are wanted in Frame.Around
+	LogPage  LogPageAsk
 
 	Map     bool       // Frame.Map is wanted
 	Compare CompareAsk // which traces are wanted in Frame.Compare
@@ -138,6 +139,7 @@ type Frame struct {
 	People        []Person // who looks at a shared session; nil when it is not shared
 
 	Around        []Record     // what the view asked for, by time, with the record itself; nil when it is not held any more
+	LogPage       *LogPage     // nil unless the view asks for one, and until the filter has looked at all records that count
 	Patterns      []LogPattern // in the window, new ones first, then the most frequent; nil unless the view asks for them
 	PatternsSince time.Time    // what New in Patterns is counted from; zero: nothing has begun
 

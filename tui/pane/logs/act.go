@@ -18,20 +18,25 @@ func (p *Pane) move(ctx pane.Context, by int) {
 	if len(lines) == 0 {
 		return
 	}
-	p.goTo(lines, p.list.Cursor+by)
+	p.goTo(ctx, lines, p.list.Cursor+by)
 }
 
-func (p *Pane) goTo(lines []signal.Record, i int) {
-	i = min(max(i, 0), len(lines)-1)
+// goTo puts the cursor on line i, and asks for more lines when it comes near the end of those that are here.
+func (p *Pane) goTo(ctx pane.Context, lines []signal.Record, i int) {
+	last := len(lines) - 1
+	i = min(max(i, 0), last)
 	if p.anchor != nil {
 		p.at = lines[i].Seq
 		return
 	}
-	if i == len(lines)-1 {
+	if i == last && !p.ends.more {
 		p.follow()
 		return
 	}
 	p.held, p.at = lines, lines[i].Seq
+	if paged(ctx) && (i < margin && !p.ends.first && len(lines) >= signal.PageSide || i > last-margin && p.ends.more) {
+		p.seek(signal.SeekHere, &lines[i])
+	}
 }
 
 func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
@@ -54,20 +59,28 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 	}
 	r := lines[p.list.Cursor]
 	if by, moves := a.Rows(max(ctx.Height-1, 1), len(lines)); moves {
-		p.goTo(lines, p.list.Cursor+by)
+		switch {
+		case a == keymap.Bottom:
+			p.follow()
+		case a == keymap.Top && paged(ctx) && !p.ends.first && len(lines) >= signal.PageSide:
+			p.held, p.at = lines, lines[0].Seq
+			p.seek(signal.SeekOldest, &lines[0])
+		default:
+			p.goTo(ctx, lines, p.list.Cursor+by)
+		}
 		return nil
 	}
 	switch a {
 	case keymap.Leave:
-		p.goTo(lines, len(lines)-1)
+		p.follow()
 	case keymap.Detail:
 		p.show(&r)
 	case keymap.Context:
 		p.anchor, p.around, p.at = &r, nil, r.Seq
 	case keymap.NextError:
-		return p.nextError(lines, 1)
+		return p.nextError(ctx, lines, 1)
 	case keymap.PrevError:
-		return p.nextError(lines, -1)
+		return p.nextError(ctx, lines, -1)
 	case keymap.Open, keymap.FocusIt:
 		return p.focus(ctx.Frame, &r, a == keymap.Open)
 	case keymap.Walk:
@@ -94,19 +107,33 @@ func (p *Pane) focus(f *signal.Frame, r *signal.Record, open bool) tea.Cmd {
 	return pane.Wish(pane.FocusMsg{ID: id})
 }
 
-func (p *Pane) nextError(lines []signal.Record, by int) tea.Cmd {
+func (p *Pane) nextError(ctx pane.Context, lines []signal.Record, by int) tea.Cmd {
 	for i := p.list.Cursor + by; i >= 0 && i < len(lines); i += by {
 		if lines[i].Severity >= signal.SeverityError {
-			p.goTo(lines, i)
+			p.goTo(ctx, lines, i)
 			if i == len(lines)-1 && p.anchor == nil { // the newest: stand on it rather than follow
 				p.held, p.at = lines, lines[i].Seq
 			}
 			return nil
 		}
 	}
-	text := "no newer error among these lines"
-	if by < 0 {
-		text = "no older error among these lines"
+	if paged(ctx) && p.anchor == nil {
+		here := &lines[p.list.Cursor]
+		if by < 0 && !p.ends.first && len(lines) >= signal.PageSide {
+			p.seek(signal.SeekErrorOlder, here)
+			return nil
+		}
+		if by > 0 && p.ends.more {
+			p.seek(signal.SeekErrorNewer, here)
+			return nil
+		}
+	}
+	text := "no newer error in this window"
+	switch {
+	case p.anchor != nil:
+		text = "no more errors around this line"
+	case by < 0:
+		text = "no older error in this window"
 	}
 	return pane.Wish(pane.StatusMsg{Text: text, Role: themes.Muted})
 }
@@ -117,7 +144,7 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 	if m.Y < 0 || i >= len(lines) {
 		return nil
 	}
-	p.goTo(lines, i)
+	p.goTo(ctx, lines, i)
 	if m.Double {
 		r := lines[i]
 		return p.focus(ctx.Frame, &r, true)

@@ -35,9 +35,10 @@ func (p *Pane) draw(ctx pane.Context) []string {
 	}
 	rows := make([]string, 0, ctx.Height)
 	last := min(p.list.Top+ctx.Height, len(lines))
+	top, of := p.where(ctx, lines)
 	for i := p.list.Top; i < last; i++ {
 		row := p.row(pen, ctx, &lines[i], i == p.list.Cursor)
-		rows = append(rows, row+pen.Row(1, pen.ScrollMark(len(rows), ctx.Height, p.list.Top, len(lines))))
+		rows = append(rows, row+pen.Row(1, pen.ScrollMark(len(rows), ctx.Height, top, of)))
 	}
 	return pen.Page(rows, ctx.Width, ctx.Height)
 }

@@ -27,9 +27,12 @@ type Pane struct {
 	marked []string // what to highlight
 
 	// While the cursor is off the newest line, the lines it stands among stay: a tail that runs away cannot be read.
-	// They are the frame's own, immutable, and at most as many as a frame holds.
+	// They are the frame's own, immutable, and at most as many as a frame or a page holds.
 	held []signal.Record
 	at   uint64 // Seq of the line under the cursor while held
+	ends ends
+	ask  signal.LogPageAsk // the page that was asked for and has not come yet
+	asks uint32
 	list widget.List
 	seen scope
 
@@ -92,8 +95,10 @@ func (p *Pane) Title(ctx pane.Context) string {
 		if f.LogsPartial {
 			part = "~"
 		}
-		n := len(p.lines(ctx))
-		t += fmt.Sprintf(" %d of %s%s", n, part, widget.Count(uint64(max(p.total, 0))))
+		if n := len(p.lines(ctx)); n < signal.PageSide {
+			t += fmt.Sprintf(" %d of", n)
+		}
+		t += " " + part + widget.Count(uint64(max(p.total, 0)))
 		if f.LogsPartial {
 			t += " partly searched"
 		}
@@ -107,6 +112,9 @@ func (p *Pane) Title(ctx pane.Context) string {
 	if r, ok := p.current(ctx); ok && p.held != nil {
 		t += ", paused at " + r.Time.In(ctx.Frame.Now.Location()).Format("15:04:05") + ", G to follow"
 	}
+	if said := p.said(); said != "" {
+		t += ", " + said
+	}
 	return t
 }
 
@@ -114,6 +122,7 @@ func (p *Pane) Title(ctx pane.Context) string {
 func (p *Pane) Want(v *signal.View) {
 	v.Logs.Text = p.filter
 	v.Logs.MinLevel = levels[p.level]
+	v.LogPage = p.ask
 	if p.anchor != nil {
 		v.Around = signal.Around{Seq: p.anchor.Seq, Service: p.anchor.Service, Source: p.anchor.Source}
 	}
@@ -168,7 +177,7 @@ func (p *Pane) sync(ctx pane.Context) {
 		return
 	}
 	now := scope{focus: ctx.Frame.Focus, set: true}
-	back := len(p.held) > 0 && ctx.Frame.Window.To.Before(p.held[0].Time)
+	back := len(p.held) > 0 && ctx.Frame.Window.To.Before(p.held[len(p.held)-1].Time)
 	if p.seen != now || back {
 		if p.seen.set && p.seen != now || back {
 			p.open, p.anchor = nil, nil
@@ -179,7 +188,7 @@ func (p *Pane) sync(ctx pane.Context) {
 }
 
 func (p *Pane) follow() {
-	p.held = nil
+	p.held, p.ends, p.ask = nil, ends{}, signal.LogPageAsk{}
 	p.calm.Hurry()
 	p.rev++
 }
@@ -276,6 +285,10 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 	p.sync(ctx)
 	p.rev++
 	switch m := msg.(type) {
+	case pane.FrameMsg:
+		if ctx.Frame != nil {
+			return p.adopt(ctx.Frame.LogPage)
+		}
 	case pane.FilterMsg:
 		p.filter, p.marked = m.Text, nil
 		if m.Text != "" {
