@@ -51,7 +51,7 @@ func Text(out io.Writer, m *Map) error {
 			}
 			keys := strings.Join(b.Keys, "  ")
 			if keys == "" {
-				keys = "-"
+				keys = "(none)" // a dash is a key
 			}
 			fmt.Fprintf(w, "  %s\t%s\t%s\n", keys, b.Long, b.Action)
 		}

@@ -3,8 +3,8 @@ package keymap
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"unicode/utf8"
 )
@@ -171,51 +171,70 @@ func meet(a, b Binding, key string) (Scope, bool) {
 	return "", false
 }
 
-// With returns a map with other keys: action name → keys; an empty list unbinds. It fails, naming every fault at once,
+// Fault is something wrong with what an operator bound.
+type Fault struct {
+	Action string // whose binding it is, as it was written
+	Says   string // what is wrong, and what to do
+}
+
+// Error is the fault as a sentence that names the place in gameday.yaml.
+func (f Fault) Error() string { return "keys.bind." + f.Action + ": " + f.Says }
+
+// With returns a map with other keys: action name → keys; an empty list unbinds. It fails, naming every Fault at once,
 // for unknown actions (with the nearest known one), for keys that are no keys, for conflicts, and for leaving Abort
 // without a key that works while something is being typed.
 func (m *Map) With(overrides Bindings) (*Map, error) {
-	var errs []error
-	next := make([]Binding, len(m.bindings))
-	copy(next, m.bindings)
-	names := make([]string, 0, len(overrides))
-	for name := range overrides {
-		names = append(names, name)
+	out, faults := m.with(overrides)
+	if len(faults) > 0 {
+		errs := make([]error, len(faults))
+		for i, f := range faults {
+			errs[i] = f
+		}
+		return nil, errors.Join(errs...)
 	}
-	sort.Strings(names)
-	for _, name := range names {
+	return out, nil
+}
+
+func (m *Map) with(overrides Bindings) (*Map, []Fault) {
+	var faults []Fault
+	next := slices.Clone(m.bindings)
+	for _, name := range slices.Sorted(maps.Keys(overrides)) {
 		i, ok := m.byAction[Action(name)]
 		if !ok {
-			errs = append(errs, unknown(name, m.bindings))
+			faults = append(faults, Fault{name, unknown(name, m.bindings)})
 			continue
 		}
 		for _, k := range overrides[name] {
 			if err := checkKey(k); err != nil {
-				errs = append(errs, fmt.Errorf("keys.bind.%s: %w", name, err))
+				faults = append(faults, Fault{name, err.Error()})
 			}
 		}
 		next[i].Keys = slices.Clone(overrides[name])
 	}
 	out := build(next)
 	for _, c := range out.Conflicts() {
-		errs = append(errs, errors.New("keys: "+c.String()))
+		who := c.First
+		if _, bound := overrides[string(c.Second)]; bound {
+			who = c.Second
+		}
+		faults = append(faults, Fault{string(who), c.String()})
 	}
-	if !slices.ContainsFunc(next[m.byAction[Open]].Keys, func(k string) bool { return !types(k) }) {
-		errs = append(errs, fmt.Errorf("keys.bind.%s: needs a key that types no character, such as enter: no prompt could be answered", Open))
+	for _, must := range []struct {
+		a    Action
+		says string
+	}{
+		{Open, "needs a key that types no character, such as enter: no prompt could be answered"},
+		{Leave, "needs a key that types no character, such as esc: no prompt could be left"},
+		{Abort, "needs a key that types no character, such as ctrl+x, so that it works in dialogs too"},
+	} {
+		if !slices.ContainsFunc(next[m.byAction[must.a]].Keys, func(k string) bool { return !types(k) }) {
+			faults = append(faults, Fault{string(must.a), must.says})
+		}
 	}
-	if !slices.ContainsFunc(next[m.byAction[Leave]].Keys, func(k string) bool { return !types(k) }) {
-		errs = append(errs, fmt.Errorf("keys.bind.%s: needs a key that types no character, such as esc: no prompt could be left", Leave))
-	}
-	if a := next[m.byAction[Abort]]; !slices.ContainsFunc(a.Keys, func(k string) bool { return !types(k) }) {
-		errs = append(errs, fmt.Errorf("keys.bind.%s: needs a key that types no character, such as ctrl+x, so that it works in dialogs too", Abort))
-	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	return out, nil
+	return out, faults
 }
 
-func unknown(name string, known []Binding) error {
+func unknown(name string, known []Binding) string {
 	best, dist := "", len(name)/2+2
 	for _, b := range known {
 		if d := distance(name, string(b.Action)); d < dist {
@@ -223,9 +242,9 @@ func unknown(name string, known []Binding) error {
 		}
 	}
 	if best == "" {
-		return fmt.Errorf("keys.bind.%s: there is no such action", name)
+		return "there is no such action; gameday keys lists them"
 	}
-	return fmt.Errorf("keys.bind.%s: there is no such action, did you mean %s", name, best)
+	return "there is no such action, did you mean " + best
 }
 
 // distance is the number of letters to change, add or drop.

@@ -59,14 +59,35 @@ func preset(name string) (Bindings, error) {
 // New makes the map of a preset ("" is the default one) with an operator's own keys over it. It fails like With: every
 // fault at once, among them each key that two actions would answer.
 func New(presetName string, bind Bindings) (*Map, error) {
-	base, err := preset(presetName)
+	all, err := over(presetName, bind)
 	if err != nil {
 		return nil, err
 	}
-	all := Bindings{}
-	maps.Copy(all, base)
-	maps.Copy(all, bind)
 	return Default().With(all)
+}
+
+func over(presetName string, bind Bindings) (Bindings, error) {
+	all, err := preset(presetName)
+	if err != nil {
+		return nil, err
+	}
+	all = maps.Clone(all)
+	if all == nil {
+		all = Bindings{}
+	}
+	maps.Copy(all, bind)
+	return all, nil
+}
+
+// Faults is all that is wrong with an operator's own keys over a preset, for whoever knows where they are written. A preset that
+// does not exist is not among them.
+func Faults(presetName string, bind Bindings) []Fault {
+	all, err := over(presetName, bind)
+	if err != nil {
+		return nil
+	}
+	_, faults := Default().with(all)
+	return faults
 }
 
 // named are the keys that have a name of more than one letter.

@@ -11,6 +11,7 @@ import (
 	"gameday/engine/load"
 	"gameday/engine/settings"
 	"gameday/engine/slo"
+	"gameday/keymap"
 	"gameday/sources/spec"
 )
 
@@ -62,7 +63,7 @@ func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) 
 		if err != nil {
 			return "", err
 		}
-		return "configuration", warnOfExposed(set, file, stdout)
+		return "configuration", errors.Join(warnOfShadowed(set, file, stdout), warnOfExposed(set, file, stdout))
 	case "Load":
 		_, err = load.ParsePlan(parsed)
 		return "load plan", err
@@ -89,6 +90,20 @@ func warnOfExposed(set *settings.Settings, file string, stdout io.Writer) error 
 			if _, err := fmt.Fprintf(stdout, "%s: warning: source %s: %s\n", file, src.Name, exposed); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// warnOfShadowed names keys that a multiplexer takes for itself.
+func warnOfShadowed(set *settings.Settings, file string, stdout io.Writer) error {
+	keys, err := keymap.New(set.Keys.Preset, set.Keys.Bind)
+	if err != nil {
+		return err
+	}
+	for _, says := range keys.Shadowed() {
+		if _, err := fmt.Fprintf(stdout, "%s: warning: keys: %s\n", file, says); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -55,10 +55,20 @@ func (f screenFlags) with(set *settings.Settings) screenFlags {
 	return f
 }
 
+// configured takes the operator's theme and keys from his configuration, for a cockpit that needs nothing else of it.
+func (f screenFlags) configured(c configFlag) (screenFlags, error) {
+	set, err := c.settings()
+	if err != nil {
+		return f, err
+	}
+	return f.with(set), nil
+}
+
 // demoCmd opens the cockpit on the embedded shop.
 type demoCmd struct {
 	Patterns string `help:"Start with the shop's resilience patterns on or off; a key turns them later." enum:"on,off" default:"off"`
 	Tour     bool   `help:"Be shown around: a scripted story with captions; any key ends it."`
+	configFlag
 	screenFlags
 	receiverFlags
 	recordFlag
@@ -66,6 +76,11 @@ type demoCmd struct {
 
 // Run starts the shop and the cockpit, and ends both.
 func (c demoCmd) Run() error {
+	look, err := c.screenFlags.configured(c.configFlag)
+	if err != nil {
+		return err
+	}
+	c.screenFlags = look
 	return withState(func(state string, cfg engine.Config) error {
 		cfg, err := demoConfig(cfg, c.Patterns == "on")
 		if err != nil {

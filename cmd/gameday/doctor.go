@@ -61,6 +61,9 @@ func (c doctorCmd) Run(stdout io.Writer) error {
 	}
 	d.Faults = faultFindings(func(f chaos.Fault) error { return fault.Ready(f, features) })
 	d.Sessions = sessions()
+	if set, err := c.settings(); err == nil { // what is wrong with it stands among the sources
+		d.Terminal = append(d.Terminal, keysFinding(set))
+	}
 	wait.say("asking the sources how they are")
 	d.Sources = c.sources()
 	wait.end()

@@ -8,6 +8,8 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	"golang.org/x/term"
 
+	"gameday/engine/settings"
+	"gameday/keymap"
 	"gameday/tui"
 )
 
@@ -24,10 +26,26 @@ func terminalFindings() []finding {
 		case !screen.OK:
 			screen.Says += ": the cockpit needs 60 by 16"
 		case w < 100:
-			screen.Says += ": one pane at a time, tab goes to the next"
+			screen.Says += ": a page of one or two panes at a time, tab goes to the next"
 		}
 	}
 	return append([]finding{screen}, looks(os.Getenv, os.Environ())...)
+}
+
+// keysFinding says which keys the cockpit has here.
+func keysFinding(set *settings.Settings) finding {
+	keys, err := keymap.New(set.Keys.Preset, set.Keys.Bind)
+	if err != nil { // a configuration with such keys is not read at all
+		return finding{"keys", false, err.Error()}
+	}
+	says := "the set " + orElse(set.Keys.Preset, keymap.PresetDefault)
+	if n := len(set.Keys.Bind); n > 0 {
+		says += fmt.Sprintf(", %s bound otherwise", count(n, "action"))
+	}
+	if taken := keys.Shadowed(); len(taken) > 0 {
+		return finding{"keys", false, says + "; " + strings.Join(taken, "; ")}
+	}
+	return finding{"keys", true, says + "; gameday keys lists them"}
 }
 
 // looks goes by the environment alone.

@@ -73,8 +73,12 @@ func (c *serveCmd) system(cfg engine.Config) (engine.Config, error) {
 		c.screenFlags = c.screenFlags.with(set)
 		return c.config(cfg, set)
 	}
-	cfg, err := demoConfig(cfg, c.Patterns == "on")
+	look, err := c.screenFlags.configured(c.configFlag)
 	if err != nil {
+		return cfg, err
+	}
+	c.screenFlags = look
+	if cfg, err = demoConfig(cfg, c.Patterns == "on"); err != nil {
 		return cfg, err
 	}
 	cfg.OTLPGRPC, cfg.OTLPHTTP, cfg.Ambient = c.OTLPGRPC, c.OTLPHTTP, "shop"

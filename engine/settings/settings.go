@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gameday/chaos/size"
+	"gameday/keymap"
 	"gameday/sources/spec"
 )
 
@@ -194,6 +195,9 @@ func (s *Settings) check(doc *spec.Document) {
 		if _, _, err := net.SplitHostPort(a); err != nil {
 			doc.Reportf(fmt.Sprintf("scrape.targets[%d]", i), "%v; write it as host:port", err)
 		}
+	}
+	for _, f := range keymap.Faults(s.Keys.Preset, s.Keys.Bind) {
+		doc.Reportf(fmt.Sprintf("keys.bind[%q]", f.Action), "%s", f.Says)
 	}
 	var names []string
 	for i := range s.Sources {

@@ -31,6 +31,31 @@ keys: {preset: nano}
 	}
 }
 
+func TestKeysAreCheckedWhereTheyAreWritten(t *testing.T) {
+	_, err := settings.Parse("gameday.yaml", []byte(`apiVersion: gameday/v1
+kind: Config
+keys:
+  preset: vim
+  bind:
+    note: [e]
+    nots: [z]
+    theme.next: [f8, ctrl+tt]
+    abort: [x]
+`))
+	require.Error(t, err)
+	for _, want := range []string{
+		`gameday.yaml:6:5: keys.bind["note"]: key "e" is bound to both experiments and note (scope global)`,
+		`gameday.yaml:7:5: keys.bind["nots"]: there is no such action, did you mean note`,
+		`gameday.yaml:8:5: keys.bind["theme.next"]: "ctrl+tt" is no key`,
+		`gameday.yaml:9:5: keys.bind["abort"]: needs a key that types no character`,
+	} {
+		require.ErrorContains(t, err, want)
+	}
+	s, err := settings.Parse("gameday.yaml", []byte("apiVersion: gameday/v1\nkind: Config\nkeys: {preset: vim, bind: {note: [N], mouse: []}}\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"N"}, s.Keys.Bind["note"])
+}
+
 func TestDefaultsAreSafe(t *testing.T) {
 	s, err := settings.Parse("gameday.yaml", []byte("apiVersion: gameday/v1\nkind: Config\nmemory: {logs: 64MiB, metrics: 10m}\nreceive: {otlpHttp: off}\n"))
 	require.NoError(t, err)
