@@ -11,6 +11,7 @@ import (
 // item is a piece of the header or footer. When there is too little room, the piece with the highest rank goes first.
 type item struct {
 	segs  []widget.Seg
+	brief []widget.Seg // what stands there instead when the whole does not fit; nil: nothing
 	rank  int
 	right bool // stands on the right
 	tag   string
@@ -24,7 +25,7 @@ func onRight(rank int, segs ...widget.Seg) item { return item{segs: segs, rank: 
 
 func sg(r themes.Role, s string) widget.Seg { return widget.Seg{Role: r, Text: s} }
 
-// fitItems drops the least important items until the rest fits into width with gap cells between them.
+// fitItems says the least important items in brief, or drops them, until the rest fits into width with gap cells between them.
 func fitItems(items []item, width, gap int) []item {
 	for {
 		total, worst := 0, -1
@@ -36,6 +37,10 @@ func fitItems(items []item, width, gap int) []item {
 		}
 		if total-gap <= width || worst < 0 {
 			return items
+		}
+		if items[worst].brief != nil {
+			items[worst].segs, items[worst].brief = items[worst].brief, nil
+			continue
 		}
 		items = append(items[:worst:worst], items[worst+1:]...)
 	}

@@ -332,6 +332,9 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case keptMsg:
 		m.kept(msg)
 		return nil
+	case Remark:
+		m.say(themes.Text, "%s", oneLine(string(msg)))
+		return nil
 	case Notice:
 		m.say(themes.Warning, "%s", oneLine(string(msg)))
 		return nil
@@ -381,6 +384,7 @@ func (m *Model) framed(msg frameMsg) tea.Cmd {
 		return tea.Batch(cmds...)
 	}
 	f = m.calmed(f, msg.view)
+	m.tellArrivals(m.frame.People, f.People)
 	m.frame, m.seen = f, true
 	m.seq++
 	m.mark(f)

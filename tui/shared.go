@@ -2,6 +2,8 @@ package tui
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -18,14 +20,17 @@ type Shared struct {
 	Name    string        // whose cockpit it is, as in signal.Person
 	Refused string        // why nothing may be started or undone: "you are a viewer"; "" for an operator
 	Grace   time.Duration // after the last operator left until running faults are undone
-	// Attach is called once before the first picture with a function that sends a message to the cockpit: a Notice, or a
+	// Attach is called once before the first picture with a function that sends a message to the cockpit: a Notice, a Remark, or a
 	// tea.WindowSizeMsg where the terminal is not this process's own. The function may be called from any goroutine until the
 	// cockpit has ended; it waits while the cockpit has no time, and does nothing afterwards. nil: nobody wants it.
 	Attach func(send func(tea.Msg))
 }
 
-// Notice is a sentence for the status line, told by whoever runs the cockpit.
+// Notice is a sentence for the status line that must be seen, told by whoever runs the cockpit.
 type Notice string
+
+// Remark is a sentence for the status line that anything newer may cover.
+type Remark string
 
 // forbidden says why the person at this cockpit may not do something, "" when he may.
 func (m *Model) forbidden(a keymap.Action) string {
@@ -86,8 +91,9 @@ func (m *Model) people() []item {
 	if m.shared == nil || len(all) == 0 {
 		return nil
 	}
+	number := []widget.Seg{sg(themes.Accent, "@"), sg(themes.Header, fmt.Sprintf("%d here", len(all)))}
 	if len(all) > maxNames {
-		return []item{piece(6, sg(themes.Accent, "@"), sg(themes.Header, fmt.Sprintf(" %d people", len(all))))}
+		return []item{piece(6, number...)}
 	}
 	var segs []widget.Seg
 	for i, p := range all {
@@ -96,7 +102,7 @@ func (m *Model) people() []item {
 		}
 		dot, role := m.either("◆", "@"), themes.Accent
 		if !p.Operator {
-			dot, role = m.either("◇", "o"), themes.Muted
+			dot, role = m.either("◇", "."), themes.Muted
 		}
 		name := themes.Muted
 		if p.Name == m.shared.Name {
@@ -104,7 +110,36 @@ func (m *Model) people() []item {
 		}
 		segs = append(segs, sg(role, dot), sg(name, m.pen().Fit(oneLine(p.Name), 12)))
 	}
-	return []item{piece(6, segs...)}
+	return []item{{segs: segs, brief: number, rank: 6}}
+}
+
+// tellArrivals says who came to a shared session and who left it since the frame before. A warning that stands there is not covered: the
+// header has the names, and the timeline has both.
+func (m *Model) tellArrivals(before, now []signal.Person) {
+	if m.shared == nil || !m.seen || m.status.text != "" && m.status.role != themes.Text {
+		return
+	}
+	has := func(all []signal.Person, name string) bool {
+		return slices.ContainsFunc(all, func(p signal.Person) bool { return p.Name == name })
+	}
+	var said []string
+	for _, p := range now {
+		switch {
+		case p.Name == m.shared.Name || has(before, p.Name):
+		case p.Operator:
+			said = append(said, oneLine(p.Name)+" is here now, an operator")
+		default:
+			said = append(said, oneLine(p.Name)+" is here now, a viewer")
+		}
+	}
+	for _, p := range before {
+		if p.Name != m.shared.Name && !has(now, p.Name) {
+			said = append(said, oneLine(p.Name)+" has left")
+		}
+	}
+	if len(said) > 0 {
+		m.say(themes.Text, "%s", strings.Join(said, "; "))
+	}
 }
 
 // startedBy names who started something, where several people share the session.

@@ -1,13 +1,16 @@
 package tui
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/stretchr/testify/require"
 
 	"gameday/keymap"
 	"gameday/sources/signal"
+	"gameday/themes"
 	"gameday/tui/tuitest"
 )
 
@@ -75,14 +78,50 @@ func TestTheHeaderSaysWhoIsHere(t *testing.T) {
 		require.Contains(t, b.screen(), "◆alice ◇bob")
 	})
 	drive(t, s, Config{Shared: &Shared{Name: "bob"}, ASCII: true}, func(b *bench) {
-		require.Contains(t, b.screen(), "@alice obob")
+		require.Contains(t, b.screen(), "@alice .bob")
 	})
 	s.frame.People = append(s.frame.People, signal.Person{Name: "carol"}, signal.Person{Name: "dave"})
 	drive(t, s, Config{Shared: &Shared{Name: "bob"}}, func(b *bench) {
-		require.Contains(t, b.screen(), "4 people")
+		require.Contains(t, b.screen(), "@4 here")
 	})
 	drive(t, s, Config{}, func(b *bench) {
-		require.NotContains(t, b.screen(), "4 people", "an operator's own session has no people")
+		require.NotContains(t, b.screen(), "@4 here", "an operator's own session has no people")
+	})
+}
+
+// TestThePeopleAreCountedWhereTheyCannotBeNamed: at 80 columns, with a fault in force, the names took too much room, and nothing said that
+// anybody else was there.
+func TestThePeopleAreCountedWhereTheyCannotBeNamed(t *testing.T) {
+	s := newFake()
+	s.frame = tuitest.SampleFrame()
+	s.frame.Incidents = nil
+	s.frame.People = []signal.Person{{Name: "alexandra", Operator: true, Views: 1}, {Name: "bartholomew", Views: 1}, {Name: "christopher", Views: 1}}
+	drive(t, s, Config{Shared: &Shared{Name: "alexandra"}}, func(b *bench) {
+		b.send(tea.WindowSizeMsg{Width: 80, Height: 24})
+		header, _, _ := strings.Cut(b.screen(), "\n")
+		require.Contains(t, header, "@3 here")
+		require.Contains(t, header, "1 fault")
+	})
+}
+
+func TestWhoComesAndLeavesIsTold(t *testing.T) {
+	s := newFake()
+	s.frame = tuitest.Calm()
+	alice, bob := signal.Person{Name: "alice", Operator: true, Views: 1}, signal.Person{Name: "bob", Views: 1}
+	s.frame.People = []signal.Person{alice}
+	drive(t, s, Config{Shared: &Shared{Name: "alice"}}, func(b *bench) {
+		b.send(Remark("you are alone here"))
+		next := func(people ...signal.Person) string {
+			f := *s.frame
+			f.People = people
+			show(b.m, &f)
+			return b.screen()
+		}
+		require.Contains(t, next(alice, bob), "bob is here now, a viewer")
+		require.NotContains(t, next(alice, bob), "you are alone here")
+		require.Contains(t, next(alice), "bob has left")
+		b.m.say(themes.Warning, "not copied")
+		require.Contains(t, next(alice, bob), "not copied", "a warning stays")
 	})
 }
 

@@ -383,7 +383,7 @@ func describe(p *engine.Plan, environment string) tui.Plan {
 	for i, f := range p.Faults {
 		pf := tui.PlannedFault{
 			Title: f.Title, Kind: f.Kind, Actions: f.Description.Actions, Undo: f.Description.Undo, At: steps[i].Start, For: steps[i].For, Irreversible: !f.Reversible,
-			Share: fmt.Sprintf("%d of %d %ss (%.0f %%)", len(f.Targets), f.Total, f.Targets[0].Kind, 100*float64(len(f.Targets))/float64(max(f.Total, 1))),
+			Share: fmt.Sprintf("%d of %s (%.0f %%)", len(f.Targets), count(f.Total, string(f.Targets[0].Kind)), 100*float64(len(f.Targets))/float64(max(f.Total, 1))),
 		}
 		for _, t := range f.Targets {
 			pf.Targets = append(pf.Targets, t.Name)

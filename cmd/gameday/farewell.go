@@ -85,5 +85,8 @@ func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
+	if strings.HasSuffix(thing, "s") {
+		return fmt.Sprintf("%d %ses", n, thing)
+	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -81,17 +81,19 @@ func shopPanels() []engine.PanelSpec {
 }
 
 // shopHeadline is the header: what the gateway answers, over the last ten seconds; the budget over the last hour,
-// against the shop's promise of 99.9 % availability. The errors are those that the gateway tells of, or those that users of the
+// against the shop's promise of 99.9 % availability. The p95 is that of the load's users, as the chart and the ladder have it, while
+// there are any: buckets tell 930 ms of what took 812, and a gateway that hangs has observed nothing. The errors are those that the gateway tells of, or those that users of the
 // load see when they are more: a gateway that hangs finishes nothing, and tells of no error.
 func shopHeadline() engine.HeadlineSpec {
 	const (
 		gateway = `http_requests_total{service="gateway"`
 		told    = `(sum(rate(` + gateway + `,code=~"5.."}[10s])) or vector(0)) / sum(rate(` + gateway + `}[10s]))`
+		users   = `max(last_over_time(gameday_load_latency_seconds{quantile="0.95"}[5s]) > 0)`
 		seen    = `(sum(rate(gameday_load_errors_total[10s])) or vector(0)) / sum(rate(gameday_load_requests_total[10s]))`
 	)
 	return engine.HeadlineSpec{
 		Rate:      `sum(rate(` + gateway + `}[10s]))`,
-		P95:       `histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket{service="gateway"}[10s])))`,
+		P95:       users + ` or histogram_quantile(0.95, sum by (le) (rate(http_request_duration_seconds_bucket{service="gateway"}[10s])))`,
 		ErrorRate: `max(label_replace(` + told + `, "by", "gateway", "", "") or label_replace(` + seen + `, "by", "users", "", ""))`,
 		Budget: `clamp_min(1 - ((sum(increase(` + gateway + `,code=~"5.."}[1h])) or vector(0)) / sum(increase(` + gateway +
 			`}[1h]))) / 0.001, 0)`,

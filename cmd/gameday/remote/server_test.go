@@ -269,7 +269,7 @@ func alone(t *testing.T, s *site, at size) *screen {
 			Shared: &tui.Shared{Name: "alice", Grace: time.Minute,
 				Attach: func(send func(tea.Msg)) {
 					sc.told = func(cols, rows int) { send(tea.WindowSizeMsg{Width: cols, Height: rows}) } // no signal comes: it is not our terminal
-					go send(tui.Notice(tui.Greeting(tuitest.Calm(), "alice")))
+					go send(tui.Remark(tui.Greeting(tuitest.Calm(), "alice")))
 				}}}
 		if err := tui.Run(ctx, cfg, tea.WithInput(term), tea.WithOutput(term),
 			tea.WithEnvironment([]string{"TERM=vt220", "COLORTERM=truecolor"})); err != nil {

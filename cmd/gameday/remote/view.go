@@ -199,7 +199,7 @@ func (s *Server) beside(v *view, conn gossh.Conn, g *gate) (wait func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		v.send(tui.Notice(tui.Greeting(s.look(), v.key.Name)))
+		v.send(tui.Remark(tui.Greeting(s.look(), v.key.Name)))
 		for {
 			select {
 			case <-g.resized:

@@ -47,7 +47,7 @@ func (p *Pane) empty(pen widget.Pen, ctx pane.Context) []string {
 	what, hint := "No log lines yet.", "They appear as soon as a service exports logs over OTLP. Load makes services talk: press l to start some."
 	switch {
 	case p.filter != "":
-		what, hint = "No line matches \""+p.filter+"\" in this window.", "Press / to change the filter, esc to drop it."
+		what, hint = "No line in this window matches: "+p.filter, "Press / to change the filter, esc to drop it."
 	case levels[p.level] != signal.SeverityUnset:
 		what, hint = fmt.Sprintf("No line of level %s or above in this window.", levels[p.level]), "Press v to show other levels."
 	case ctx.Frame != nil && ctx.Frame.Focus != "":

@@ -157,5 +157,5 @@ func TestTitleCountsAndSaysWhatIsMissing(t *testing.T) {
 	ctx.Frame = with(nil)
 	require.Contains(t, panetest.Text(p, ctx), "press l")
 	p.Update(ctx, pane.FilterMsg{Text: "zzz"})
-	require.Contains(t, panetest.Text(p, ctx), `No line matches "zzz"`)
+	require.Contains(t, panetest.Text(p, ctx), `No line in this window matches: zzz`)
 }
