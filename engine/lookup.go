@@ -76,7 +76,7 @@ func (s *Session) lookUp(id signal.CorrelationID) {
 			state.Silent = append(state.Silent, o.Source+": "+o.Err)
 			s.cfg.Log("look up %s: %s: %s", id, o.Source, o.Err)
 		}
-		state.Found = len(r.Batch.Logs) + len(r.Batch.Spans)
+		state.Found, state.When = len(r.Batch.Logs)+len(r.Batch.Spans), when(r.Batch)
 		s.takeFound(id, r)
 	}
 	s.lookups.mu.Lock()
@@ -85,6 +85,25 @@ func (s *Session) lookUp(id signal.CorrelationID) {
 	if s.lookups.state != nil && s.lookups.state.ID == id {
 		s.lookups.state = state
 	}
+}
+
+// when is the time that signals take up.
+func when(b signal.Batch) (w signal.Window) {
+	cover := func(from, to time.Time) {
+		if w.From.IsZero() || from.Before(w.From) {
+			w.From = from
+		}
+		if to.After(w.To) {
+			w.To = to
+		}
+	}
+	for i := range b.Logs {
+		cover(b.Logs[i].Time, b.Logs[i].Time)
+	}
+	for i := range b.Spans {
+		cover(b.Spans[i].Start, b.Spans[i].Start.Add(b.Spans[i].Duration))
+	}
+	return w
 }
 
 // takeFound adds what sources told to the memory, without what it holds already.

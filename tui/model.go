@@ -116,6 +116,7 @@ type Model struct {
 	figuresOf uint64    // ... and for which of the views
 
 	focus   focusHistory
+	opening bool           // what the cockpit was opened on has not been found yet
 	lookup  *signal.Lookup // the last one that was told
 	asking  *signal.Lookup // the one that is being waited for, since askedAt
 	askedAt time.Time
@@ -220,6 +221,7 @@ func New(cfg Config) *Model {
 	}
 	if cfg.Focus != "" {
 		m.focus.set(cfg.Focus, m.place())
+		m.opening = true
 		m.activate("traces")
 	}
 	if cfg.Notice != "" {
@@ -390,7 +392,7 @@ func (m *Model) framed(msg frameMsg) tea.Cmd {
 	m.mark(f)
 	m.refreshSwitches()
 	m.refreshWords()
-	m.tellLookup()
+	cmds = append(cmds, m.tellLookup())
 	for _, id := range m.visible() {
 		if s := m.slots[id]; s != nil {
 			cmds = append(cmds, s.pane.Update(m.context(id), pane.FrameMsg{}))

@@ -5,6 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"gameday/keymap"
 	"gameday/sources/signal"
 	"gameday/themes"
 	"gameday/tui/pane"
@@ -85,7 +86,7 @@ func (m *Model) focusOn(id signal.CorrelationID) tea.Cmd {
 }
 
 // tellLookup says once when sources did not answer about the focus: what is missing must not look like what is not there.
-func (m *Model) tellLookup() {
+func (m *Model) tellLookup() tea.Cmd {
 	l := m.frame.Lookup
 	if l == nil || !l.Asking {
 		m.asking = nil
@@ -93,15 +94,41 @@ func (m *Model) tellLookup() {
 		m.asking, m.askedAt = l, m.now()
 	}
 	if l == nil || l == m.lookup || l.Asking || l.ID != m.focus.current {
-		return
+		return nil
 	}
 	m.lookup = l
+	there := m.arrive(l)
 	switch {
 	case len(l.Silent) == 1:
 		m.say(themes.Warning, "did not answer about %s: %s", l.ID.Short(), oneLine(l.Silent[0]))
 	case len(l.Silent) > 1:
 		m.say(themes.Warning, "%d sources did not answer about %s: %s; …", len(l.Silent), l.ID.Short(), oneLine(l.Silent[0]))
 	}
+	return there
+}
+
+// arrive goes, once, to the time of what the cockpit was opened on: a request is asked about minutes or days after it failed, and its
+// log lines, the charts and the timeline of that time are what is wanted, not an empty window that ends now.
+func (m *Model) arrive(l *signal.Lookup) tea.Cmd {
+	if !m.opening {
+		return nil
+	}
+	m.opening = false
+	if l.Found == 0 && len(l.Silent) == 0 {
+		m.say(themes.Warning, "nothing about %s was found: every source answered, and none knows it", l.ID.Short())
+	}
+	if l.Found == 0 || m.paused || m.play != nil || !l.When.From.Before(m.window().From) {
+		return nil
+	}
+	for _, length := range lengths {
+		if m.length < length && m.length < 2*l.When.Length() {
+			m.length = length
+		}
+	}
+	m.most = 0
+	there := m.moment(l.When.To)
+	m.say(themes.Text, "standing still at %s, when this happened; %s is live", l.When.To.Local().Format("2006-01-02 15:04:05"), m.keys.Key(keymap.Pause))
+	return there
 }
 
 // unfocus leaves the focus, and goes back to the pane that the trace on the screen was opened from.

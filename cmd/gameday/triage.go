@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -21,7 +20,7 @@ const maxPasted = 64 << 10
 
 // triageCmd shows everything about one request.
 type triageCmd struct {
-	ID      []string      `arg:"" optional:"" help:"A trace ID in any form, the value of a correlation field, a URL of a trace, or a log line that holds one; - reads a line."`
+	ID      []string      `arg:"" optional:"" help:"A trace ID in any form, the value of a correlation field, a URL of a trace, or log lines that hold one; - reads them from standard input."`
 	Format  string        `help:"How it is printed; the cockpit opens on it when not given and this is a terminal." enum:"cockpit,text,json,markdown," default:""`
 	Timeout time.Duration `help:"How long one source may take." default:"10s"`
 	Near    time.Duration `help:"How long sources may take to tell what was written near: without an ID, by the same service and host at the same time. 0 asks for none." default:"40ms"`
@@ -42,7 +41,11 @@ func (c triageCmd) Run(stdout io.Writer) error {
 	}
 	ids := triage.IDs(text, set.Correlation.Fields)
 	if len(ids) == 0 {
-		return fmt.Errorf("no ID was recognised in %q: give a trace ID, a URL of a trace, or a text with one of %s", cutText(text), strings.Join(set.Correlation.Fields, ", "))
+		what := fmt.Sprintf("%q", cutText(text))
+		if text == "" {
+			what = "an empty text"
+		}
+		return fmt.Errorf("no ID was recognised in %s: give a trace ID, a URL of a trace, or a text with one of %s", what, strings.Join(set.Correlation.Fields, ", "))
 	}
 	terminal := term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
 	if c.Format == "cockpit" || c.Format == "" && terminal {
@@ -96,7 +99,7 @@ func (c triageCmd) print(set *settings.Settings, ids []triage.ID, stdout io.Writ
 	return nil
 }
 
-// text is what the operator gave: the arguments, or a line of standard input.
+// text is what the operator gave: the arguments, or standard input to its end.
 func (c triageCmd) text() (string, error) {
 	text := strings.Join(c.ID, " ")
 	if text != "" && text != "-" {
@@ -105,11 +108,17 @@ func (c triageCmd) text() (string, error) {
 	if text == "" && term.IsTerminal(int(os.Stdin.Fd())) {
 		return "", fmt.Errorf("say what to look for: gameday triage ID, or pipe a log line into it")
 	}
-	line, err := bufio.NewReader(io.LimitReader(os.Stdin, maxPasted)).ReadString('\n')
-	if err != nil && err != io.EOF {
-		return "", fmt.Errorf("read the line to look for: %w", err)
+	if term.IsTerminal(int(os.Stdin.Fd())) { // nothing that comes and goes is written where somebody pastes
+		fmt.Fprintln(os.Stderr, "gameday: paste the lines, then press ctrl+d on a line of its own")
+	} else {
+		wait := waitFor("reading what to look for, to the end of standard input")
+		defer wait.end()
 	}
-	return strings.TrimSpace(line), nil
+	lines, err := io.ReadAll(io.LimitReader(os.Stdin, maxPasted))
+	if err != nil {
+		return "", fmt.Errorf("read what to look for from standard input: %w", err)
+	}
+	return strings.TrimSpace(string(lines)), nil
 }
 
 // cutText is a text fit for a message.

@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"gameday/sources"
 	"gameday/sources/signal"
 )
 
@@ -105,14 +106,14 @@ func (w *Writer) Batch(b signal.Batch) {
 	for i := range b.Logs {
 		if w.room() {
 			r := b.Logs[i]
-			redactRecord(&r)
+			sources.RedactRecord(&r)
 			w.enc.log(&r, now)
 		}
 	}
 	for i := range b.Spans {
 		if w.room() && !b.Spans[i].TraceID.IsZero() {
 			s := b.Spans[i]
-			redactSpan(&s)
+			sources.RedactSpan(&s)
 			w.enc.span(&s, now)
 		}
 	}

@@ -19,11 +19,25 @@ type ID struct {
 const maxIDs = 8
 
 // IDs takes the correlation IDs out of a text: a trace ID in any form, the value of a configured field, a URL of a trace in
-// some other tool, a log line that holds any of them. When nothing is recognised and the text is one word, that word is
+// some other tool, log lines that hold any of them. When nothing is recognised and the text is one word and no URL, that word is
 // the ID: a request ID may look like anything.
 func IDs(text string, fields []string) []ID {
 	text = strings.TrimSpace(text)
 	var out []ID
+	for line := range strings.Lines(text) {
+		for _, id := range inLine(strings.TrimSpace(line), fields) {
+			if len(out) < maxIDs && !slices.ContainsFunc(out, func(o ID) bool { return o.Value == id.Value }) {
+				out = append(out, id)
+			}
+		}
+	}
+	if len(out) == 0 && text != "" && !strings.ContainsAny(text, " \t\r\n") && !strings.Contains(text, "://") {
+		out = append(out, ID{signal.CorrelationID(text), "as given"})
+	}
+	return out
+}
+
+func inLine(text string, fields []string) (out []ID) {
 	add := func(value, why string) {
 		if trace, ok := signal.ParseAnyTraceID(value); ok && why == "trace ID" {
 			value = trace.String()
@@ -58,9 +72,6 @@ func IDs(text string, fields []string) []ID {
 				add(word, "trace ID")
 			}
 		}
-	}
-	if len(out) == 0 && text != "" && !strings.ContainsAny(text, " \t") {
-		add(text, "as given")
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"gameday/sources"
 	"gameday/sources/signal"
 )
 
@@ -86,14 +87,45 @@ func short(d time.Duration) string {
 
 func headline(t *signal.Trace) string {
 	if len(t.Spans) == 0 {
-		return fmt.Sprintf("%d log records, no spans", len(t.Logs))
+		return count(len(t.Logs), "log record") + ", no spans"
 	}
-	return fmt.Sprintf("%s %s, %s: %d spans in %d services, %d failed, %d log records", t.Service, t.Name, short(t.Duration), len(t.Spans),
-		len(services(t)), t.Errors, len(t.Logs))
+	return fmt.Sprintf("%s %s, %s: %s in %s, %d failed, %s", t.Service, t.Name, short(t.Duration), count(len(t.Spans), "span"),
+		count(len(services(t)), "service"), t.Errors, count(len(t.Logs), "log record"))
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// shareable is the result without the secrets that stand in what others logged: what is printed is pasted into tickets and chats.
+func (r *Result) shareable() *Result {
+	out := *r
+	out.Logs, out.Near = harmless(r.Logs), harmless(r.Near)
+	out.Traces = slices.Clone(r.Traces)
+	for i := range out.Traces {
+		t := &out.Traces[i]
+		t.Logs, t.Spans = harmless(t.Logs), slices.Clone(t.Spans)
+		for k := range t.Spans {
+			sources.RedactSpan(&t.Spans[k])
+		}
+	}
+	return &out
+}
+
+func harmless(list []signal.Record) []signal.Record {
+	out := slices.Clone(list)
+	for i := range out {
+		sources.RedactRecord(&out[i])
+	}
+	return out
 }
 
 // Text tells it to a person at a terminal without colours.
 func (r *Result) Text(w io.Writer) error {
+	r = r.shareable()
 	var b strings.Builder
 	for _, id := range r.IDs {
 		fmt.Fprintf(&b, "%s  (%s)\n", id.Value, id.Why)
@@ -117,11 +149,11 @@ func (r *Result) Text(w io.Writer) error {
 				fmt.Fprintf(&b, "%10s %s %s%s %s  %s%s\n", "+"+short(l.at), mark, indent, l.span.Service, l.span.Name, short(l.span.Duration), because(l.span))
 				continue
 			}
-			fmt.Fprintf(&b, "%10s   %s│ %s %s\n", "+"+short(l.at), indent, l.record.Severity, l.record.Body)
+			fmt.Fprintf(&b, "%10s   %s│ %s %s  %s\n", "+"+short(l.at), indent, l.record.Severity, l.record.Service, l.record.Body)
 		}
 	}
 	if len(r.Logs) > 0 {
-		fmt.Fprintf(&b, "\n%d log records outside of these traces\n", len(r.Logs))
+		fmt.Fprintf(&b, "\n%s outside of these traces\n", count(len(r.Logs), "log record"))
 		for _, rec := range r.Logs[:min(len(r.Logs), maxTold)] {
 			fmt.Fprintf(&b, "  %s %-5s %s  %s\n", rec.Time.Format("15:04:05.000"), rec.Severity, rec.Service, rec.Body)
 		}
@@ -130,7 +162,7 @@ func (r *Result) Text(w io.Writer) error {
 		}
 	}
 	if len(r.Near) > 0 {
-		fmt.Fprintf(&b, "\n%d log records near: the same service, host and time, and no ID of their own; they may belong to it, or not\n", len(r.Near))
+		fmt.Fprintf(&b, "\n%s near: by a service of the trace, at its time, and without an ID; what is near may belong to it, or not\n", count(len(r.Near), "log record"))
 		for _, rec := range r.Near[:min(len(r.Near), maxTold)] {
 			fmt.Fprintf(&b, "≈ %s %-5s %s  %s\n", rec.Time.Format("15:04:05.000"), rec.Severity, rec.Service, rec.Body)
 		}
@@ -170,7 +202,7 @@ func (o Outcome) sentence() string {
 	if o.Err != "" {
 		return text + "DID NOT ANSWER after " + short(o.Took) + ": " + o.Err
 	}
-	text += fmt.Sprintf("%d spans, %d log records in %s", o.Spans, o.Logs, short(o.Took))
+	text += fmt.Sprintf("%s, %s in %s", count(o.Spans, "span"), count(o.Logs, "log record"), short(o.Took))
 	if o.Truncated {
 		text += "; it has more"
 	}
@@ -182,6 +214,7 @@ func (o Outcome) sentence() string {
 
 // Markdown tells it for a ticket or a chat.
 func (r *Result) Markdown(w io.Writer) error {
+	r = r.shareable()
 	var b strings.Builder
 	b.WriteString("# Triage\n\n")
 	for _, id := range r.IDs {
@@ -238,6 +271,7 @@ func code(s string) string { return "`" + strings.ReplaceAll(s, "`", "'") + "`" 
 
 // JSON tells it to a program: everything, with IDs in hex and times in RFC 3339.
 func (r *Result) JSON(w io.Writer) error {
+	r = r.shareable()
 	type attrs map[string]string
 	type jsonLog struct {
 		Time     time.Time `json:"time"`
@@ -321,5 +355,6 @@ func (r *Result) JSON(w io.Writer) error {
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false) // it is read by people too
 	return enc.Encode(map[string]any{"ids": r.IDs, "seconds": r.Took.Seconds(), "traces": traces, "logs": logs(r.Logs), "near": logs(r.Near), "nearMissed": append([]string{}, r.NearMissed...), "sources": outcomes})
 }

@@ -70,11 +70,15 @@ func Find(ctx context.Context, cfg Config, ids []ID) (*Result, error) {
 			asked = append(asked, trace)
 		}
 	}
-	seen := known{}
+	seen, told := known{}, map[string]known{}
 	var found []signal.TraceID
 	take := func(src sources.Source, a driver.Answer) {
 		name(&a.Batch, src.Name)
 		reader.Batch(&a.Batch)
+		if told[src.Name] == nil {
+			told[src.Name] = known{}
+		}
+		told[src.Name].add(a.Batch)
 		fresh := seen.add(a.Batch)
 		found = append(found, tracesOf(fresh)...)
 		st.Add(fresh)
@@ -86,15 +90,18 @@ func Find(ctx context.Context, cfg Config, ids []ID) (*Result, error) {
 		r.add(ask(ctx, cfg, driver.Query{ID: id.Value}, take))
 	}
 	var more []signal.TraceID
+	all := !onlyTraces(ids) // a trace's own records name no other trace, but for the whole of one that was asked for by its half
 	for _, id := range found {
-		if !slices.Contains(asked, id) && !slices.Contains(more, id) && len(more) < maxTraces {
+		half := slices.Contains(asked, lowHalf(id))
+		if (all || half) && !slices.Contains(asked, id) && !slices.Contains(more, id) && len(more) < maxTraces {
 			more = append(more, id)
 		}
 	}
-	if !onlyTraces(ids) { // a trace's own records name no other trace
-		for _, id := range more {
-			r.add(ask(ctx, cfg, driver.Query{ID: signal.CorrelationID(id.String())}, take))
-		}
+	for _, id := range more {
+		r.add(ask(ctx, cfg, driver.Query{ID: signal.CorrelationID(id.String())}, take))
+	}
+	for i := range r.Outcomes { // what a source told in two rounds it told once
+		r.Outcomes[i].Logs, r.Outcomes[i].Spans = told[r.Outcomes[i].Source].count()
 	}
 	r.collect(st, append(asked, more...))
 	if cfg.Near > 0 {
@@ -102,6 +109,12 @@ func Find(ctx context.Context, cfg Config, ids []ID) (*Result, error) {
 	}
 	r.Took = time.Since(begun)
 	return r, ctx.Err()
+}
+
+// lowHalf is what systems whose IDs have 64 bits make of one of 128.
+func lowHalf(id signal.TraceID) (half signal.TraceID) {
+	copy(half[len(id)/2:], id[len(id)/2:])
+	return half
 }
 
 func onlyTraces(ids []ID) bool {
@@ -258,6 +271,18 @@ func (k known) add(b signal.Batch) signal.Batch {
 		k[key] = true
 	}
 	return out
+}
+
+// count is how many log records and spans there are.
+func (k known) count() (logs, spans int) {
+	for key := range k {
+		if _, ok := key.(logKey); ok {
+			logs++
+		} else {
+			spans++
+		}
+	}
+	return logs, spans
 }
 
 // Fresh returns what of a batch is not among the signals that are held already: what a memory may take without telling

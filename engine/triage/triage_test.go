@@ -37,7 +37,11 @@ func TestIDsAreFoundInWhateverAPersonHas(t *testing.T) {
 		"order_id=42 refused":                                             "42",
 		"r-7":                                                             "r-7",
 		"nothing to see here":                                             "",
-		"":                                                                "",
+		"\n\nat main.go:7\n  level=error trace_id=" + id + "\n":           id,
+		"first line\r\norder_id=42 refused\r\n":                           "42",
+		"http://127.0.0.1:16686/search?service=gateway":                   "",
+		"two\nlines": "",
+		"":           "",
 	} {
 		got := triage.IDs(text, fields)
 		if want == "" {
@@ -191,4 +195,48 @@ func TestWhatIsNearIsToldAsSuch(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, r.Near)
 	})
+}
+
+// TestTheHalfOfATraceIDFindsTheWhole: systems whose IDs have 64 bits write the lower half of what others have in full.
+func TestTheHalfOfATraceIDFindsTheWhole(t *testing.T) {
+	trace := traceID(t)
+	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	half := signal.CorrelationID("0000000000000000" + id[16:])
+	logs := signal.Batch{Logs: []signal.Record{{Time: start, Service: "payment", Body: "late trace_id=" + id}}}
+	spans := signal.Batch{Spans: []signal.Span{{TraceID: trace, SpanID: signal.SpanID{1}, Service: "gateway", Name: "POST /checkout", Start: start, Duration: time.Second}}}
+	cfg := triage.Config{Sources: []sources.Source{
+		{Name: "loki", Kind: "loki", Driver: fake{by: map[signal.CorrelationID]signal.Batch{half: logs, id: logs}}},
+		{Name: "jaeger", Kind: "jaeger", Driver: fake{by: map[signal.CorrelationID]signal.Batch{id: spans}}},
+	}}
+	r, err := triage.Find(t.Context(), cfg, triage.IDs(id[16:], nil))
+	require.NoError(t, err)
+	require.Len(t, r.Traces, 1)
+	require.Len(t, r.Traces[0].Spans, 1)
+	require.Equal(t, 1, r.Outcomes[0].Logs, "told in both rounds, and one record")
+}
+
+// TestWhatIsPrintedHoldsNoSecretsOfOthers: it is pasted into tickets and chats.
+func TestWhatIsPrintedHoldsNoSecretsOfOthers(t *testing.T) {
+	trace := traceID(t)
+	start := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	b := signal.Batch{
+		Spans: []signal.Span{{TraceID: trace, SpanID: signal.SpanID{1}, Service: "gateway", Name: "login", Start: start, Duration: time.Second, Failed: true,
+			Message: "refused password=hunter2", Attrs: signal.Attrs{{Key: "http.request.header.cookie", Value: "sid=hunter2"}}}},
+		Logs: []signal.Record{{Time: start, Service: "payment", Body: "token=hunter2 trace_id=" + id, TraceID: trace}},
+	}
+	cfg := triage.Config{Sources: []sources.Source{{Name: "all", Kind: "loki", Driver: fake{by: map[signal.CorrelationID]signal.Batch{id: b}}}}}
+	r, err := triage.Find(t.Context(), cfg, triage.IDs(id, nil))
+	require.NoError(t, err)
+	for _, tell := range []func(*bytes.Buffer) error{
+		func(w *bytes.Buffer) error { return r.Text(w) }, func(w *bytes.Buffer) error { return r.Markdown(w) }, func(w *bytes.Buffer) error { return r.JSON(w) },
+	} {
+		var out bytes.Buffer
+		require.NoError(t, tell(&out))
+		require.NotContains(t, out.String(), "hunter2")
+		require.Contains(t, out.String(), "secret")
+	}
+	require.Contains(t, r.Traces[0].Logs[0].Body, "hunter2", "the cockpit shows what there is")
+	var text bytes.Buffer
+	require.NoError(t, r.Text(&text))
+	require.Contains(t, text.String(), "│ - payment  token=", "each line has its service")
 }

@@ -182,5 +182,6 @@ type Lookup struct {
 	ID     CorrelationID
 	Asking bool
 	Found  int      // signals that the sources told
+	When   Window   // from the first of them to the end of the last; zero when there are none
 	Silent []string // sources that did not answer, with the reason
 }
