@@ -3,6 +3,10 @@
 package chaos
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"gameday/keymap"
@@ -16,7 +20,8 @@ import (
 type item struct {
 	id   string
 	segs []widget.Seg
-	text string // what copying it gives
+	text string // what copying it gives, and what a filter looks at
+	more string // said below the list of the row under the cursor, when a row is too long for the screen
 }
 
 // list is a pane of rows that open. Its rows are made from the frame.
@@ -29,10 +34,11 @@ type list struct {
 	inner func(ctx pane.Context, p widget.Pen, id string) []line // what a row holds
 	want  func(v *signal.View, open string)
 
-	at   string // of the row under the cursor
-	list widget.List
-	open string // the row that is open; "" for the list
-	top  int
+	filter string
+	at     string // of the row under the cursor
+	list   widget.List
+	open   string // the row that is open; "" for the list
+	top    int
 }
 
 // line is one paragraph of an open row. Its text is wrapped below its label; one with a note has it on the right.
@@ -42,6 +48,7 @@ type line struct {
 	text  string
 	asIs  bool // not wrapped at blanks: a file's line
 	note  string
+	lay   func(width int) [][]widget.Seg // draws it instead; text is what is copied
 }
 
 // All makes all of them.
@@ -58,8 +65,22 @@ func (l *list) Title(ctx pane.Context) string {
 	if ctx.Frame == nil {
 		return l.id
 	}
-	return l.title(ctx.Frame)
+	if l.filter == "" {
+		return l.title(ctx.Frame)
+	}
+	return fmt.Sprintf("%s /%s %d", l.id, l.filter, len(l.rows(ctx)))
 }
+
+// Filter implements pane.Filterer.
+func (l *list) Filter() string { return l.filter }
+
+// FilterHelp implements pane.Filterer.
+func (l *list) FilterHelp() string {
+	return "words of the name and of what stands beside it, in any order"
+}
+
+// CheckFilter implements pane.Filterer: any text is a filter.
+func (l *list) CheckFilter(string) error { return nil }
 
 // Want implements pane.Pane.
 func (l *list) Want(v *signal.View) {
@@ -73,17 +94,29 @@ func (l *list) Keys(ctx pane.Context) []keymap.Action {
 	if l.open != "" {
 		return []keymap.Action{keymap.Leave, keymap.CopyRow}
 	}
-	if len(l.rows(ctx)) == 0 {
-		return nil
+	switch {
+	case len(l.rows(ctx)) > 0:
+		return []keymap.Action{keymap.Open, keymap.Filter, keymap.Copy, keymap.CopyRow}
+	case l.filter != "":
+		return []keymap.Action{keymap.Filter}
 	}
-	return []keymap.Action{keymap.Open, keymap.Copy, keymap.CopyRow}
+	return nil
 }
 
+// rows are those that have every word of the filter.
 func (l *list) rows(ctx pane.Context) []item {
 	if ctx.Frame == nil {
 		return nil
 	}
-	return l.items(ctx, widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII})
+	all := l.items(ctx, widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII})
+	words := strings.Fields(strings.ToLower(l.filter))
+	if len(words) == 0 {
+		return all
+	}
+	return slices.DeleteFunc(all, func(x item) bool {
+		text := strings.ToLower(x.id + " " + x.text + " " + x.more)
+		return slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, w) })
+	})
 }
 
 // locate puts the cursor on its row.
@@ -100,12 +133,16 @@ func (l *list) locate(rows []item, height int) int {
 
 // Update implements pane.Pane.
 func (l *list) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
+	if f, ok := msg.(pane.FilterMsg); ok {
+		l.filter, l.open, l.list = f.Text, "", widget.List{}
+		return nil
+	}
 	rows := l.rows(ctx)
 	if len(rows) == 0 {
 		l.open = ""
 		return nil
 	}
-	i := l.locate(rows, ctx.Height)
+	i := l.locate(rows, l.height(ctx, rows))
 	switch msg := msg.(type) {
 	case pane.ActionMsg:
 		if l.open != "" {
@@ -132,7 +169,7 @@ func (l *list) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 func (l *list) goTo(rows []item, i int) { l.at = rows[min(max(i, 0), len(rows)-1)].id }
 
 func (l *list) act(ctx pane.Context, a keymap.Action, rows []item, i int) tea.Cmd {
-	if by, moves := a.Rows(max(ctx.Height-1, 1), len(rows)); moves {
+	if by, moves := a.Rows(max(l.height(ctx, rows)-1, 1), len(rows)); moves {
 		l.goTo(rows, i+by)
 		return nil
 	}
@@ -184,21 +221,69 @@ func (l *list) View(ctx pane.Context) []string {
 	rows := l.rows(ctx)
 	if len(rows) == 0 {
 		hint := l.hint
-		if ctx.Replay {
+		what := l.empty
+		switch {
+		case l.filter != "":
+			what, hint = "Nothing here matches \""+l.filter+"\".", "Press / to change the filter, esc to drop it."
+		case ctx.Replay:
 			hint = "A replay shows what was, and does nothing."
 		}
-		return p.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Text, Text: l.empty}, widget.Seg{Role: themes.Muted, Text: hint})
+		return p.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Text, Text: what}, widget.Seg{Role: themes.Muted, Text: hint})
 	}
 	if l.open != "" {
 		return l.opened(p, ctx)
 	}
-	at := l.locate(rows, ctx.Height)
+	height := l.height(ctx, rows)
+	at := l.locate(rows, height)
 	out := make([]string, 0, ctx.Height)
-	for i := l.list.Top; i < len(rows) && len(out) < ctx.Height; i++ {
+	for i := l.list.Top; i < len(rows) && len(out) < height; i++ {
 		row := p.Line(ctx.Active && i == at, ctx.Width-1, rows[i].segs...)
-		out = append(out, row+p.Row(1, p.ScrollMark(len(out), ctx.Height, l.list.Top, len(rows))))
+		out = append(out, row+p.Row(1, p.ScrollMark(len(out), height, l.list.Top, len(rows))))
+	}
+	out = p.Page(out, ctx.Width, height)
+	if height < ctx.Height {
+		out = append(out, l.below(p, ctx, &rows[at])...)
 	}
 	return p.Page(out, ctx.Width, ctx.Height)
+}
+
+// Rows below the list, with the rule above them, and how high a pane is at least that has them.
+const (
+	belowRows = 4
+	belowFrom = 9
+)
+
+// height is how many rows the list has: less than the pane when a row is too long for it and says more below.
+func (l *list) height(ctx pane.Context, rows []item) int {
+	if ctx.Height < belowFrom {
+		return ctx.Height
+	}
+	for i := range rows {
+		if rows[i].more == "" {
+			continue
+		}
+		w := 0
+		for _, s := range rows[i].segs {
+			w += widget.Width(s.Text)
+		}
+		if w > ctx.Width-1 {
+			return ctx.Height - belowRows
+		}
+	}
+	return ctx.Height
+}
+
+// below is what there is to say of the row under the cursor.
+func (l *list) below(p widget.Pen, ctx pane.Context, x *item) []string {
+	out := []string{p.Row(ctx.Width, seg(themes.Border, strings.Repeat(p.Glyph(widget.Rule), ctx.Width)))}
+	lines := widget.Wrap(x.more, max(ctx.Width-2, 1))
+	for i, s := range lines[:min(len(lines), belowRows-1)] {
+		if i == belowRows-2 && len(lines) > belowRows-1 {
+			s += p.Glyph(widget.Ellipsis)
+		}
+		out = append(out, p.Row(ctx.Width, seg(themes.Text, " "+s)))
+	}
+	return out
 }
 
 // opened draws what the open row holds.
@@ -220,6 +305,8 @@ const labelled = 9
 
 func (x line) rows(p widget.Pen, width int) [][]widget.Seg {
 	switch {
+	case x.lay != nil:
+		return x.lay(width)
 	case x.asIs && x.note == "":
 		return [][]widget.Seg{{seg(x.role, " "+x.text)}}
 	case x.asIs && width >= 90 && widget.Width(x.text) < width/2:

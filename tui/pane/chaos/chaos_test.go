@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,4 +63,43 @@ func TestWhatIsOpenIsAskedFor(t *testing.T) {
 	c := chaos.Catalog()
 	require.True(t, ask(c).Catalog)
 	require.Contains(t, c.Title(ctx), "1 not on this machine")
+}
+
+// TestAListIsFilteredByWords of the name and of what it says, and says so when nothing is left.
+func TestAListIsFilteredByWords(t *testing.T) {
+	ctx := panetest.Context(t, sample.Frame(), 58, 14)
+	p := chaos.Catalog()
+	require.Contains(t, p.Keys(ctx), keymap.Filter)
+	panetest.Do(p, ctx, keymap.Bottom)
+	p.Update(ctx, pane.FilterMsg{Text: "LATER link"})
+	require.Contains(t, p.Title(ctx), "/LATER link 1")
+	text := panetest.Text(p, ctx)
+	require.Contains(t, text, "network.latency")
+	require.NotContains(t, text, "host.loss")
+	require.Equal(t, pane.CopyMsg{Text: "network.latency"}, panetest.Do(p, ctx, keymap.Copy))
+	panetest.Do(p, ctx, keymap.Open)
+	require.Contains(t, panetest.Text(p, ctx), "jitter")
+	panetest.Do(p, ctx, keymap.Leave)
+	require.Equal(t, "LATER link", p.(pane.Filterer).Filter())
+	p.Update(ctx, pane.FilterMsg{Text: "nowhere"})
+	require.Contains(t, panetest.Text(p, ctx), `Nothing here matches "nowhere".`)
+	require.Equal(t, []keymap.Action{keymap.Filter}, p.Keys(ctx))
+	p.Update(ctx, pane.FilterMsg{})
+	require.Contains(t, panetest.Text(p, ctx), "host.loss")
+}
+
+// TestWhatARowCannotSayStandsBelow: the whole sentence of the row under the cursor, where the list has no room for it.
+func TestWhatARowCannotSayStandsBelow(t *testing.T) {
+	f := sample.Frame()
+	f.Catalog[1].Help = "requests on the link answer later, each by as much as the distribution says, and connections that are open already too"
+	ctx := panetest.Context(t, f, 58, 14)
+	p := chaos.Catalog()
+	panetest.Do(p, ctx, keymap.Down)
+	text := panetest.Text(p, ctx)
+	require.Contains(t, text, "are open already too")
+	require.Contains(t, text, "process.kill")
+	ctx.Height = 6
+	require.NotContains(t, panetest.Text(p, ctx), "are open already too", "a small pane is all list")
+	ctx.Width, ctx.Height = 190, 14
+	require.Equal(t, 1, strings.Count(panetest.Text(p, ctx), "open already too"), "nothing is said twice")
 }

@@ -33,7 +33,7 @@ func Catalog() pane.Pane {
 			for i := range ctx.Frame.Catalog {
 				k := &ctx.Frame.Catalog[i]
 				role, glyph, _ := able(k, p)
-				out = append(out, item{id: k.Kind, text: k.Kind + ": " + k.Help, segs: []widget.Seg{seg(role, " "+glyph+" "), seg(themes.Text, p.Left(k.Kind, 23)+" "), seg(themes.Muted, k.Help)}})
+				out = append(out, item{id: k.Kind, text: k.Kind + ": " + k.Help, more: k.Help, segs: []widget.Seg{seg(role, " "+glyph+" "), seg(themes.Text, p.Left(k.Kind, 23)+" "), seg(themes.Muted, k.Help)}})
 			}
 			return out
 		},
@@ -165,6 +165,11 @@ func faultLines(ctx pane.Context, p widget.Pen, id string) []line {
 
 // Runs lists the runs that were kept; one opens as its report.
 func Runs() pane.Pane {
+	var laid struct {
+		of    *signal.KeptReport
+		ascii bool
+		lines []line
+	}
 	return &list{id: "runs", empty: "No run has been kept yet.", hint: "One is kept of every experiment that ran; gameday runs lists them too.",
 		want:  func(v *signal.View, open string) { v.Runs, v.Report = true, open },
 		title: func(f *signal.Frame) string { return fmt.Sprintf("runs %d kept", len(f.Runs)) },
@@ -173,17 +178,17 @@ func Runs() pane.Pane {
 			for i := range ctx.Frame.Runs {
 				r := &ctx.Frame.Runs[i]
 				if r.Err != "" {
-					out = append(out, item{id: r.ID, text: r.Err, segs: []widget.Seg{seg(themes.Warning, " "+p.Glyph(widget.Warn)+" "+r.Err)}})
+					out = append(out, item{id: r.ID, text: r.Err, more: r.Err, segs: []widget.Seg{seg(themes.Warning, " "+p.Glyph(widget.Warn)+" "+r.Err)}})
 					continue
 				}
 				role, glyph := verdict(r.Verdict, p)
 				when := r.Started.In(ctx.Frame.Now.Location()).Format("2006-01-02 15:04")
-				out = append(out, item{id: r.ID, text: when + " " + r.Verdict + " " + r.Title, segs: []widget.Seg{seg(themes.Muted, " "+when+" "),
+				out = append(out, item{id: r.ID, text: when + " " + r.Verdict + " " + r.Title, more: sentence(r.Title, r.Reason), segs: []widget.Seg{seg(themes.Muted, " "+when+" "),
 					seg(role, glyph+" "+p.Left(r.Verdict, 15)+" "), seg(themes.Text, r.Title), seg(themes.Muted, "  "+r.Reason)}})
 			}
 			return out
 		},
-		inner: func(ctx pane.Context, _ widget.Pen, id string) []line {
+		inner: func(ctx pane.Context, p widget.Pen, id string) []line {
 			r := ctx.Frame.Report
 			switch {
 			case r == nil || r.ID != id:
@@ -191,16 +196,19 @@ func Runs() pane.Pane {
 			case r.Err != "":
 				return []line{{label: "report", role: themes.Failed, text: r.Err}}
 			}
-			out := make([]line, 0, len(r.Lines))
-			for _, l := range r.Lines {
-				role := themes.Text
-				if strings.HasPrefix(l, "#") {
-					role = themes.Title
-				}
-				out = append(out, line{role: role, text: l, asIs: true})
+			if laid.of != r || laid.ascii != p.ASCII {
+				laid.of, laid.ascii, laid.lines = r, p.ASCII, report(p, r.Lines)
 			}
-			return out
+			return laid.lines
 		}}
+}
+
+// sentence joins a title and what there is to say of it.
+func sentence(title, reason string) string {
+	if reason == "" {
+		return title
+	}
+	return title + ": " + reason
 }
 
 // verdict is how a run ended, as a colour and a sign.
