@@ -2,6 +2,7 @@ package traces_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -151,4 +152,24 @@ func TestTheWaterfallOpensOnWhatSaysMost(t *testing.T) {
 	}
 	f.Detail = big
 	require.Contains(t, row(f, 78, 18), "step 1234")
+}
+
+// TestALongDifferenceIsReadWhole: beside each other while there is room, one below the other when all of them are asked for.
+func TestALongDifferenceIsReadWhole(t *testing.T) {
+	f := sample.Frame()
+	long := strings.TrimSpace(strings.Repeat("refused ", 20)) + " end"
+	ctx := panetest.Context(t, f, 118, 28)
+	p := beside(ctx)
+	row := slices.IndexFunc(f.Compare.Rows, func(r signal.CompareRow) bool { return r.A != nil && r.B != nil && r.B.Span.Name == "Charge attempt 1" })
+	require.GreaterOrEqual(t, row, 0)
+	b := *f.Compare.Rows[row].B
+	b.Span.Message = long
+	f.Compare.Rows[row].B = &b
+	require.NotContains(t, panetest.Text(p, ctx), " end")
+	panetest.Do(p, ctx, keymap.Open)
+	text := panetest.Text(p, ctx)
+	require.Equal(t, 20, strings.Count(text, "refused"))
+	require.Contains(t, text, " end")
+	ctx.Height = 12
+	require.Contains(t, panetest.Text(p, ctx), "and more, for which there is no room")
 }

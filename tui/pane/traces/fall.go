@@ -23,7 +23,7 @@ func (p *Pane) actFall(ctx pane.Context, a keymap.Action) tea.Cmd {
 	if tr == nil {
 		return nil
 	}
-	t := p.tree(tr)
+	t := p.tree(ctx, tr)
 	height := ctx.Height - headRows(ctx)
 	p.land(t, height)
 	p.moved = true
@@ -42,7 +42,7 @@ func (p *Pane) actFall(ctx pane.Context, a keymap.Action) tea.Cmd {
 	case keymap.Left, keymap.Right:
 		p.fold(t, a == keymap.Left)
 	case keymap.Open:
-		p.toggleDetails(t)
+		p.toggleDetails(t, height)
 	case keymap.FocusIt:
 		return pane.Wish(pane.FocusMsg{ID: signal.CorrelationID(tr.ID.String())})
 	case keymap.Copy, keymap.CopyRow:
@@ -79,16 +79,16 @@ func (p *Pane) fold(t *tree, hide bool) {
 	n := &t.nodes[it.index]
 	id := t.trace.Spans[it.index].SpanID
 	leaf := len(n.children)+len(n.logs) == 0
-	if hide && (leaf || p.collapsed[id]) {
+	if hide && (leaf || p.folds.collapsed[id]) {
 		p.toParent(it.depth)
 		return
 	}
 	if hide {
-		p.collapsed[id] = true
+		p.folds.collapsed[id] = true
 	} else {
-		delete(p.collapsed, id)
+		delete(p.folds.collapsed, id)
 	}
-	p.items = t.items(p.collapsed, p.expanded)
+	p.items = t.items(&p.folds)
 }
 
 func (p *Pane) toParent(depth int) {
@@ -100,27 +100,6 @@ func (p *Pane) toParent(depth int) {
 	}
 }
 
-// toggleDetails shows the attributes of the span under the cursor below it, and hides them again.
-func (p *Pane) toggleDetails(t *tree) {
-	if len(p.items) == 0 {
-		return
-	}
-	it := p.items[p.rows.Cursor]
-	if it.kind == logItem {
-		return
-	}
-	if it.kind == detailItem {
-		p.rows.Cursor -= it.attr + 1
-	}
-	id := t.trace.Spans[it.index].SpanID
-	if p.expanded[id] {
-		delete(p.expanded, id)
-	} else {
-		p.expanded[id] = true
-	}
-	p.items = t.items(p.collapsed, p.expanded)
-}
-
 func copied(t *tree, it item, row bool) string {
 	switch it.kind {
 	case logItem:
@@ -129,8 +108,8 @@ func copied(t *tree, it item, row bool) string {
 			return r.Body
 		}
 		return fmt.Sprintf("%s %s %s %s %s", r.Time.Format(time.RFC3339Nano), r.Severity, r.Service, r.Body, r.Attrs)
-	case detailItem:
-		a := details(&t.trace.Spans[it.index])[it.attr]
+	case detailItem, factItem:
+		a := t.facts(it)[it.attr]
 		if !row {
 			return a.Value
 		}
@@ -170,7 +149,7 @@ func (p *Pane) drawFall(ctx pane.Context) []string {
 			widget.Seg{Role: themes.Text, Text: fmt.Sprintf("Trace %s is not held: evicted or not sampled.", p.open)},
 			widget.Seg{Role: themes.Muted, Text: "Its log lines, if any are held, are in the logs pane. Press esc to go back to the list."})
 	}
-	t := p.tree(tr)
+	t := p.tree(ctx, tr)
 	height := ctx.Height - headRows(ctx)
 	p.land(t, height)
 	p.rows.Clamp(len(p.items), height)
@@ -208,9 +187,8 @@ func (p *Pane) fallRow(pen widget.Pen, ctx pane.Context, t *tree, g geometry, i 
 		segs = p.spanSegs(pen, t, g, it)
 	case logItem:
 		segs = logSegs(pen, ctx, t, g, it)
-	case detailItem:
-		a := details(&t.trace.Spans[it.index])[it.attr]
-		segs = []widget.Seg{{Role: themes.Muted, Text: indent(it.depth+1, g.label) + a.Key + " "}, {Role: themes.Text, Text: a.Value}}
+	case detailItem, factItem:
+		segs = factSegs(g, t.facts(it)[it.attr].Key, it)
 	}
 	return rowWithCursor(pen, ctx, i == p.rows.Cursor, segs, scroll)
 }
@@ -233,7 +211,7 @@ func (p *Pane) spanSegs(pen widget.Pen, t *tree, g geometry, it item) []widget.S
 	fold := " "
 	if len(n.children)+len(n.logs) > 0 {
 		fold = pen.Glyph(widget.Opened)
-		if p.collapsed[s.SpanID] {
+		if p.folds.collapsed[s.SpanID] {
 			fold = pen.Glyph(widget.Closed)
 		}
 	}

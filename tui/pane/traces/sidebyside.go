@@ -26,8 +26,12 @@ func (p *Pane) drawCompared(ctx pane.Context) []string {
 	head := compareHead(pen, ctx, x)
 	row := &x.Rows[order[min(max(c.rows.Cursor, 0), len(order)-1)]]
 	below := p.compareBelow(pen, ctx, row)
-	if len(head)+len(below)+4 > ctx.Height {
-		below = nil
+	if room := ctx.Height - len(head) - 4; len(below) > room {
+		if c.all && room > 2 {
+			below = append(below[:room-1:room-1], pen.Row(ctx.Width, widget.Seg{Role: themes.Accent, Text: " and more, for which there is no room"}))
+		} else {
+			below = nil
+		}
 	}
 	if len(head)+2 > ctx.Height {
 		head = head[:1]
@@ -234,7 +238,7 @@ func (p *Pane) compareBelow(pen widget.Pen, ctx pane.Context, r *signal.CompareR
 	for _, d := range diffs {
 		key = max(key, min(widget.Width(d.key), 28))
 	}
-	value := max((ctx.Width-key-8)/2, 4)
+	room := max(ctx.Width-key-7, 8)
 	for i, d := range diffs {
 		if i == most-1 && len(diffs) > most {
 			out = append(out, pen.Row(ctx.Width, widget.Seg{Role: themes.Accent, Text: fmt.Sprintf(" and %d more", len(diffs)-i)}))
@@ -251,7 +255,26 @@ func (p *Pane) compareBelow(pen widget.Pen, ctx pane.Context, r *signal.CompareR
 		if d.key == "status" && d.b == "failed" {
 			role = themes.Failed
 		}
-		out = append(out, pen.Row(ctx.Width, widget.Seg{Role: themes.Muted, Text: " " + pen.Left(d.key, key) + "  "}, widget.Seg{Role: themes.Text, Text: pen.Fit(a, value)}, widget.Seg{Role: themes.Muted, Text: " " + pen.Glyph(widget.Arrow) + " "}, widget.Seg{Role: role, Text: pen.Fit(b, value)}))
+		label := widget.Seg{Role: themes.Muted, Text: " " + pen.Left(d.key, key) + "  "}
+		if p.cmp.all && widget.Width(a)+widget.Width(b) > room {
+			out = append(out, bothSides(pen, ctx.Width, label, a, b, role)...)
+			continue
+		}
+		// Each has half of the room, and what the other one leaves of its own.
+		left := min(widget.Width(a), max(room-widget.Width(b), room/2))
+		out = append(out, pen.Row(ctx.Width, label, widget.Seg{Role: themes.Text, Text: pen.Fit(a, left)}, widget.Seg{Role: themes.Muted, Text: " " + pen.Glyph(widget.Arrow) + " "}, widget.Seg{Role: role, Text: pen.Fit(b, room-left)}))
+	}
+	return out
+}
+
+// bothSides are two values that do not fit beside each other: one below the other, whole.
+func bothSides(pen widget.Pen, width int, label widget.Seg, a, b string, role themes.Role) (out []string) {
+	for i, text := range []string{a, b} {
+		name := [...]string{"A ", "B "}[i]
+		for _, w := range widget.Wrap(text, max(width-widget.Width(label.Text)-3, 8)) {
+			out = append(out, pen.Row(width, label, widget.Seg{Role: themes.Muted, Text: name}, widget.Seg{Role: [...]themes.Role{themes.Text, role}[i], Text: w}))
+			label.Text, name = pen.Left("", widget.Width(label.Text)), "  "
+		}
 	}
 	return out
 }

@@ -40,15 +40,14 @@ type Pane struct {
 	total int
 	of    signal.CorrelationID // the focus it was made for
 
-	open      signal.TraceID // the trace whose waterfall is shown; zero is the list
-	seen      signal.CorrelationID
-	fall      *tree
-	fallKey   fallKey
-	items     []item
-	rows      widget.List
-	collapsed map[signal.SpanID]bool
-	expanded  map[signal.SpanID]bool
-	moved     bool // the operator has moved the cursor in the waterfall
+	open    signal.TraceID // the trace whose waterfall is shown; zero is the list
+	seen    signal.CorrelationID
+	fall    *tree
+	fallKey fallKey
+	items   []item
+	rows    widget.List
+	folds   folding
+	moved   bool // the operator has moved the cursor in the waterfall
 
 	marked signal.TraceID // what others are compared with; zero: none
 	cmp    comparing
@@ -191,7 +190,7 @@ func (p *Pane) show(id signal.TraceID) {
 	}
 	p.open, p.fall, p.items, p.fallKey, p.moved = id, nil, nil, fallKey{}, false
 	p.rows = widget.List{}
-	p.collapsed, p.expanded = map[signal.SpanID]bool{}, map[signal.SpanID]bool{}
+	p.folds = folding{collapsed: map[signal.SpanID]bool{}, expanded: map[signal.SpanID]bool{}, lines: map[uint64]bool{}, width: p.folds.width}
 }
 
 // detail is the opened trace when the frame holds it.
@@ -202,14 +201,15 @@ func (p *Pane) detail(ctx pane.Context) *signal.Trace {
 	return ctx.Frame.Detail
 }
 
-// tree is the opened trace made ready, built anew only when spans or lines were added.
-func (p *Pane) tree(tr *signal.Trace) *tree {
+// tree is the opened trace made ready, built anew only when spans or lines were added or the pane has another width.
+func (p *Pane) tree(ctx pane.Context, tr *signal.Trace) *tree {
+	p.fit(ctx)
 	k := fallKey{tr.ID, len(tr.Spans), len(tr.Logs), tr.Duration}
 	if p.fall == nil || p.fallKey != k {
 		p.fall, p.fallKey, p.items = newTree(tr), k, nil
 	}
 	if p.items == nil {
-		p.items = p.fall.items(p.collapsed, p.expanded)
+		p.items = p.fall.items(&p.folds)
 	}
 	return p.fall
 }

@@ -165,8 +165,10 @@ func (t *tree) share(at time.Time) float64 { return float64(at.Sub(t.start)) / f
 type item struct {
 	kind  itemKind
 	index int // a node, or a log line
-	attr  int // which attribute, for details
+	attr  int // which fact, for details
 	depth int
+	key   string // for details: the fact's name, in its first row only
+	text  string // for details: this row of it
 }
 
 type itemKind uint8
@@ -174,11 +176,20 @@ type itemKind uint8
 const (
 	spanItem itemKind = iota
 	logItem
-	detailItem // one fact about the span above
+	detailItem // a row of a fact about the span above
+	factItem   // the same of the log line above
 )
 
+// folding is what the operator has hidden and shown of a waterfall, and how wide the rows of facts may be.
+type folding struct {
+	collapsed map[signal.SpanID]bool
+	expanded  map[signal.SpanID]bool
+	lines     map[uint64]bool // log lines whose facts are shown, by Seq
+	width     int
+}
+
 // items lists the rows in order: spans before their children, children and log lines of a span merged by time.
-func (t *tree) items(collapsed, expanded map[signal.SpanID]bool) []item {
+func (t *tree) items(f *folding) []item {
 	out := make([]item, 0, len(t.nodes)+len(t.trace.Logs))
 	type level struct {
 		kids, logs []int
@@ -191,7 +202,11 @@ func (t *tree) items(collapsed, expanded map[signal.SpanID]bool) []item {
 		case len(l.kids) == 0 && len(l.logs) == 0:
 			stack = stack[:len(stack)-1]
 		case len(l.kids) == 0 || len(l.logs) > 0 && t.wrote(&t.trace.Logs[l.logs[0]]).Before(t.begin(&t.trace.Spans[l.kids[0]])):
-			out = append(out, item{kind: logItem, index: l.logs[0], depth: l.depth})
+			i := l.logs[0]
+			out = append(out, item{kind: logItem, index: i, depth: l.depth})
+			if f.lines[t.trace.Logs[i].Seq] {
+				out = append(out, wrapped(lineFacts(&t.trace.Logs[i]), item{kind: factItem, index: i, depth: l.depth + 1}, f.width)...)
+			}
 			l.logs = l.logs[1:]
 		default:
 			n := l.kids[0]
@@ -199,33 +214,13 @@ func (t *tree) items(collapsed, expanded map[signal.SpanID]bool) []item {
 			depth := l.depth
 			out = append(out, item{kind: spanItem, index: n, depth: depth})
 			id := t.trace.Spans[n].SpanID
-			if expanded[id] {
-				for i := range details(&t.trace.Spans[n]) {
-					out = append(out, item{kind: detailItem, index: n, attr: i, depth: depth + 1})
-				}
+			if f.expanded[id] {
+				out = append(out, wrapped(details(&t.trace.Spans[n]), item{kind: detailItem, index: n, depth: depth + 1}, f.width)...)
 			}
-			if !collapsed[id] {
+			if !f.collapsed[id] {
 				stack = append(stack, level{t.nodes[n].children, t.nodes[n].logs, depth + 1})
 			}
 		}
-	}
-	return out
-}
-
-// details are the facts shown under an opened span: its status, IDs, attributes and events.
-func details(s *signal.Span) []signal.Attr {
-	var out []signal.Attr
-	if s.Message != "" {
-		out = append(out, signal.Attr{Key: "status", Value: s.Message})
-	}
-	out = append(out, signal.Attr{Key: "span id", Value: s.SpanID.String()}, signal.Attr{Key: "kind", Value: kindName(s.Kind)})
-	out = append(out, s.Attrs...)
-	for _, e := range s.Events {
-		text := e.Name
-		if len(e.Attrs) > 0 {
-			text += " " + e.Attrs.String()
-		}
-		out = append(out, signal.Attr{Key: "event +" + duration(e.Time.Sub(s.Start)), Value: text})
 	}
 	return out
 }

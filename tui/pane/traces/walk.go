@@ -53,7 +53,7 @@ func (p *Pane) steps(ctx pane.Context, t *tree) *pane.Steps {
 	spanAt, lineAt := -1, -1
 	if len(p.items) > 0 {
 		switch it := p.items[p.rows.Cursor]; it.kind {
-		case logItem:
+		case logItem, factItem:
 			lineAt = it.index
 			line(&tr.Logs[it.index])
 		default:
