@@ -1,7 +1,9 @@
 package widget
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -119,6 +121,56 @@ func (p Pen) SparkDots(values []float64, width int) string {
 		}
 	}
 	return b.String()
+}
+
+// Area is SparkDots of several rows, the uppermost first: what is below the values is filled, from zero when all are positive.
+func (p Pen) Area(values []float64, width, rows int) []string {
+	if rows <= 1 || width <= 0 {
+		return []string{p.SparkDots(values, width)}
+	}
+	per, steps := 2, 4 // values and heights of a cell
+	if p.ASCII {
+		per, steps = 1, len(sparkASCII)
+	}
+	if len(values) > per*width {
+		values = values[len(values)-per*width:]
+	}
+	lo, hi := span(values)
+	if lo > 0 {
+		lo, hi = 0, slices.MaxFunc(values, func(a, b float64) int { return cmp.Compare(finite(a), finite(b)) })
+	}
+	heights := make([]int, per*width) // from below, in steps
+	for i, v := range values {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			heights[per*width-len(values)+i] = 1 + level(v, lo, hi, steps*rows)
+		}
+	}
+	out := make([]string, rows)
+	for y := range out {
+		var b strings.Builder
+		below := steps * (rows - 1 - y)
+		for x := range width {
+			if p.ASCII {
+				b.WriteString(append([]string{" "}, sparkASCII...)[min(max(heights[x]-below, 0), steps)])
+				continue
+			}
+			cell := [5]rune{0, 0x40, 0x44, 0x46, 0x47}[min(max(heights[2*x]-below, 0), 4)] | [5]rune{0, 0x80, 0xa0, 0xb0, 0xb8}[min(max(heights[2*x+1]-below, 0), 4)]
+			if cell == 0 {
+				b.WriteByte(' ')
+			} else {
+				b.WriteRune(0x2800 + cell)
+			}
+		}
+		out[y] = b.String()
+	}
+	return out
+}
+
+func finite(v float64) float64 {
+	if math.IsInf(v, 0) {
+		return math.NaN()
+	}
+	return v
 }
 
 var eighths = []string{"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}

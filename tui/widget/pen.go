@@ -173,6 +173,22 @@ func (p Pen) Fit(s string, width int) string {
 	return text + p.Glyph(Ellipsis)
 }
 
+// Middle cuts s to at most width cells in its middle: names that begin alike, such as those of replicas, differ at their ends.
+func (p Pen) Middle(s string, width int) string {
+	w := Width(s)
+	if w <= width || width < 5 {
+		return p.Fit(s, width)
+	}
+	head, _ := take(s, (width-1)/2)
+	tail := s
+	for w > width-1-Width(head) {
+		_, cells, size := next(tail)
+		tail, w = tail[size:], w-cells
+	}
+	tail, _ = take(tail, width)
+	return head + p.Glyph(Ellipsis) + tail
+}
+
 // Left is s in exactly width cells, aligned to the left.
 func (p Pen) Left(s string, width int) string {
 	s = p.Fit(s, width)

@@ -118,38 +118,6 @@ func limits(b *signal.BoardPanel) []widget.Limit {
 	return out
 }
 
-// alone draws one panel on the whole screen, with every series in its legend.
-func (p *Pane) alone(pen widget.Pen, ctx pane.Context, b *signal.BoardPanel, y, h int) []string {
-	n := 0
-	if b.Kind == signal.BoardSeries && len(b.Series) > 1 {
-		n = min(len(b.Series), max((h-8)/2, 0))
-	}
-	rows := p.panel(pen, ctx, b, 0, y, ctx.Width, h-n)
-	if n == 0 {
-		return rows
-	}
-	p.series = min(max(p.series, 0), len(b.Series)-1)
-	first := min(max(p.series-n/2, 0), len(b.Series)-n)
-	for i := first; i < first+n; i++ {
-		s := b.Series[i]
-		state, role := pen.Glyph(widget.Passed), seriesRole(i)
-		if p.hidden[p.seriesKey(b, i)] {
-			state, role = pen.Glyph(widget.Pending), themes.Muted
-		}
-		lo, hi := reach(s)
-		facts := fmt.Sprintf("%10s  min %10s  max %10s", valueIn(b, i, lastOf(s)), valueIn(b, i, lo), valueIn(b, i, hi))
-		if b.Stacked {
-			facts = fmt.Sprintf("%10s", valueIn(b, i, valueAt(b, i)))
-		} else if ctx.Width < 80 {
-			facts = fmt.Sprintf("%10s", valueIn(b, i, lastOf(s)))
-		}
-		room := max(ctx.Width-widget.Width(facts)-10, 4)
-		rows = append(rows, pen.Line(i == p.series, ctx.Width, widget.Seg{Role: role, Text: fmt.Sprintf("  %s %2d ", state, i+1)},
-			widget.Seg{Role: themes.Text, Text: pen.Left(s.Name, room) + "  "}, widget.Seg{Role: role, Text: facts}))
-	}
-	return rows
-}
-
 // valueIn is a figure of series i as it is written: with the series' own unit and digits, or the word that stands for it.
 func valueIn(b *signal.BoardPanel, i int, v float64) string {
 	if m := b.Mapping(v); m != nil && m.Text != "" {
@@ -230,6 +198,9 @@ func valueAt(b *signal.BoardPanel, i int) float64 {
 	return math.NaN()
 }
 
+// mostArea is how many rows the course below a figure has at most: it is no chart, which has an axis.
+const mostArea = 3
+
 // stat is figures, and below a single one how it came about.
 func stat(pen widget.Pen, b *signal.BoardPanel, w signal.Window, width, height int) []string {
 	var rows []string
@@ -253,7 +224,9 @@ func stat(pen widget.Pen, b *signal.BoardPanel, w signal.Window, width, height i
 			}
 		}
 		cells := max(width-4, 1)
-		rows = append(rows, pen.Row(width, widget.Seg{Role: themes.Text, Text: "  "}, widget.Seg{Role: themes.Series0, Text: pen.SparkDots(widget.Squash(values, 2*cells), cells)}))
+		for _, row := range pen.Area(widget.Squash(values, 2*cells), cells, min(height-len(rows), mostArea)) {
+			rows = append(rows, pen.Row(width, widget.Seg{Role: themes.Text, Text: "  "}, widget.Seg{Role: themes.Series0, Text: row}))
+		}
 	}
 	return rows
 }
@@ -325,8 +298,9 @@ func bars(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 	for i, s := range b.Series {
 		names, values = max(names, widget.Width(s.Name)), max(values, widget.Width(valueIn(b, i, valueAt(b, i)))+2)
 	}
-	names = min(names, max((width-6)/3, 6))
-	room := max(width-names-values-6, 1)
+	const shortest = 6 // cells that a bar is not made smaller than for the sake of names
+	names = min(names, max((width-6)/3, width-values-4-shortest, 6))
+	room := max(width-names-values-4, 1)
 	var rows []string
 	for i, s := range b.Series {
 		if len(rows) == height-1 && len(b.Series) > height {
@@ -340,7 +314,7 @@ func bars(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 		if bar == themes.Text {
 			bar = themes.Series0
 		}
-		rows = append(rows, pen.Row(width, widget.Seg{Role: themes.Muted, Text: "  " + pen.Left(s.Name, names) + " "},
+		rows = append(rows, pen.Row(width, widget.Seg{Role: themes.Muted, Text: "  " + pen.Left(pen.Middle(s.Name, names), names) + " "},
 			widget.Seg{Role: role, Text: pen.Right(sign(pen, level)+valueIn(b, i, v), values) + " "}, widget.Seg{Role: bar, Text: pen.Bar(shareOf(b, v), room)}))
 	}
 	return rows

@@ -99,7 +99,7 @@ func (p *Pane) build(pen widget.Pen, ctx pane.Context, r *signal.Record, mark ui
 		{Role: themes.Accent, Text: cursor},
 		{Role: themes.Muted, Text: r.Time.In(ctx.Frame.Now.Location()).Format(clock) + " "},
 		{Role: role, Text: pen.Glyph(glyph) + " " + pen.Left(r.Severity.String(), 5) + " "},
-		{Role: widget.ServiceRole(r.Service), Text: pen.Left(r.Service, service) + " "},
+		{Role: widget.ServiceRole(r.Service), Text: pen.Left(pen.Middle(r.Service, service), service) + " "},
 	}
 	body := themes.Text
 	if role == themes.Failed || role == themes.Muted {
