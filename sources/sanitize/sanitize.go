@@ -56,10 +56,14 @@ func trimNewline(s string) string {
 
 // prefix is the first max bytes of s, without the beginning of a rune that does not fit.
 func prefix(s string, max int) string {
-	for i := max; i > 0 && i > max-utf8.UTFMax; i-- {
-		if utf8.RuneStart(s[i]) {
+	for i := max - 1; i >= 0 && i > max-utf8.UTFMax; i-- {
+		if !utf8.RuneStart(s[i]) {
+			continue
+		}
+		if !utf8.FullRuneInString(s[i:max]) {
 			return s[:i]
 		}
+		break
 	}
 	return s[:max]
 }
