@@ -25,6 +25,9 @@ const (
 	minHeight   = 16
 )
 
+// DefaultWindow is how much of the past a cockpit shows that was told nothing else.
+const DefaultWindow = 5 * time.Minute
+
 // Config is what a cockpit is made of.
 type Config struct {
 	Session  Session
@@ -32,7 +35,7 @@ type Config struct {
 	Themes   []*themes.Theme      // nil: the embedded ones
 	Theme    string               // the one to start with; "" is chosen by the terminal's background
 	Keys     *keymap.Map          // nil: the defaults
-	Window   time.Duration        // shown until the operator chooses another; 0 is five minutes
+	Window   time.Duration        // shown until the operator chooses another; 0 is DefaultWindow
 	Whole    bool                 // show all of the window from the start, for a system whose past is known; else it grows to it
 	ASCII    bool                 // the terminal has no braille and no box drawing; the same as Symbols: ASCII
 	Symbols  Symbols              // what the terminal's font has; AutoSymbols goes by the terminal's environment
@@ -184,7 +187,7 @@ func New(cfg Config) *Model {
 	}
 	m.loads = len(m.session.LoadPlans()) > 0
 	if m.length <= 0 {
-		m.length = 5 * time.Minute
+		m.length = DefaultWindow
 	}
 	if len(cfg.Tour) > 0 {
 		m.tour = &tour{scenes: cfg.Tour}

@@ -40,7 +40,7 @@ func Load(file string, cfg ParseConfig) (*Experiment, error) {
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
+		return nil, fmt.Errorf("read %s: %w", file, errors.Unwrap(err))
 	}
 	cfg.OpenLoad = true
 	return Parse(file, data, cfg)

@@ -18,7 +18,7 @@ import (
 
 // approveCmd agrees to a plan for somebody else to run.
 type approveCmd struct {
-	File   string        `arg:"" help:"The experiment."`
+	File   string        `arg:"" type:"existingfile" help:"The experiment."`
 	As     string        `required:"" placeholder:"NAME" help:"Your name in the list of allowed signers."`
 	Key    string        `placeholder:"FILE" help:"Your private Ed25519 key; ~/.ssh/id_ed25519 when not given."`
 	For    time.Duration `required:"" placeholder:"8h" help:"How long it may be run."`

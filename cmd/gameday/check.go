@@ -36,6 +36,9 @@ func (c checkCmd) Run(stdout io.Writer) error {
 }
 
 func (c checkCmd) check(file string, stdout io.Writer) (kind string, err error) {
+	if err := readable(file); err != nil {
+		return "", err
+	}
 	if foreign, err := checkGrafana(file, stdout); foreign || err != nil {
 		return "Grafana dashboard", err
 	}

@@ -37,7 +37,7 @@ const production = "production"
 // screenFlags are how the cockpit looks.
 type screenFlags struct {
 	Theme   string        `placeholder:"NAME|FILE" help:"The theme to start with: dark, light, contrast, colourblind, solarized, projector, mono, or a TOML or YAML file with your own, which is read again when it is saved. Chosen by the terminal when not given."`
-	Window  time.Duration `help:"How much of the past is shown at first: 2m in the demo, else 5m."`
+	Window  time.Duration `help:"How much of the past is shown at first"`
 	Symbols string        `help:"What the terminal's font has: braille, blocks or ascii. Chosen by the terminal's locale and type when not given." enum:"auto,braille,blocks,ascii" default:"auto"`
 	ASCII   bool          `help:"The same as --symbols=ascii: for terminals without braille and box drawing."`
 	NoMouse bool          `help:"Leave the mouse to the terminal."`
@@ -88,7 +88,7 @@ func (c demoCmd) Run() error {
 		}
 		cfg.OTLPGRPC, cfg.OTLPHTTP, cfg.Ambient, cfg.Record = c.OTLPGRPC, c.OTLPHTTP, "shop", c.Record
 		if c.Window == 0 {
-			c.Window = 2 * time.Minute // an experiment of the demo is over in one
+			c.Window = demoWindow
 		}
 		if c.Tour {
 			c.tour = demoTour()

@@ -10,7 +10,7 @@ import (
 
 // configFlag names the configuration.
 type configFlag struct {
-	Config string `placeholder:"FILE" help:"The configuration; gameday.yaml here or in the usual places when not given."`
+	Config string `placeholder:"FILE" type:"existingfile" help:"The configuration; gameday.yaml here or in the usual places when not given."`
 }
 
 // settings are those of the file that is named, or that is found, or the defaults.

@@ -29,7 +29,7 @@ type foreignFlags struct {
 
 // importCmd makes experiments of other tools' files.
 type importCmd struct {
-	File   string `arg:"" help:"A Chaos Toolkit experiment, LitmusChaos ChaosEngine, Chaos Mesh manifest or AWS FIS template; or a dashboard of Grafana's."`
+	File   string `arg:"" type:"existingfile" help:"A Chaos Toolkit experiment, LitmusChaos ChaosEngine, Chaos Mesh manifest or AWS FIS template; or a dashboard of Grafana's."`
 	Output string `short:"o" placeholder:"OUT.yaml" help:"Where the document goes; without it to the standard output."`
 	Force  bool   `help:"Replace a file that exists."`
 	From   string `help:"What the file is, when that cannot be told." enum:"auto,toolkit,litmus,mesh,fis,grafana" default:"auto"`
@@ -42,6 +42,9 @@ func (c importCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	data, err := format.ReadFile(c.File)
 	if err != nil {
 		return err
+	}
+	if len(data) == 0 {
+		return fmt.Errorf("import %s: it is empty", c.File)
 	}
 	if c.From == "grafana" || c.From == "auto" && dashboard.IsGrafana(data) {
 		return c.dashboard(data, stdout, stderr)

@@ -81,7 +81,10 @@ func (c loadConvertCmd) convert() (*format.Result, error) {
 		kind = "curl"
 	}
 	if kind != "curl" {
-		var err error
+		err := readable(c.Source)
+		if err != nil {
+			return nil, err
+		}
 		if data, err = format.ReadFile(c.Source, format.MaxBytes); err != nil {
 			return nil, err
 		}
@@ -101,6 +104,9 @@ func (c loadConvertCmd) convert() (*format.Result, error) {
 		res, err = har.Convert(data, har.Options{Target: c.Target})
 	default:
 		res, err = openapi.Convert(data, openapi.Options{Target: c.Target})
+		if err != nil && c.From == "auto" && !openAPI(data) {
+			err = fmt.Errorf("it is no JMeter plan, no HAR file and %w; --from says what it is", err)
+		}
 	}
 	return res, wrapped("convert "+c.Source, err)
 }
@@ -131,7 +137,7 @@ func sourceKind(name string, data []byte) string {
 
 // loadReadCmd summarises results.
 type loadReadCmd struct {
-	File string `arg:"" help:"JTL (CSV with a header row, or XML), simulation.log, or a k6 summary in JSON."`
+	File string `arg:"" type:"existingfile" help:"JTL (CSV with a header row, or XML), simulation.log, or a k6 summary in JSON."`
 	JSON bool   `name:"json" help:"Print the summary as JSON."`
 }
 
@@ -176,7 +182,7 @@ func readResults(name string) (rep *digest.Report, err error) {
 	head := make([]byte, 512)
 	n, err := io.ReadFull(f, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("read %s: it is empty, or no file", name)
+		return nil, fmt.Errorf("read %s: it is empty", name)
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
@@ -193,7 +199,9 @@ func readResults(name string) (rep *digest.Report, err error) {
 			rep, err = k6summary.Read(data)
 		}
 	default:
-		rep, err = jtl.Read(f)
+		if rep, err = jtl.Read(f); err != nil {
+			err = fmt.Errorf("it is no simulation.log and no JSON, and as a JTL: %w", err)
+		}
 	}
 	return rep, wrapped("read "+name, err)
 }

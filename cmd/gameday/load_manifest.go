@@ -10,8 +10,8 @@ import (
 
 // loadManifestCmd writes what kubectl applies.
 type loadManifestCmd struct {
-	Plan        string        `arg:"" optional:"" help:"The load plan."`
-	K6          string        `name:"k6" placeholder:"SCRIPT.js" help:"A k6 script instead of a plan: for the k6-operator's TestRun."`
+	Plan        string        `arg:"" optional:"" type:"existingfile" help:"The load plan."`
+	K6          string        `name:"k6" placeholder:"SCRIPT.js" type:"existingfile" help:"A k6 script instead of a plan: for the k6-operator's TestRun."`
 	Shards      int           `required:"" help:"How many pods."`
 	Image       string        `placeholder:"IMAGE" help:"An image with gameday in it (with k6: with k6 in it; default the operator's)."`
 	Name        string        `placeholder:"NAME" help:"Of the objects. Default: made of the plan's name."`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/charmbracelet/x/term"
@@ -50,6 +51,11 @@ type loadRunCmd struct {
 
 // Run runs the plan to its end or the first signal, prints the summary, and tells the verdict by the exit code.
 func (c loadRunCmd) Run(stdout io.Writer, stderr loadErrors) error {
+	if !strings.HasPrefix(strings.TrimSpace(c.Plan), "curl ") {
+		if err := readable(c.Plan); err != nil {
+			return err
+		}
+	}
 	if script(c.Plan) {
 		return c.runScript(stdout, stderr)
 	}

@@ -48,6 +48,9 @@ func chooseTheme(nameOrFile string) (chosenTheme, error) {
 
 // readTheme reads a theme's file, and no more of it than a theme has.
 func readTheme(file string) ([]byte, *themes.Theme, error) {
+	if err := readable(file); err != nil {
+		return nil, nil, fmt.Errorf("theme: %w", err)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, nil, fmt.Errorf("theme: %w", err)

@@ -99,7 +99,7 @@ func start(args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c, kong.Name("gameday"),
 		kong.Description("A cockpit for game days: watch a system, load it, break it, see why it hurts, take it back.\n\nStart with: gameday demo"),
 		kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Exit(func(n int) { code = n }),
-		kong.BindTo(stdout, (*io.Writer)(nil)), kong.Bind(loadErrors{stderr}),
+		kong.BindTo(stdout, (*io.Writer)(nil)), kong.Bind(loadErrors{stderr}), kong.NamedMapper("existingfile", inputFile{}), kong.PostBuild(tellWindows),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(stderr, "gameday:", err)
@@ -111,6 +111,9 @@ func start(args []string, stdout, stderr io.Writer) int {
 	ctx, err := parser.Parse(args)
 	if code >= 0 { // --help ends here
 		return code
+	}
+	if in := (inputError{}); errors.As(err, &in) { // the command line is right: its help would not mend the file
+		return report(in, stderr)
 	}
 	if err != nil {
 		fmt.Fprintf(stderr, "gameday: %v\nSee gameday --help.\n", err)

@@ -12,6 +12,7 @@ import (
 
 	"gameday/engine"
 	"gameday/keymap"
+	"gameday/sources/sanitize"
 	"gameday/tui"
 )
 
@@ -70,9 +71,14 @@ func (c replayCmd) Run() error {
 	err = c.show(ctx, r.title(), cfg)
 	restore()
 	if cut := r.Cut(); cut != "" {
-		fmt.Fprintf(os.Stderr, "gameday: the end of %s is missing (%s): it was replayed up to there\n", c.File, cut)
+		fmt.Fprintln(os.Stderr, endMissing(c.File, cut)+": it was replayed up to there")
 	}
 	return errors.Join(err, r.Err(), r.Close())
+}
+
+// endMissing says of a recording that it does not reach to its end, and why.
+func endMissing(file, cut string) string {
+	return fmt.Sprintf("gameday: the end of %s is missing (%s)", sanitize.Line(file, 500), cut)
 }
 
 // openReplay reads a recording and says on a terminal how far it is.
@@ -86,10 +92,13 @@ func openReplay(ctx context.Context, file string) (*replayed, error) {
 	return &replayed{Replay: r}, nil
 }
 
-// replayConfig is a cockpit that shows a recording. Its window is the shortest that has room for half of it, up to five minutes.
+// replayWindows are the lengths of window that a recording is shown with: the shortest that has room for half of it, or the last.
+var replayWindows = []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute}
+
+// replayConfig is a cockpit that shows a recording.
 func replayConfig(r *replayed, clock *tui.Playback, look screenFlags) tui.Config {
 	window := look.Window
-	for _, w := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute} {
+	for _, w := range replayWindows {
 		if look.Window == 0 {
 			window = w
 		}

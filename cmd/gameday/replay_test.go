@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -32,9 +34,24 @@ func snapshot(t *testing.T, c snapshotCmd) string {
 	if c.Format == "" {
 		c.Format = "ansi"
 	}
-	var out bytes.Buffer
-	require.NoError(t, c.Run(&out))
+	var out, said bytes.Buffer
+	require.NoError(t, c.Run(&out, loadErrors{&said}))
+	require.NotContains(t, out.String(), "is missing", "what is said stands beside the picture")
 	return out.String()
+}
+
+// TestAPictureOfACutRecordingSaysSo beside it: whoever looks at the picture would take its end for the end of what was recorded.
+func TestAPictureOfACutRecordingSaysSo(t *testing.T) {
+	whole, err := os.ReadFile(recorded)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "cut.gameday")
+	require.NoError(t, os.WriteFile(file, whole[:len(whole)/2], 0o600))
+	got := call("snapshot", "--replay", file, "--size", "80x24")
+	require.Equal(t, exitHeld, got.code, got.stderr)
+	require.Equal(t, 24, strings.Count(got.stdout, "\n"))
+	require.Contains(t, got.stdout, "replay")
+	require.NotContains(t, got.stdout, "is missing")
+	require.Regexp(t, `^gameday: the end of `+regexp.QuoteMeta(file)+` is missing \(.+\): the picture is of what is there, which ends after \d+s\n$`, got.stderr)
 }
 
 // The same instant of a recording gives the same screen, at every size, however often it is drawn.
@@ -145,7 +162,7 @@ func TestSnapshotFormats(t *testing.T) {
 		{snapshotCmd{Replay: recorded, Size: "80x24", Theme: "dark", Keys: "enterr"}, `"enterr" is no key`},
 		{snapshotCmd{Replay: recorded, Size: "80x24", Theme: "nope"}, "nope"},
 	} {
-		require.ErrorContains(t, c.cmd.Run(&bytes.Buffer{}), c.says)
+		require.ErrorContains(t, c.cmd.Run(&bytes.Buffer{}, loadErrors{io.Discard}), c.says)
 	}
 }
 
@@ -177,5 +194,5 @@ func TestASnapshotOfAWatchedSystem(t *testing.T) {
 	require.Len(t, strings.Split(strings.TrimSuffix(screen, "\n"), "\n"), 30)
 	c.Replay = recorded
 	var out bytes.Buffer
-	require.ErrorContains(t, c.Run(&out), "exclude each other")
+	require.ErrorContains(t, c.Run(&out, loadErrors{io.Discard}), "exclude each other")
 }

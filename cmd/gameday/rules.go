@@ -28,6 +28,10 @@ func (c rulesCheckCmd) Run(stdout io.Writer) error {
 	}
 	var errs []error
 	for _, file := range c.Files {
+		if err := readable(file); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		s, faults := rules.Check(file, names)
 		errs = append(errs, faults...)
 		if len(faults) > 0 {

@@ -15,7 +15,7 @@ import (
 
 // runCmd runs one experiment without a terminal.
 type runCmd struct {
-	File     string   `arg:"" help:"The experiment; one of another tool is converted first."`
+	File     string   `arg:"" type:"existingfile" help:"The experiment; one of another tool is converted first."`
 	DryRun   bool     `help:"Resolve the targets, print every command and its undo, and touch nothing."`
 	Yes      bool     `help:"Give every go-ahead beforehand that the method waits for."`
 	Approve  string   `placeholder:"FILE" help:"The approval by which it may run in production; see gameday approve."`

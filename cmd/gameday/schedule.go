@@ -26,7 +26,7 @@ var errOnce = errors.New("one run was asked for")
 
 // scheduleCmd runs experiments when a schedule says so.
 type scheduleCmd struct {
-	File      string `arg:"" help:"The schedule."`
+	File      string `arg:"" type:"existingfile" help:"The schedule."`
 	List      bool   `help:"Only print what is due within the next seven days."`
 	Once      bool   `help:"Wait for the next run, and end with its verdict."`
 	Yes       bool   `help:"Give every go-ahead beforehand that a method waits for."`

@@ -83,7 +83,7 @@ func (c *serveCmd) system(cfg engine.Config) (engine.Config, error) {
 	}
 	cfg.OTLPGRPC, cfg.OTLPHTTP, cfg.Ambient = c.OTLPGRPC, c.OTLPHTTP, "shop"
 	if c.Window == 0 {
-		c.Window = 2 * time.Minute
+		c.Window = demoWindow
 	}
 	return cfg, nil
 }

@@ -26,7 +26,7 @@ type snapshotCmd struct {
 	After  time.Duration `help:"Of the demo or a watched system: that long after it is up." default:"15s"`
 	Size   string        `help:"Columns and rows." default:"120x35"`
 	Theme  string        `help:"The theme, or a file with one." default:"dark"`
-	Window time.Duration `help:"How much of the past is shown."`
+	Window time.Duration `help:"How much of the past is shown"`
 	ASCII  bool          `help:"Without braille and box drawing."`
 	Keys   string        `help:"Keys to press before, such as '5 / error enter' (see gameday keys)."`
 	Format string        `help:"What to print: text, ansi (with colours) or svg." enum:"text,ansi,svg" default:"text"`
@@ -34,11 +34,14 @@ type snapshotCmd struct {
 	systemFlags
 }
 
+// snapshotWindow is how much of the past a picture of a live system shows.
+const snapshotWindow = time.Minute
+
 // maxSnapshot bounds the screen of a snapshot, in columns and in rows.
 const maxSnapshot = 1000
 
 // Run prints the screen.
-func (c snapshotCmd) Run(stdout io.Writer) error {
+func (c snapshotCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	var width, height int
 	if n, err := fmt.Sscanf(c.Size, "%dx%d", &width, &height); n != 2 || err != nil || min(width, height) < 1 || max(width, height) > maxSnapshot {
 		return fmt.Errorf("--size %s: write columns and rows like 120x35", c.Size)
@@ -64,7 +67,7 @@ func (c snapshotCmd) Run(stdout io.Writer) error {
 		return errors.New("--replay and --watch exclude each other: a recording is watched no more")
 	}
 	if c.Replay != "" {
-		screen, theme, err = c.ofReplay(ctx, look, style, width, height, keys)
+		screen, theme, err = c.ofReplay(ctx, look, style, width, height, keys, stderr)
 	} else {
 		screen, theme, err = c.live(ctx, look, style, width, height, keys)
 	}
@@ -73,18 +76,24 @@ func (c snapshotCmd) Run(stdout io.Writer) error {
 	}
 	out := c.format(screen, theme, width, height)
 	if c.Out != "" {
-		return os.WriteFile(c.Out, []byte(out), 0o644)
+		if err := os.WriteFile(c.Out, []byte(out), 0o644); err != nil {
+			return fmt.Errorf("write the picture: %w", err)
+		}
+		return nil
 	}
 	_, err = io.WriteString(stdout, out)
 	return err
 }
 
-func (c snapshotCmd) ofReplay(ctx context.Context, look screenFlags, style chosenTheme, width, height int, keys []tea.KeyPressMsg) (_ string, _ *themes.Theme, err error) {
+func (c snapshotCmd) ofReplay(ctx context.Context, look screenFlags, style chosenTheme, width, height int, keys []tea.KeyPressMsg, stderr io.Writer) (_ string, _ *themes.Theme, err error) {
 	r, err := openReplay(ctx, c.Replay)
 	if err != nil {
 		return "", nil, err
 	}
 	defer func() { err = errors.Join(err, r.Err(), r.Close()) }()
+	if cut := r.Cut(); cut != "" {
+		fmt.Fprintf(stderr, "%s: the picture is of what is there, which ends after %s\n", endMissing(c.Replay, cut), r.Span().Length().Round(time.Second))
+	}
 	if c.At < 0 {
 		c.At = r.Span().Length()
 	}
@@ -138,7 +147,7 @@ func (c snapshotCmd) live(ctx context.Context, look screenFlags, style chosenThe
 				return context.Cause(ctx)
 			}
 			if look.Window == 0 {
-				look.Window = time.Minute
+				look.Window = snapshotWindow
 			}
 			op := &operator{Session: s, plans: map[string]*engine.Plan{}}
 			var session tui.Session = op

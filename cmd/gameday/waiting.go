@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"gameday/sources/sanitize"
+	"gameday/tui/widget"
 )
 
 // waitAfter is how long a person waits before he is told what for.
@@ -76,12 +77,9 @@ func (p *waiting) tell() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	what := sanitize.Line(p.what, sanitize.MaxName) // an ID out of somebody's log line, a file's name
-	line := []rune(fmt.Sprintf("%s, %.0f s", what, time.Since(p.begun).Seconds()))
-	if most := max(p.wide()-1, 1); len(line) > most {
-		line = append(line[:most-1], '…')
-	}
+	line := widget.Pen{}.Fit(fmt.Sprintf("%s, %.0f s", what, time.Since(p.begun).Seconds()), max(p.wide()-1, 1))
 	p.told = true
-	fmt.Fprintf(p.out, "\r%s\x1b[K", string(line))
+	fmt.Fprintf(p.out, "\r%s\x1b[K", line)
 }
 
 // end takes the line away. Calling it twice does no harm.

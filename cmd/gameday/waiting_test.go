@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"gameday/tui/widget"
 )
 
 // lines is what a terminal was sent.
@@ -43,6 +45,10 @@ func TestProgressIsToldToWhoWaits(t *testing.T) {
 		synctest.Wait()
 		require.NotContains(t, out.String(), "\x1b]", "an ID may come out of anybody's log line")
 		require.NotContains(t, out.String(), "\n")
+		p.say("読んでいる %s", "注文サービスの記録と支払いサービスの記録") // two cells each
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Contains(t, out.String(), "読んでいる 注文サービスの記…\x1b[K")
 		p.say("asking loki, which has not answered for a while")
 		time.Sleep(time.Second)
 		p.end()
@@ -50,7 +56,7 @@ func TestProgressIsToldToWhoWaits(t *testing.T) {
 		require.Contains(t, out.String(), "…\x1b[K", "it is cut to the terminal's width")
 		require.True(t, strings.HasSuffix(out.String(), "\r\x1b[K"), "and taken away")
 		for _, line := range strings.Split(out.String(), "\r") {
-			require.LessOrEqual(t, len([]rune(strings.TrimSuffix(line, "\x1b[K"))), 29)
+			require.LessOrEqual(t, widget.Width(strings.TrimSuffix(line, "\x1b[K")), 29)
 		}
 	})
 }

@@ -305,7 +305,7 @@ func (b *Book) read(id string) (d document, err error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return d, fmt.Errorf("incident %s: %w", path, err)
+		return d, fmt.Errorf("incident %s: %w", path, errors.Unwrap(err))
 	}
 	if err := json.Unmarshal(data, &d); err != nil {
 		return d, fmt.Errorf("incident %s is damaged: %w", path, err)

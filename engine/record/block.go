@@ -89,7 +89,7 @@ func readHead(in io.Reader) (m Meta, size int64, err error) {
 		if err != nil && !cut(err) {
 			return m, 0, err
 		}
-		return m, 0, errors.New("this is no recording of gameday")
+		return m, 0, errors.New("this is no recording of gameday: --record FILE makes one")
 	}
 	if v := binary.LittleEndian.Uint16(head[len(magic):]); v > Version {
 		return m, 0, fmt.Errorf("it was written by a newer gameday, in format %d; this one reads up to format %d: update gameday", v, Version)

@@ -36,7 +36,7 @@ const maxChapters = 1 << 20
 func Open(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("replay: %w", err)
+		return nil, fmt.Errorf("replay %s: %w", path, errors.Unwrap(err))
 	}
 	r := &File{f: f}
 	if err := r.scan(); err != nil {

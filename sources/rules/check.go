@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -91,7 +92,7 @@ func fault(file string, err error) error {
 func read(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read %s: %w", file, errors.Unwrap(err))
 	}
 	defer f.Close() // it was only read
 	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {

@@ -13,6 +13,7 @@
 package spec
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sort"
@@ -41,7 +42,7 @@ type Document struct {
 func Load(file string) (*Document, error) {
 	info, err := os.Stat(file)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
+		return nil, fmt.Errorf("read %s: %w", file, errors.Unwrap(err))
 	}
 	if info.IsDir() {
 		return nil, fmt.Errorf("read %s: it is a folder; name a YAML file", file)
@@ -51,7 +52,7 @@ func Load(file string) (*Document, error) {
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", file, err)
+		return nil, fmt.Errorf("read %s: %w", file, errors.Unwrap(err))
 	}
 	return Parse(file, data)
 }

@@ -43,6 +43,9 @@ type stamp struct {
 func OpenKeys(path string, log *slog.Logger) (*KeyFile, error) {
 	f := &KeyFile{path: path, log: log}
 	keys, st, err := readKeys(path)
+	if at := new(fs.PathError); errors.As(err, &at) {
+		err = at.Err // the file is named below
+	}
 	if err != nil {
 		return nil, fmt.Errorf("authorised keys %s: %w", path, err)
 	}

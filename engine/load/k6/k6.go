@@ -76,7 +76,7 @@ func Start(ctx context.Context, script string, o Options) (*Run, error) {
 		return nil, fmt.Errorf("run %s: %w", script, ErrMissing)
 	}
 	if _, err := os.Stat(script); err != nil {
-		return nil, fmt.Errorf("run %s: %w", script, err)
+		return nil, fmt.Errorf("run %s: %w", script, errors.Unwrap(err))
 	}
 	port, err := freePort()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
@@ -165,6 +166,9 @@ func secretFile(name string) (string, error) {
 	var data []byte
 	if err == nil {
 		data, err = os.ReadFile(name)
+	}
+	if at := new(fs.PathError); errors.As(err, &at) {
+		err = at.Err // the file is named below
 	}
 	if err == nil && len(strings.TrimSpace(string(data))) == 0 {
 		err = errors.New("it is empty")
