@@ -129,7 +129,7 @@ func TestLoadFile(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	plan := filepath.Join(dir, "plan.yaml")
 	_, err = experiment.Load(file, cfg)
-	require.EqualError(t, err, file+":10:14: load.file: read "+plan+": stat "+plan+": no such file or directory")
+	require.EqualError(t, err, file+":10:14: load.file: read "+plan+": no such file or directory")
 	require.NoError(t, os.WriteFile(plan, []byte("target: x\n"), 0o600))
 	_, err = experiment.Load(file, cfg)
 	require.EqualError(t, err, file+":10:14: load.file: "+plan+":1:1: rate: is missing")
