@@ -2,12 +2,16 @@ package engine
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"gameday/engine/dashboard"
 	"gameday/engine/record"
 	"gameday/sources/sanitize"
 	"gameday/sources/signal"
@@ -25,7 +29,8 @@ type settings struct {
 	Dashboards []byte
 }
 
-// boardFile is a dashboard as it was read.
+// boardFile is a dashboard: what is drawn of it, as a document of gameday's own. File is the base name of the one it was read from:
+// the rest of a path tells of somebody's machine.
 type boardFile struct {
 	File, ID string
 	Data     []byte
@@ -39,10 +44,12 @@ const (
 
 // settings are those of the session. Dashboards that are too large for a recording are named.
 func (s *Session) settings() (out settings, left string, err error) {
-	out = settings{Panels: s.cfg.Panels, Headline: s.cfg.Headline, Metrics: s.cfg.Metrics, Sources: metricSources(s.cfg), Every: s.scrapeEvery()}
+	out = settings{Panels: recordedPanels(s.cfg.Panels), Headline: s.cfg.Headline, Metrics: s.cfg.Metrics, Sources: metricSources(s.cfg), Every: s.scrapeEvery()}
 	var files []boardFile
 	for _, d := range s.cfg.Dashboards {
-		files = append(files, boardFile{d.File, d.ID, d.Data})
+		if b, _, err := dashboard.Read(d.File, d.ID, d.Data); err == nil { // the session has told of one that cannot be read
+			files = append(files, boardFile{filepath.Base(d.File), d.ID, recordedBoard(*b).YAML()})
+		}
 	}
 	if len(files) == 0 {
 		return out, "", nil
@@ -61,6 +68,39 @@ func (s *Session) settings() (out settings, left string, err error) {
 		return out, fmt.Sprintf("the %d dashboards are too large for the recording: a replay shows the cockpit's own charts", len(files)), nil
 	}
 	return out, "", nil
+}
+
+// recordedPanels are the panels without secrets.
+func recordedPanels(list []PanelSpec) []PanelSpec {
+	list = slices.Clone(list)
+	for i := range list {
+		p := &list[i]
+		p.Title, p.Query = record.Text(p.Title), record.Query(p.Query)
+	}
+	return list
+}
+
+// recordedBoard is a dashboard without secrets.
+func recordedBoard(d dashboard.Dashboard) *dashboard.Dashboard {
+	m := &d.Metadata
+	m.Title, m.Description = record.Text(m.Title), record.Text(m.Description)
+	d.Variables = slices.Clone(d.Variables)
+	for i := range d.Variables {
+		d.Variables[i].Query = record.Query(d.Variables[i].Query)
+	}
+	d.Rows = slices.Clone(d.Rows)
+	for i := range d.Rows {
+		r := &d.Rows[i]
+		r.Title, r.Panels = record.Text(r.Title), slices.Clone(r.Panels)
+		for j := range r.Panels {
+			p := &r.Panels[j]
+			p.Title, p.Text, p.Targets = record.Text(p.Title), record.Text(p.Text), slices.Clone(p.Targets)
+			for k := range p.Targets {
+				p.Targets[k].Expr = record.Query(p.Targets[k].Expr)
+			}
+		}
+	}
+	return &d
 }
 
 // boardDocuments are the dashboards of a recording.
@@ -105,7 +145,8 @@ func (s *Session) openRecording() error {
 		s.cfg.Log("recording: %s", left)
 		s.store.Event(signal.Event{Kind: signal.EventSource, Outcome: signal.Warning, Start: time.Now(), Title: "recorded without dashboards", Detail: left})
 	}
-	s.recorder, err = record.Create(s.cfg.Record, record.Config{
+	home, _ := os.UserHomeDir() // who has none has no path in it
+	s.recorder, err = record.Create(s.cfg.Record, record.Config{Home: home,
 		Meta: record.Meta{System: s.cfg.Name, Environment: s.cfg.Environment, Program: s.cfg.Version, Started: s.started,
 			CorrelationFields: s.cfg.Store.CorrelationFields, Settings: charts},
 		State:  s.stateOnceUp,

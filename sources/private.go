@@ -8,17 +8,20 @@ import (
 
 // hints are what every text has that Redact would change: looking for them is much cheaper than its expressions.
 var hints = []string{"://", "auth", "cookie", "bearer", "pass", "secret", "token", "key", "signature", "credential", "akia", "ghp_", "gho_",
-	"ghu_", "ghs_", "ghr_", "glsa_", "glc_", "eyj"}
+	"ghu_", "ghs_", "ghr_", "glsa_", "glc_", "eyj", "sig=", "jwt=", "sid=", "pwd=", "sessionid="}
 
 // RedactText takes secrets out of a text before it is kept in a file that may be handed on: Redact, which is called for texts only that may
 // hold any.
 func RedactText(s string) string {
-	for _, h := range hints {
-		if containsFold(s, h) {
-			return Redact(s)
-		}
+	if MayHoldSecrets(s) {
+		return Redact(s)
 	}
 	return s
+}
+
+// MayHoldSecrets is false of a text that RedactText leaves as it is.
+func MayHoldSecrets(s string) bool {
+	return slices.ContainsFunc(hints, func(h string) bool { return containsFold(s, h) })
 }
 
 // containsFold looks for a lower-case ASCII text in any case.

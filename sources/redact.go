@@ -19,6 +19,8 @@ var redactions = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)(\bbearer\s+)[a-z0-9._~+/=-]{6,}()`),
 	// token=abc in a query or a message, "password":"abc", X-Api-Key: abc
 	regexp.MustCompile(`(?i)((?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|signature|credentials?)["']?\s*[:=]\s*["']?)[^\s"'&,;)]+()`),
+	// key=abc in the query of a URL
+	regexp.MustCompile(`(?i)([?&](?:key|sig|auth|jwt|sid|pwd|sessionid)=)[^&\s"'#)<>]+()`),
 	// the well-known shapes: AWS, GitHub, Grafana, JWT
 	regexp.MustCompile(`()\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|gl(?:sa|c)_[A-Za-z0-9_=]{16,}|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)()`),
 }

@@ -272,6 +272,7 @@ func TestRedact(t *testing.T) {
 		`{"authorization":"Bearer abc.def"}`:            `{"authorization":"Bearer <secret>"}`,
 		"header Bearer eyJhbGciOi was refused":          "header Bearer <secret> was refused",
 		"GET /x?token=abc&b=1":                          "GET /x?token=<secret>&b=1",
+		"GET /x?sig=abc&v=2 and /y?a=1&key=def":         "GET /x?sig=<secret>&v=2 and /y?a=1&key=<secret>",
 		`password="hunter2" user=bob`:                   `password="<secret>" user=bob`,
 		"X-Api-Key: 12345, next":                        "X-Api-Key: <secret>, next",
 		"Cookie: session=1; b=2":                        "Cookie: <secret>",

@@ -38,8 +38,9 @@ type Words struct {
 
 // The bounds of what is recorded of answers in a chapter.
 const (
-	maxAnswered = 8192 // series of answers
-	maxChanging = 16   // of the last points of a series, that may be told another way the next time
+	maxAnswered = 8192    // series of answers
+	maxLeftOut  = 1 << 16 // series for which there is no room, whose points are counted
+	maxChanging = 16      // of the last points of a series, that may be told another way the next time
 	maxQueries  = 4096
 	maxWordSets = 256
 	maxWords    = 4096 // of one set
@@ -58,10 +59,42 @@ type answers struct {
 	asked  map[uint64]bool // queries: that nothing was answered is an answer too
 	series map[uint64]*answered
 	words  map[uint64]uint64
+	// left is what there was no room for, in all chapters: the same points are answered again and again, and are lost once.
+	left map[uint64]leftOut
 }
 
-func newAnswers() answers {
-	return answers{seed: maphash.MakeSeed(), asked: map[uint64]bool{}, series: map[uint64]*answered{}, words: map[uint64]uint64{}}
+// leftOut is from when to when the points of a series were counted as lost.
+type leftOut struct{ from, to int64 }
+
+// next begins a chapter.
+func (a answers) next() answers {
+	if a.left == nil {
+		a.seed, a.left = maphash.MakeSeed(), map[uint64]leftOut{}
+	}
+	return answers{seed: a.seed, left: a.left, asked: map[uint64]bool{}, series: map[uint64]*answered{}, words: map[uint64]uint64{}}
+}
+
+// lose is how many points of a series that has no room were not counted before. Beyond maxLeftOut series none is.
+func (a *answers) lose(key uint64, samples []signal.Sample) (n int) {
+	if len(samples) == 0 {
+		return 0
+	}
+	from, to := samples[0].T.UnixMilli(), samples[len(samples)-1].T.UnixMilli()
+	l, ok := a.left[key]
+	switch {
+	case !ok && len(a.left) >= maxLeftOut:
+		return 0
+	case !ok || from > l.to || to < l.from:
+		a.left[key] = leftOut{from, to}
+		return len(samples)
+	}
+	for _, p := range samples {
+		if ms := p.T.UnixMilli(); ms < l.from || ms > l.to {
+			n++
+		}
+	}
+	a.left[key] = leftOut{min(from, l.from), max(to, l.to)}
+	return n
 }
 
 func (a *answers) hash(texts ...string) uint64 {
@@ -74,7 +107,7 @@ func (a *answers) hash(texts ...string) uint64 {
 	return h.Sum64()
 }
 
-// news is the part of an answer that was not recorded yet, whether there is any, and how many series there was no room for.
+// news is the part of an answer that was not recorded yet, whether there is any, and how many points there was no room for.
 func (a *answers) news(source, query string, instant bool, step time.Duration, series []signal.Series) (out Answer, fresh bool, lost int) {
 	out = Answer{Source: source, Query: query, Instant: instant, Step: step}
 	base := a.hash(source, query, fmt.Sprint(instant))
@@ -91,7 +124,7 @@ func (a *answers) news(source, query string, instant bool, step time.Duration, s
 		k := a.series[key]
 		if k == nil {
 			if len(a.series) >= maxAnswered {
-				lost++
+				lost += a.lose(key, s.Samples)
 				continue
 			}
 			k = &answered{from: math.MaxInt64, to: math.MinInt64}

@@ -121,3 +121,32 @@ func TestAnswersAreRecordedWithoutSecrets(t *testing.T) {
 	require.Equal(t, address, s.Labels[0].Value, "the screen's own is left alone")
 	require.Equal(t, address, list[0])
 }
+
+// TestAPointIsLostOnce: charts are asked for once a second, and overlap.
+func TestAPointIsLostOnce(t *testing.T) {
+	w, err := Create(filepath.Join(t.TempDir(), "r"), Config{})
+	require.NoError(t, err)
+	full := make([]signal.Series, maxAnswered)
+	for i := range full {
+		full[i] = line(fmt.Sprint(i), 100, 1, 0)
+	}
+	w.Answer("prom", "many", true, 0, full)
+	require.Zero(t, w.Lost())
+	for i := range 30 {
+		w.Answer("prom", "up", false, time.Second, []signal.Series{line("a", 100+i, 60, 0), line("b", 100+i, 60, 0)})
+	}
+	require.EqualValues(t, 2*(60+29), w.Lost())
+	w.Answer("prom", "up", false, time.Second, []signal.Series{line("a", 90, 60, 0)}) // somebody walks back
+	require.EqualValues(t, 2*(60+29)+10, w.Lost())
+	w.mu.Lock()
+	for i := range 2 * maxLeftOut {
+		w.answers.lose(uint64(i), full[0].Samples)
+	}
+	require.Len(t, w.answers.left, maxLeftOut)
+	w.begin(time.Now()) // another chapter has room, and no point that was counted is counted again
+	w.mu.Unlock()
+	w.Answer("prom", "many", true, 0, full)
+	w.Answer("prom", "up", false, time.Second, []signal.Series{line("a", 90, 80, 0)})
+	require.EqualValues(t, 2*(60+29)+10, w.Lost())
+	require.NoError(t, w.Close())
+}

@@ -16,6 +16,7 @@ type encoder struct {
 	buf     []byte
 	scratch []byte
 	base    int64 // the chapter's first instant
+	private redactor
 	names   map[string]uint64
 	series  map[uint64]*series
 	samples []byte // of the entry that is being filled
@@ -212,7 +213,7 @@ func (e *encoder) sample(key uint64, ls labels.Labels, t int64, v float64, exemp
 		e.entry(kindExemplar, func(b []byte) []byte {
 			b = binary.AppendVarint(binary.AppendUvarint(b, s.id), x.T.UnixMilli())
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(x.V))
-			return e.attrs(append(b, x.TraceID[:]...), x.Labels)
+			return e.attrs(append(b, x.TraceID[:]...), e.private.attrs(x.Labels))
 		})
 	}
 }
@@ -223,7 +224,11 @@ func (e *encoder) event(at time.Time, v signal.Event) {
 
 // coded puts an entry whose body ends in CBOR.
 func (e *encoder) coded(kind byte, v any, lead func([]byte) []byte) {
-	data := pack(v)
+	e.packed(kind, pack(v), lead)
+}
+
+// packed puts an entry whose body ends in CBOR that is ready.
+func (e *encoder) packed(kind byte, data []byte, lead func([]byte) []byte) {
 	e.entry(kind, func(b []byte) []byte {
 		if lead != nil {
 			b = lead(b)

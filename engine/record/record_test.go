@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -387,6 +388,82 @@ func TestSecretsAreNotKept(t *testing.T) {
 	require.NotContains(t, all, "hunter22")
 	require.Contains(t, all, "login with password=<secret> failed")
 	require.Equal(t, "b", k.logs[0].Attrs[1].Value)
+}
+
+// fillTexts puts a text into every field below v, with one element in each list.
+func fillTexts(v reflect.Value, text string) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fillTexts(v.Elem(), text)
+	case reflect.Struct:
+		if v.Type() == timeType {
+			return
+		}
+		for i := range v.NumField() {
+			fillTexts(v.Field(i), text)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fillTexts(v.Index(0), text)
+	case reflect.String:
+		v.SetString(text)
+	}
+}
+
+// TestNothingOfTheMachineIsKept fills every text that a state or an event has: a field that is new is in this test at once.
+func TestNothingOfTheMachineIsKept(t *testing.T) {
+	const text = "it has https://joe:hunter22@host/x?sig=hunter22 in /home/ada/work/shop.yaml"
+	path := filepath.Join(t.TempDir(), "x")
+	var state State
+	fillTexts(reflect.ValueOf(&state).Elem(), text)
+	now := time.Now()
+	state.Load.Started, state.Load.Seconds[0].To = now, now
+	before := pack(state)
+	event := signal.Event{ID: 1, Start: now, Title: text, Detail: text, Target: text, Attrs: signal.Attrs{{Key: "runbook", Value: text}}}
+	rec, err := Create(path, Config{Home: "/home/ada/", Meta: Meta{System: text, Environment: text}, State: func() State { return state }})
+	require.NoError(t, err)
+	rec.Event(event)
+	rec.Batch(signal.Batch{Logs: []signal.Record{{Time: now, Body: "read /home/ada/x", Source: "/home/ada/app.log", Attrs: signal.Attrs{{Key: "log.file.path", Value: "/home/ada/app.log"}}}}})
+	rec.Sample(1, labels.FromStrings("url", "https://joe:hunter22@h/"), now.UnixMilli(), 1, []signal.Exemplar{{T: now, V: 1, Labels: signal.Attrs{{Key: "session_token", Value: "hunter22"}}}})
+	require.NoError(t, rec.Close())
+	require.Equal(t, before, pack(state), "what is recorded belongs to others")
+	require.Equal(t, text, event.Attrs[0].Value)
+	k, meta := readAll(t, path)
+	body := k.logs[0].Body
+	require.Equal(t, "read /home/ada/x", body, "what a system says of itself is its own")
+	k.logs[0].Body = ""
+	all := fmt.Sprintf("%+v %+v %+v %+v %s %s %v", k.logs, k.events, k.exemplars, meta, pack(k.state), pack(k.seconds), k.series)
+	require.NotContains(t, all, "hunter22")
+	require.NotContains(t, all, "/home/ada")
+	require.Contains(t, k.state.Faults[0].Remedy, "in ~/work/shop.yaml")
+	require.Contains(t, k.state.Load.Exemplars[0].Err, "in ~/work/shop.yaml")
+	require.Equal(t, "~/app.log", k.logs[0].Attrs[0].Value)
+}
+
+func TestTheHomeDirectoryIsAWholePath(t *testing.T) {
+	r := newRedactor("/root")
+	for in, want := range map[string]string{
+		"/root": "~", "/root/x": "~/x", "read /root/a, /root/b and /root.": "read ~/a, ~/b and ~.", "file:///root/x": "file://~/x",
+		"/rootfs/x": "/rootfs/x", "/var/root/x": "/var/root/x", "/root-2": "/root-2", "/root.d/x": "/root.d/x", "HOME=/root": "HOME=~", "/root/root": "~/root",
+	} {
+		require.Equal(t, want, r.text(in), in)
+	}
+	for _, none := range []string{"", "/", "x", "C:"} {
+		require.Equal(t, "/C:/x", newRedactor(none).text("/C:/x"), none)
+	}
+	require.Equal(t, `~\x`, newRedactor(`C:\Users\ada`).text(`C:\Users\ada\x`))
+}
+
+func TestAQueryStaysOne(t *testing.T) {
+	for in, want := range map[string]string{
+		`rate(x{secret="a"}[1m])`:                       `rate(x{secret="a"}[1m])`, // the label tells series apart
+		`up{url="https://joe:hunter22@h/"}`:             `up{url="https://<secret>@h/"}`,
+		`{app="x"} |= "password=hunter22 \" it" | json`: `{app="x"} |= "<secret>" | json`,
+		"{a='Bearer hunter22'} |~ `token: hunter22`":    "{a='Bearer <secret>'} |~ `token: <secret>`",
+	} {
+		require.Equal(t, want, Query(in))
+	}
 }
 
 // FuzzOpen feeds the reader files that somebody damaged.

@@ -63,19 +63,39 @@ func unpack(data []byte, v any) error {
 	return nil
 }
 
+// eachText puts what change makes of it in place of every text below v.
+func eachText(v reflect.Value, change func(string) string) {
+	each(v, func(v reflect.Value) {
+		if v.Kind() == reflect.String {
+			v.SetString(change(v.String()))
+		}
+	})
+}
+
 // harmless makes every text below v fit for a screen: a recording may have come from anybody.
 func harmless(v reflect.Value, most int) {
+	each(v, func(v reflect.Value) {
+		if v.Kind() == reflect.String {
+			v.SetString(sanitize.Line(v.String(), most))
+		} else if last, ok := words[v.Type()]; ok && v.Uint() > last {
+			v.SetUint(0)
+		}
+	})
+}
+
+// each calls do with every text and every word below v that can be changed.
+func each(v reflect.Value, do func(reflect.Value)) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			harmless(v.Elem(), most)
+			each(v.Elem(), do)
 		}
 	case reflect.Struct:
 		if v.Type() == timeType {
 			return
 		}
 		for i := range v.NumField() {
-			harmless(v.Field(i), most)
+			each(v.Field(i), do)
 		}
 	case reflect.Slice, reflect.Array:
 		switch v.Type().Elem().Kind() {
@@ -84,15 +104,11 @@ func harmless(v reflect.Value, most int) {
 			return // numbers
 		}
 		for i := range v.Len() {
-			harmless(v.Index(i), most)
+			each(v.Index(i), do)
 		}
-	case reflect.String:
+	case reflect.String, reflect.Uint8:
 		if v.CanSet() {
-			v.SetString(sanitize.Line(v.String(), most))
-		}
-	case reflect.Uint8:
-		if last, ok := words[v.Type()]; ok && v.CanSet() && v.Uint() > last {
-			v.SetUint(0)
+			do(v)
 		}
 	}
 }
@@ -127,6 +143,7 @@ type loadState struct {
 
 // sampler tells the encoder what changed of the states.
 type sampler struct {
+	private redactor
 	last    [Sections][]byte
 	started time.Time // of the load run whose seconds were recorded
 	until   time.Time // up to there
@@ -141,7 +158,7 @@ func (p *sampler) sample(e *encoder, at time.Time, s State) {
 		if bytes.Equal(data, p.last[n]) {
 			return
 		}
-		p.last[n] = data
+		p.last[n], data = data, p.private.clean(data, v)
 		e.entry(kindState, func(b []byte) []byte { return append(append(e.instant(b, at), byte(n)), data...) })
 	}
 	if l := s.Load; l != nil {
@@ -175,7 +192,7 @@ func (p *sampler) seconds(e *encoder, l *signal.LoadState) {
 	}
 	for i := range l.Seconds {
 		if sec := &l.Seconds[i]; sec.To.After(p.until) {
-			e.coded(kindSecond, sec, nil)
+			e.packed(kindSecond, p.private.pack(sec), nil)
 			p.until = sec.To
 			p.count++
 		}

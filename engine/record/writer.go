@@ -12,7 +12,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/prometheus/model/labels"
 
-	"gameday/sources"
 	"gameday/sources/signal"
 )
 
@@ -27,6 +26,8 @@ const (
 // Config says what to record. Everything in it but Meta may be nil.
 type Config struct {
 	Meta Meta
+	// Home is the home directory of whoever records; it is written as ~. "" is none.
+	Home string
 	// State is asked four times a second.
 	State func() State
 	// Events are all that the timeline holds: for the beginning of a chapter.
@@ -76,6 +77,8 @@ func Create(path string, cfg Config) (*Writer, error) {
 		return nil, fmt.Errorf("record: %w", err)
 	}
 	w := &Writer{cfg: cfg, file: f, ask: make(chan chan struct{}), stop: make(chan struct{}), done: make(chan struct{})}
+	w.enc.private = newRedactor(cfg.Home)
+	w.enc.private.meta(&cfg.Meta)
 	if w.cfg.chapterRaw == 0 {
 		w.cfg.chapterRaw = chapterRaw
 	}
@@ -106,14 +109,14 @@ func (w *Writer) Batch(b signal.Batch) {
 	for i := range b.Logs {
 		if w.room() {
 			r := b.Logs[i]
-			sources.RedactRecord(&r)
+			w.enc.private.record(&r)
 			w.enc.log(&r, now)
 		}
 	}
 	for i := range b.Spans {
 		if w.room() && !b.Spans[i].TraceID.IsZero() {
 			s := b.Spans[i]
-			sources.RedactSpan(&s)
+			w.enc.private.span(&s)
 			w.enc.span(&s, now)
 		}
 	}
@@ -134,7 +137,7 @@ func (w *Writer) Event(e signal.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.room() {
-		redactEvent(&e)
+		w.enc.private.event(&e)
 		w.enc.event(now, e)
 	}
 }
@@ -146,7 +149,8 @@ func (w *Writer) Bytes() int64 {
 	return w.written
 }
 
-// Lost is how many signals were not recorded because the disk did not keep up, or could not be written any more.
+// Lost is how many signals were not recorded because the disk did not keep up, or could not be written any more, or, of what a remote
+// system answered, because there were too many series: then it is points, each counted once, of up to 65,536 series.
 func (w *Writer) Lost() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -169,7 +173,7 @@ func (w *Writer) room() bool {
 // begin starts a chapter with what must be known at its start. The lock is held, or nobody else has the writer yet.
 func (w *Writer) begin(now time.Time) {
 	w.raw, w.begins = 0, true
-	w.sampler, w.answers = sampler{}, newAnswers()
+	w.sampler, w.answers = sampler{private: w.enc.private}, w.answers.next()
 	w.enc.reset(now)
 }
 
@@ -182,7 +186,7 @@ func (w *Writer) keyframe() {
 	w.mu.Lock()
 	at := time.Unix(0, w.enc.base)
 	for i := range events {
-		redactEvent(&events[i])
+		w.enc.private.event(&events[i])
 		w.enc.event(at, events[i])
 	}
 	w.mu.Unlock()
