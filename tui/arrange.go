@@ -3,7 +3,6 @@ package tui
 import (
 	"maps"
 	"slices"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -18,9 +17,6 @@ const (
 	leastHeight = 5
 	nudge       = 0.05
 )
-
-// keepAfter is how long an operator must have left the sizes alone until they are kept.
-const keepAfter = time.Second
 
 // arrangement is one way to lay out a workspace, and what the operator made of it.
 type arrangement struct {
@@ -208,58 +204,6 @@ func (m *Model) put(n *layout.Node) {
 	}
 	w.rev++
 	m.touched(m.space)
-}
-
-// touched remembers that a workspace was changed, to keep it when the operator has left it alone for a moment.
-func (m *Model) touched(space int) {
-	if m.keep == nil {
-		return
-	}
-	m.changed[space] = true
-	m.keepAt = m.now().Add(keepAfter)
-}
-
-// keptMsg says how keeping went.
-type keptMsg struct{ err error }
-
-// remember keeps what was changed, beside the screen and never twice at a time.
-func (m *Model) remember() tea.Cmd {
-	if m.keepAt.IsZero() || m.keeping || m.now().Before(m.keepAt) {
-		return nil
-	}
-	list := m.leftovers()
-	m.keeping = true
-	keep := m.keep
-	return func() tea.Msg { return keptMsg{keep(list)} }
-}
-
-// leftovers are the workspaces that are still to be kept. One that is as it came has an empty layout.
-func (m *Model) leftovers() Layouts {
-	m.keepAt = time.Time{}
-	out := Layouts{}
-	for i := range m.spaces {
-		if m.changed[i] {
-			out[m.spaces[i].name], _ = m.spaces[i].made()
-		}
-	}
-	m.changed = [8]bool{}
-	return out
-}
-
-// kept takes how keeping went. It is told of once.
-func (m *Model) kept(msg keptMsg) {
-	m.keeping = false
-	if msg.err != nil && !m.keepFailed {
-		m.keepFailed = true
-		m.say(themes.Warning, "the layout is not remembered: %s", oneLine(msg.err.Error()))
-	}
-}
-
-// keepLast keeps what is left when the cockpit has ended.
-func (m *Model) keepLast() {
-	if m.keep != nil && !m.keepAt.IsZero() {
-		_ = m.keep(m.leftovers()) // there is no screen left to say it on; whoever keeps has a log
-	}
 }
 
 // Merge is the list with the changes of another: what is as it came is left out.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -222,6 +223,64 @@ func TestKeepingThatFailsIsToldOfOnce(t *testing.T) {
 	k.pass(2 * keepAfter)
 	require.Equal(t, 2, k.n)
 	require.NotContains(t, ansi.Strip(k.statusLine()), "the disk is full")
+	k.err = nil
+	press(k.Model, "5", "A")
+	k.pass(2 * keepAfter)
+	require.Equal(t, 3, k.n)
+	require.Contains(t, k.list, "cockpit", "what failed before is kept with the next change")
+	require.Contains(t, k.list, "logs")
+	k.err = errors.New("the disk is full again")
+	press(k.Model, "=")
+	k.pass(2 * keepAfter)
+	require.Contains(t, ansi.Strip(k.statusLine()), "the disk is full again")
+	k.err = nil
+	k.keepLast()
+	require.Equal(t, 5, k.n, "what failed last is tried at the end")
+	require.NotContains(t, k.list, "logs", "it is as it came")
+}
+
+// TestTheLastArrangementIsWhatIsKept ends the cockpit while something older is being kept, and before it has begun to be.
+func TestTheLastArrangementIsWhatIsKept(t *testing.T) {
+	for _, begun := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			var file Layouts
+			writes := 0
+			m, _ := makeModel(newFake(), Config{Whole: true, Now: time.Now, Keep: func(l Layouts) error {
+				first := writes == 0
+				writes++
+				if first {
+					time.Sleep(time.Minute) // a slow disk
+					if begun {
+						file = file.Merge(l)
+						return errors.New("the disk is slow, and then it is full")
+					}
+				}
+				file = file.Merge(l)
+				return nil
+			}})
+			m.Update(tea.WindowSizeMsg{Width: 200, Height: 50})
+			press(m, "ctrl+right")
+			time.Sleep(2 * keepAfter)
+			cmd := m.remember()
+			require.NotNil(t, cmd)
+			done := make(chan struct{})
+			if begun {
+				go func() { cmd(); close(done) }()
+				synctest.Wait()
+			}
+			press(m, "ctrl+right", "5", "A")
+			want, _ := m.spaces[0].made()
+			m.keepLast()
+			if !begun {
+				go func() { cmd(); close(done) }()
+			}
+			<-done
+			require.Equal(t, want, file["cockpit"])
+			require.NotEmpty(t, want.Sizes)
+			require.Contains(t, file, "logs")
+			require.Equal(t, map[bool]int{true: 2, false: 1}[begun], writes)
+		})
+	}
 }
 
 // FuzzLayouts takes any list for what was kept: the screen is whole, and every pane has room.

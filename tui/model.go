@@ -134,7 +134,7 @@ type Model struct {
 	parted  bool         // the last operator was told what leaving means
 	loads   bool         // there are load plans to start
 
-	keep       func(Layouts) error
+	keeper     *keeper   // nil: nothing is remembered
 	changed    [8]bool   // workspaces that are to be kept
 	keepAt     time.Time // then; zero: there is nothing to keep
 	keeping    bool
@@ -175,9 +175,12 @@ func New(cfg Config) *Model {
 		ctx: context.Background(), session: cfg.Session, keys: cfg.Keys, now: cfg.Now, ascii: cfg.ASCII,
 		given: cfg.Themes, noMouse: cfg.NoMouse, length: cfg.Window, restyled: cfg.Restyled, shared: cfg.Shared,
 		term: terminal{depth: themes.AllColours, symbols: cfg.Symbols},
-		play: cfg.Playback, keep: cfg.Keep, onMark: cfg.Mark, onSize: cfg.Resized, marked: map[marked]bool{},
+		play: cfg.Playback, onMark: cfg.Mark, onSize: cfg.Resized, marked: map[marked]bool{},
 		frame: &signal.Frame{Headline: signal.Headline{Rate: -1, P95: -1, ErrorRate: -1, Budget: -1}},
 		slots: map[string]*slot{}, pending: map[string]bool{}, spaces: workspaces(),
+	}
+	if cfg.Keep != nil {
+		m.keeper = newKeeper(cfg.Keep)
 	}
 	if m.keys == nil {
 		m.keys = keymap.Default()
