@@ -157,6 +157,15 @@ func (c *Client) reason(ctx context.Context, err error) string {
 	return plainError(err).Error()
 }
 
+// TLSReason is what is wrong with TLS and what to do about it, "" when that is not what err is about: for those who speak something
+// else than HTTP by this client's settings.
+func (c *Client) TLSReason(err error) string {
+	if err == nil {
+		return ""
+	}
+	return c.tlsReason(err)
+}
+
 // tlsReason is what is wrong with TLS, "" when that is not it.
 func (c *Client) tlsReason(err error) string {
 	var authority x509.UnknownAuthorityError

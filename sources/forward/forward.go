@@ -4,6 +4,7 @@ package forward
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -140,14 +141,35 @@ func (q *Queue) done(n int, err error) {
 const slow = 5 * time.Second
 
 // Report is the balance: received = sent + dropped + what waits. err is what went wrong with the last batch, or that one is not
-// taken for so long already.
+// taken for so long already and why; a reason that lasts, such as a certificate, is told at once.
 func (q *Queue) Report() (received, sent, dropped uint64, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.since.IsZero() {
-		if took := time.Since(q.since); took >= slow {
-			return q.received, q.sent, q.dropped, fmt.Errorf("not taken for %s: %d signals wait, of at most %d", took.Round(time.Second), q.size, q.most)
-		}
+	return q.received, q.sent, q.dropped, q.trouble()
+}
+
+// trouble is what is wrong now. The lock is held.
+func (q *Queue) trouble() error {
+	if q.since.IsZero() {
+		return q.err
 	}
-	return q.received, q.sent, q.dropped, q.err
+	var why error
+	lasting := false
+	if t, ok := q.to.(troubled); ok {
+		why, lasting = t.Trouble()
+	}
+	took := time.Since(q.since)
+	if took < slow && !lasting {
+		return q.err
+	}
+	says := fmt.Sprintf("not taken for %s: %d signals wait, of at most %d", took.Round(time.Second), q.size, q.most)
+	if why != nil {
+		return fmt.Errorf("%s: %w", says, why)
+	}
+	return errors.New(says)
+}
+
+// troubled is an exporter that says why what it is sending was not taken yet, and whether that lasts until somebody does something.
+type troubled interface {
+	Trouble() (err error, lasting bool)
 }

@@ -92,3 +92,36 @@ func TestWhatWaitsAtTheEndIsStillSent(t *testing.T) {
 		require.Equal(t, []int{1, 2, 3}, got)
 	})
 }
+
+// struggling is an exporter that tries for as long as it may.
+type struggling struct {
+	exporter
+	lasting bool
+}
+
+func (s struggling) Trouble() (error, bool) { return errors.New("its certificate ended"), s.lasting }
+
+// TestWhyNothingIsTakenIsSaid: at once when it does not pass by itself, else when it takes long.
+func TestWhyNothingIsTakenIsSaid(t *testing.T) {
+	for _, lasting := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			q := forward.New(struggling{func(ctx context.Context, _ signal.Batch) error { <-ctx.Done(); return ctx.Err() }, lasting}, forward.Config{})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- q.Run(ctx) }()
+			q.Offer(batch(2))
+			synctest.Wait()
+			_, _, _, err := q.Report()
+			if lasting {
+				require.EqualError(t, err, "not taken for 0s: 2 signals wait, of at most 20000: its certificate ended")
+			} else {
+				require.NoError(t, err)
+			}
+			time.Sleep(time.Minute)
+			_, _, _, err = q.Report()
+			require.EqualError(t, err, "not taken for 1m0s: 2 signals wait, of at most 20000: its certificate ended")
+			cancel()
+			require.NoError(t, <-done)
+		})
+	}
+}

@@ -2,11 +2,10 @@ package otlp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,14 +13,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/grafana/loki-client-go/pkg/backoff"
 	"github.com/klauspost/compress/gzip"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
@@ -58,6 +54,8 @@ type Exporter struct {
 	sent, rejected atomic.Uint64
 	mu             sync.Mutex
 	why            string // of the last rejection
+	trouble        error  // of the last try of a request that is going to be sent again
+	handshakes     *handshakes
 }
 
 var _ interface {
@@ -99,7 +97,8 @@ func OpenExporter(s driver.Settings) (*Exporter, error) {
 		if err != nil {
 			return nil, err
 		}
-		creds = credentials.NewTLS(verify)
+		e.handshakes = &handshakes{}
+		creds = watched{credentials.NewTLS(verify), e.handshakes}
 	}
 	e.conn, err = grpc.NewClient("passthrough:///"+u.Host, grpc.WithTransportCredentials(creds), grpc.WithUserAgent("gameday"),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
@@ -151,7 +150,7 @@ func (e *Exporter) Rejected() string {
 
 // Export sends a batch: spans, records and metrics as they are, events of the timeline as spans once they have ended, and as
 // records. What the endpoint asks to be sent again, and what did not reach it, is sent again for as long as ctx allows, and no
-// other failure.
+// other failure; Trouble says meanwhile why.
 func (e *Exporter) Export(ctx context.Context, b signal.Batch) error {
 	req := encode(b)
 	var errs []error
@@ -177,70 +176,6 @@ func (e *Exporter) Export(ctx context.Context, b signal.Batch) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// The waits between two tries of one request, which double, with jitter, unless the endpoint says how long.
-const (
-	firstWait = 500 * time.Millisecond
-	mostWait  = 30 * time.Second
-)
-
-// again sends one request until it is taken, refused for good, or ctx ends.
-func (e *Exporter) again(ctx context.Context, kind signalKind, items int, data []byte) error {
-	wait := backoff.New(ctx, backoff.BackoffConfig{MinBackoff: firstWait, MaxBackoff: mostWait})
-	for {
-		err := e.sendCounted(ctx, kind, items, data)
-		asked, retry := retryAfter(err)
-		if !retry {
-			return err
-		}
-		if own := wait.NextDelay(); asked == 0 {
-			asked = own
-		}
-		timer := time.NewTimer(min(asked, mostWait))
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		case <-timer.C:
-		}
-	}
-}
-
-// retryAfter reports whether the protocol has a failed request sent again, and after how long; 0 when it does not say.
-func retryAfter(err error) (time.Duration, bool) {
-	var refused *client.StatusError
-	if errors.As(err, &refused) {
-		switch refused.Code {
-		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return refused.RetryAfter, true
-		}
-		return 0, false
-	}
-	st, ok := status.FromError(err)
-	if err == nil || !ok {
-		return 0, err != nil && unreached(err)
-	}
-	var asked time.Duration
-	info := false
-	for _, d := range st.Details() {
-		if r, ok := d.(*errdetails.RetryInfo); ok {
-			info, asked = true, r.GetRetryDelay().AsDuration()
-		}
-	}
-	switch st.Code() {
-	case codes.Unavailable, codes.Canceled, codes.DeadlineExceeded, codes.Aborted, codes.OutOfRange, codes.DataLoss:
-		return asked, true
-	case codes.ResourceExhausted: // only when it says that it will recover
-		return asked, info
-	}
-	return 0, false
-}
-
-// unreached reports whether no whole answer came: nobody listened, the connection ended, or it took too long.
-func unreached(err error) bool {
-	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (e *Exporter) sendCounted(ctx context.Context, kind signalKind, items int, data []byte) error {
@@ -291,7 +226,8 @@ func (e *Exporter) overGRPC(ctx context.Context, kind signalKind, data []byte) (
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	if err := e.conn.Invoke(ctx, "/"+kind.service()+"/Export", &data, &answer, grpc.UseCompressor(unpack.Gzip)); err != nil {
-		return nil, &sendError{fmt.Sprintf("otlp: send %s to %s: %s", kind, e.address, sanitize.Line(status.Convert(err).Message(), 300)), err}
+		says := cmp.Or(e.tlsReason(err), sanitize.Line(status.Convert(err).Message(), 300))
+		return nil, &sendError{fmt.Sprintf("otlp: send %s to %s: %s", kind, e.address, says), err}
 	}
 	return answer, nil
 }
