@@ -11,16 +11,26 @@ import (
 	"gameday/sources/signal"
 )
 
+// maxGoing is how many alerts may go on at once and still be told as one when several sources tell of them.
+const maxGoing = 8192
+
 // alerts makes one entry of the timeline of an alert that several sources tell of: a Prometheus that evaluates it, and the
-// Alertmanager that the Prometheus sends it to. It is safe for concurrent use.
+// Alertmanager that the Prometheus sends it to. When more than maxGoing go on at once, those that begin from then on are told as each
+// source tells them, one entry per source, until the session ends: nothing is left out, and what was told in two entries is not joined
+// later, when the end of one would be missing. It is safe for concurrent use.
 type alerts struct {
-	mu    sync.Mutex
-	going []*oneAlert
+	mu     sync.Mutex
+	byKey  map[string]*oneAlert   // by the keys that sources know it by
+	byName map[string][]*oneAlert // by the alert's name, in the order in which they began
+	going  int
+	full   bool
+	told   bool // that it is full
 }
 
 // oneAlert is what each source said last of an alert that is going on for at least one of them.
 type oneAlert struct {
 	key   string
+	name  string
 	parts map[string]signal.Event // by source
 }
 
@@ -37,15 +47,49 @@ func (a *alerts) merge(e signal.Event) signal.Event {
 		if !e.Open {
 			return e // it ended before it was known here
 		}
-		one = &oneAlert{key: e.Key, parts: map[string]signal.Event{}}
-		a.going = append(a.going, one)
+		if a.full = a.full || a.going >= maxGoing; a.full {
+			return e
+		}
+		one = a.begin(e)
 	}
-	one.parts[source] = e
+	if before, told := one.parts[source]; told {
+		delete(a.byKey, before.Key)
+	}
+	one.parts[source], a.byKey[e.Key] = e, one
 	out := one.event()
 	if !out.Open {
-		a.going = slices.DeleteFunc(a.going, func(o *oneAlert) bool { return o == one })
+		a.end(one)
 	}
 	return out
+}
+
+func (a *alerts) begin(e signal.Event) *oneAlert {
+	if a.byKey == nil {
+		a.byKey, a.byName = map[string]*oneAlert{}, map[string][]*oneAlert{}
+	}
+	one := &oneAlert{key: e.Key, name: e.Attrs.Get("alertname"), parts: map[string]signal.Event{}}
+	a.byName[one.name] = append(a.byName[one.name], one)
+	a.going++
+	return one
+}
+
+func (a *alerts) end(one *oneAlert) {
+	for _, part := range one.parts {
+		delete(a.byKey, part.Key)
+	}
+	a.going--
+	if a.byName[one.name] = slices.DeleteFunc(a.byName[one.name], func(o *oneAlert) bool { return o == one }); len(a.byName[one.name]) == 0 {
+		delete(a.byName, one.name)
+	}
+}
+
+// overflowed reports once that alerts are no longer told as one.
+func (a *alerts) overflowed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.full && !a.told
+	a.told = a.told || now
+	return now
 }
 
 // toldBy is the source of an alert: its key is the source's name, a hash and its start.
@@ -68,16 +112,18 @@ func toldBy(e signal.Event) (source string, ok bool) {
 // of already: with the same labels, or else with those that fit best when one has the labels of the other and more, such as the
 // external labels that a Prometheus adds for its Alertmanager.
 func (a *alerts) find(source string, e signal.Event) *oneAlert {
+	if one := a.byKey[e.Key]; one != nil {
+		return one
+	}
+	name := e.Attrs.Get("alertname")
+	if name == "" {
+		return nil // nothing says that two of them are the same
+	}
 	var best *oneAlert
 	least := -1
-	for _, one := range a.going {
-		if own, told := one.parts[source]; told {
-			if own.Key == e.Key {
-				return one
-			}
-			if own.Open || !sameLabels(own.Attrs, e.Attrs) { // another alert of that source
-				continue
-			}
+	for _, one := range a.byName[name] {
+		if own, told := one.parts[source]; told && (own.Open || !sameLabels(own.Attrs, e.Attrs)) { // another alert of that source
+			continue
 		}
 		for _, part := range one.parts {
 			if !within(part.Attrs, e.Attrs) && !within(e.Attrs, part.Attrs) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -63,13 +64,13 @@ func TestAnAlertThatTwoSourcesTellOfIsOne(t *testing.T) {
 	tell(am, 90)
 	require.False(t, one().Open)
 	require.Equal(t, at(90), one().End)
-	require.Len(t, a.going, 1)
+	require.Equal(t, 1, a.going)
 
 	pending.Since = at(100)
 	tell(prom, 100, pending, other)
 	require.Len(t, byKey, 3, "a new one")
 	tell(prom, 110)
-	require.Empty(t, a.going)
+	require.Zero(t, a.going)
 	require.Equal(t, signal.Event{Kind: signal.EventNote, Title: "x"}, a.merge(signal.Event{Kind: signal.EventNote, Title: "x"}))
 }
 
@@ -84,4 +85,50 @@ func TestAlertsWithOtherLabelsStayApart(t *testing.T) {
 	exact := a.merge(alert.Event("four", alert.Alert{State: alert.Firing, Labels: map[string]string{"alertname": "Down", "instance": "b"}, Since: now}))
 	require.Equal(t, second.Key, exact.Key)
 	require.Contains(t, []string{first.Key, second.Key}, third.Key)
+}
+
+// TestMoreAlertsThanAreJoined: none is lost, each entry gets its end, and what is held is bounded.
+func TestMoreAlertsThanAreJoined(t *testing.T) {
+	var a alerts
+	open := map[string]bool{} // on the timeline
+	tell := func(source, name string, n int, goes bool) {
+		key := fmt.Sprintf("%s/%s-%d/0", source, name, n)
+		e := a.merge(signal.Event{Kind: signal.EventAlert, Key: key, Open: goes, Outcome: signal.Bad, Attrs: signal.Attrs{{Key: "alertname", Value: name}, {Key: "n", Value: fmt.Sprint(n)}}})
+		if e.Open {
+			open[e.Key] = true
+		} else {
+			delete(open, e.Key)
+		}
+	}
+	for n := range maxGoing {
+		tell("prom", fmt.Sprint("a", n%100), n, true)
+	}
+	require.False(t, a.overflowed())
+	for n := range 1000 {
+		tell("prom", "late", n, true)
+		tell("am", "late", n, true)
+	}
+	require.True(t, a.overflowed())
+	require.False(t, a.overflowed(), "it is told once")
+	require.Len(t, open, maxGoing+2000)
+	for n := range maxGoing { // what went on before is joined as ever
+		tell("am", fmt.Sprint("a", n%100), n, true)
+	}
+	require.Len(t, open, maxGoing+2000)
+	require.Equal(t, maxGoing, a.going)
+	require.Len(t, a.byKey, 2*maxGoing)
+	for n := range maxGoing {
+		tell("prom", fmt.Sprint("a", n%100), n, false)
+		tell("am", fmt.Sprint("a", n%100), n, false)
+	}
+	require.Len(t, open, 2000)
+	require.Empty(t, a.byKey)
+	require.Empty(t, a.byName)
+	for n := range 1000 { // there is room again, but what has two entries needs two ends
+		tell("am", "late", n, true)
+		tell("prom", "late", n, true)
+		tell("prom", "late", n, false)
+		tell("am", "late", n, false)
+	}
+	require.Empty(t, open)
 }

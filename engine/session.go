@@ -314,6 +314,10 @@ func (s *Session) sink(b signal.Batch) {
 	for _, e := range b.Events {
 		s.tell(s.alerts.merge(e))
 	}
+	if len(b.Events) > 0 && s.alerts.overflowed() {
+		s.Event(signal.Event{Kind: signal.EventSource, Outcome: signal.Warning, Title: "too many alerts to join",
+			Detail: fmt.Sprintf("more than %d go on at once: what begins from now on has an entry for each source that tells of it", maxGoing)})
+	}
 	b.Events = nil
 	s.store.Add(b)
 	s.patterns.add(b.Logs)
