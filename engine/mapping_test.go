@@ -3,8 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -111,39 +114,101 @@ func (g *slowGraph) Dependencies(ctx context.Context, _ signal.Window) ([]driver
 	return nil, ctx.Err()
 }
 
-// Who walks through the past asks for a window with every step: the sources are asked one question at a time, and not about
-// windows that were left behind.
-func TestWhoWalksThroughThePastAsksSourcesLittle(t *testing.T) {
-	st, err := store.New(store.Config{})
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	g := &slowGraph{let: make(chan struct{})}
-	maps := newServiceMaps(ctx, st, []graph{{"jaeger", g}})
-	maps.slot <- struct{}{} // nor is anything counted yet
-	step := func(i int) {
-		w := signal.Window{From: time.Unix(int64(i), 0), To: time.Unix(int64(i)+60, 0)}
-		maps.mu.Lock()
-		defer maps.mu.Unlock()
-		k := maps.entry(mapKey{from: w.From.UnixNano(), to: w.To.UnixNano()})
-		maps.start(k, w)
-		maps.ask(k, w, false)
+// looks asks for the map of a window as a cockpit does.
+func looks(maps *serviceMaps, v signal.View) *signal.ServiceMap {
+	f := &signal.Frame{Window: v.Window}
+	maps.fill(f, v)
+	return f.Map
+}
+
+// slowMaps are maps that take long to count, and how many of them were.
+func slowMaps(ctx context.Context, took time.Duration, graphs []graph) (maps *serviceMaps, counted *atomic.Int32) {
+	counted = &atomic.Int32{}
+	maps = newServiceMaps(ctx, nil, graphs)
+	maps.count = func(w signal.Window) (*signal.ServiceMap, error) {
+		time.Sleep(took)
+		counted.Add(1)
+		return &signal.ServiceMap{Window: w, Worst: -1, Took: took}, ctx.Err()
 	}
-	step(0)
-	require.Eventually(t, func() bool { return g.asked.Load() == 1 }, time.Minute, time.Millisecond)
-	for i := range 10 * maxMaps {
-		step(i + 1)
+	return maps, counted
+}
+
+// Who walks through the past asks for a window with every step: little is counted and sources are asked little about windows that were
+// left behind, and where he stops he has a map soon.
+func TestWhoWalksThroughThePastCostsLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		g := &slowGraph{let: make(chan struct{})}
+		maps, counted := slowMaps(ctx, 400*time.Millisecond, []graph{{"jaeger", g}})
+		view := signal.View{Map: true, Window: signal.Window{From: time.Unix(0, 0), To: time.Unix(60, 0)}}
+		for range 200 {
+			view.Window.From, view.Window.To = view.Window.From.Add(time.Second), view.Window.To.Add(time.Second)
+			looks(maps, view)
+			time.Sleep(50 * time.Millisecond)
+			require.LessOrEqual(t, len(maps.kept), maxMaps)
+		}
+		steps := counted.Load()
+		stopped := time.Now()
+		for looks(maps, view) == nil {
+			time.Sleep(100 * time.Millisecond)
+		}
+		require.Less(t, time.Since(stopped), 2*time.Second)
+		close(g.let)
+		for range 100 {
+			time.Sleep(100 * time.Millisecond)
+			require.NotNil(t, looks(maps, view))
+		}
+		require.LessOrEqual(t, counted.Load()-steps, int32(4), "what was left behind is not counted afterwards")
+		require.LessOrEqual(t, g.asked.Load(), int32(12), "nor asked about")
+		stop()
+		maps.close()
+	})
+}
+
+// TestManyViewersEachHaveTheirMap: with more windows than are kept in any case none pushes another out, all are counted in turn, and
+// together they take no more of the machine than a few do.
+func TestManyViewersEachHaveTheirMap(t *testing.T) {
+	for _, live := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			const viewers, took, looking = 40, 100 * time.Millisecond, 5 * time.Minute
+			ctx, stop := context.WithCancel(t.Context())
+			maps, counted := slowMaps(ctx, took, nil)
+			var all sync.WaitGroup
+			without, oldest := make([]int, viewers), make([]time.Duration, viewers)
+			for i := range viewers {
+				all.Go(func() {
+					begun := time.Now()
+					for time.Since(begun) < looking {
+						v := signal.View{Live: live, Map: true, Window: signal.Window{From: time.Now().Add(-time.Duration(i+1) * time.Minute), To: time.Now()}}
+						if !live {
+							v.Window = signal.Window{From: begun.Add(-time.Hour), To: begun.Add(-time.Duration(i+1) * time.Minute)}
+						}
+						if m := looks(maps, v); time.Since(begun) > 20*time.Second {
+							if m == nil {
+								without[i]++
+							} else {
+								oldest[i] = max(oldest[i], v.Window.To.Sub(m.Window.To))
+							}
+						}
+						time.Sleep(500 * time.Millisecond)
+					}
+				})
+			}
+			all.Wait()
+			busy := time.Duration(counted.Load()) * took
+			t.Logf("live=%t: %d viewers, %d counts, busy %.0f%% of the time, the oldest map shown is %s behind", live, viewers, counted.Load(), 100*busy.Seconds()/looking.Seconds(), slices.Max(oldest))
+			require.Zero(t, slices.Max(without), "each has its map all the time")
+			if live {
+				require.Less(t, busy, looking/3)
+				require.Less(t, slices.Max(oldest), viewers*(mapShare+2)*took)
+			} else {
+				require.EqualValues(t, viewers, counted.Load(), "what is over is counted once")
+			}
+			time.Sleep(2 * mapHeld)
+			looks(maps, signal.View{Map: true})
+			require.LessOrEqual(t, len(maps.kept), fewMaps, "when they have gone, their maps go")
+			stop()
+			maps.close()
+		})
 	}
-	require.EqualValues(t, 1, g.asked.Load())
-	close(g.let)
-	<-maps.slot
-	maps.work.Wait()
-	require.EqualValues(t, 1+maxMaps, g.asked.Load())
-	counted := 0
-	for _, k := range maps.kept {
-		require.NotNil(t, k.m)
-		counted++
-	}
-	require.Equal(t, maxMaps, counted)
-	stop()
-	maps.close()
 }
