@@ -32,7 +32,7 @@ func Count(ctx context.Context, r *store.Reader, w signal.Window, now time.Time)
 	begun := time.Now()
 	c := &counting{window: w, now: now, peers: calls.NewPeers(), edges: map[edgeKey]*tally{}, silent: map[calls.Hint]*tally{}, visits: map[string]*tally{},
 		waiting: map[string]*tally{}, kinds: map[string]signal.MapKind{}}
-	q := store.Sketch{Window: signal.Window{From: w.From.Add(-before), To: w.To}, Most: MaxSpans, Attrs: calls.Attributes[:],
+	q := store.Sketch{Window: w, Lead: before, Most: MaxSpans, Attrs: calls.Attributes[:],
 		Of: func(k signal.SpanKind) bool { return k == signal.SpanClient || k == signal.SpanProducer }}
 	out := &signal.ServiceMap{Window: w, Worst: -1}
 	n := 0

@@ -10,10 +10,12 @@ import (
 	"gameday/sources/signal"
 )
 
-// Sketch says what of many requests is read: the spans that began in Window, the newest Most of them, and of the attributes
-// those named, of spans of such a kind. Messages, events and all other attributes are left out.
+// Sketch says what of many requests is read: the spans that began in Window, the newest Most of them, where these leave room those that
+// began up to Lead earlier, and of the attributes those named, of spans of such a kind. Messages, events and all other attributes are
+// left out.
 type Sketch struct {
 	Window signal.Window
+	Lead   time.Duration
 	Most   int
 	Attrs  []string
 	Of     func(signal.SpanKind) bool
@@ -25,7 +27,7 @@ type spanRef struct {
 	chunk, rec uint32
 }
 
-// Sketch hands over the spans of one trace after the other, as Trace sorts them, and says how many there were beyond Most. The
+// Sketch hands over the spans of one trace after the other, as Trace sorts them, and says how many of the window's there were beyond Most. The
 // order of the traces is always the same. The slice and its attributes are valid until each returns; when that returns false,
 // no more come.
 func (r *Reader) Sketch(q Sketch, each func(spans []signal.Span) bool) (left int) {
@@ -59,13 +61,23 @@ func (r *Reader) traceAt(ref spanRef) *signal.TraceID {
 // refs finds the spans, newest arrivals first.
 func (r *Reader) refs(q Sketch) (refs []spanRef, left int) {
 	from, to := bounds(q.Window)
+	lead, _ := bounds(signal.Window{From: q.Window.From.Add(-q.Lead), To: q.Window.To})
 	n := 0
 	for _, chunk := range r.spans {
-		if chunk.overlaps(from, to) {
-			n += chunk.count(from, to)
+		if chunk.overlaps(lead, to) {
+			n += chunk.count(lead, to)
 		}
 	}
 	refs = make([]spanRef, 0, min(n, q.Most))
+	refs, left = r.refsIn(refs, from, to, q.Most)
+	if lead < from {
+		refs, _ = r.refsIn(refs, lead, from, q.Most)
+	}
+	return refs, left
+}
+
+// refsIn appends the spans that began in [from, to), as long as there are fewer than most, and counts the others.
+func (r *Reader) refsIn(refs []spanRef, from, to int64, most int) (_ []spanRef, left int) {
 	for c := len(r.spans) - 1; c >= 0; c-- {
 		chunk := r.spans[c]
 		if !chunk.overlaps(from, to) {
@@ -75,7 +87,7 @@ func (r *Reader) refs(q Sketch) (refs []spanRef, left int) {
 			if t := chunk.times[i]; t < from || t >= to {
 				continue
 			}
-			if len(refs) >= q.Most {
+			if len(refs) >= most {
 				left++
 				continue
 			}

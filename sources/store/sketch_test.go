@@ -69,6 +69,21 @@ func TestASketchHasTheSpansThatReadingEachTraceHas(t *testing.T) {
 	seen = 0
 	left = st.Reader().Sketch(Sketch{Window: part, Most: 50, Of: client}, func(spans []signal.Span) bool { seen += len(spans); return true })
 	require.Equal(t, [2]int{50, within - 50}, [2]int{seen, left}, "no more than asked for, and how many are left out is said")
+	for most, want := range map[int][3]int{within - 7: {within - 7, 0, 7}, within: {within, 0, 0}, within + 5: {within, 5, 0}} {
+		var got [3]int
+		got[2] = st.Reader().Sketch(Sketch{Window: part, Lead: time.Minute, Most: most, Of: client}, func(spans []signal.Span) bool {
+			for i := range spans {
+				if part.Contains(spans[i].Start) {
+					got[0]++
+				} else {
+					got[1]++
+					require.True(t, spans[i].Start.Before(part.From) && !spans[i].Start.Before(part.From.Add(-time.Minute)))
+				}
+			}
+			return true
+		})
+		require.Equal(t, want, got, "what began before the window has the room that its own spans leave, and is not counted as left out")
+	}
 	calls := 0
 	st.Reader().Sketch(Sketch{Window: window, Most: 1000, Of: client}, func([]signal.Span) bool { calls++; return calls < 3 })
 	require.Equal(t, 3, calls)
