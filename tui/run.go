@@ -5,10 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/term"
 )
+
+// leaveWithin is how long a cockpit that is to end may take to leave the screen in order. One that hangs, such as on a terminal that
+// takes nothing, is ended where it is.
+const leaveWithin = 2 * time.Second
 
 // Run shows the cockpit until the operator leaves, the session ends by itself (its error is returned) or ctx ends (nil).
 // Signals are the caller's: none is caught here. What the terminal can show (colours, symbols, NO_COLOR) is taken from its
@@ -21,15 +27,34 @@ func Run(ctx context.Context, cfg Config, opts ...tea.ProgramOption) error {
 	defer cancel() // ends what waits for the session
 	m := New(cfg)
 	m.ctx = ctx
-	all := append([]tea.ProgramOption{tea.WithContext(ctx), tea.WithoutSignalHandler()}, opts...)
+	// A program whose context ends closes its input while its reader is still at it; one that is asked to quit waits for the reader.
+	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
+	defer kill()
+	all := append([]tea.ProgramOption{tea.WithContext(hard), tea.WithoutSignalHandler()}, opts...)
 	program := tea.NewProgram(m, all...)
 	if cfg.Shared != nil && cfg.Shared.Attach != nil {
 		cfg.Shared.Attach(program.Send)
 	}
+	left := make(chan struct{})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-left:
+			return
+		}
+		timer := time.AfterFunc(leaveWithin, kill)
+		defer timer.Stop()
+		program.Quit()
+		<-left
+	})
 	_, err := program.Run()
+	close(left)
+	kill() // whoever still sends something need not wait
+	asking.Wait()
 	m.keepLast()
 	switch {
-	case err != nil && ctx.Err() != nil && errors.Is(err, tea.ErrProgramKilled):
+	case ctx.Err() != nil && (err == nil || errors.Is(err, tea.ErrProgramKilled) && !errors.Is(err, tea.ErrProgramPanic)):
 		return nil
 	case err != nil:
 		return fmt.Errorf("show the cockpit: %w", err)

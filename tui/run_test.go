@@ -37,17 +37,23 @@ func (s *sink) String() string {
 
 func running(t *testing.T, ctx context.Context) (keys io.Writer, out *sink, done chan error) {
 	t.Helper()
-	s := newFake()
-	s.frame = tuitest.Calm()
 	in, keys := io.Pipe()
 	t.Cleanup(func() { _ = in.Close() }) // the reader ends with the program
 	out, done = &sink{}, make(chan error, 1)
+	runs(t, ctx, in, out, out.String, done)
+	return keys, out, done
+}
+
+// runs runs a cockpit until its first picture is there.
+func runs(t *testing.T, ctx context.Context, in io.Reader, out io.Writer, drawn func() string, done chan error) {
+	t.Helper()
+	s := newFake()
+	s.frame = tuitest.Calm()
 	go func() {
 		done <- Run(ctx, Config{Session: s, Panes: []pane.Pane{&fakePane{id: "metrics"}}}, tea.WithInput(in), tea.WithOutput(out),
 			tea.WithWindowSize(100, 30), tea.WithEnvironment([]string{"TERM=xterm-256color"}))
 	}()
-	require.Eventually(t, func() bool { return strings.Contains(out.String(), "metrics") }, 20*time.Second, 10*time.Millisecond)
-	return keys, out, done
+	require.Eventually(t, func() bool { return strings.Contains(drawn(), "metrics") }, 20*time.Second, time.Millisecond)
 }
 
 func ends(t *testing.T, done chan error) {
@@ -74,6 +80,24 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	_, _, done := running(t, ctx)
 	cancel()
 	ends(t, done)
+}
+
+// TestRunEndsWhenItsReaderHas: the file that keys are read from may be closed then. The race detector sees when it is not so.
+func TestRunEndsWhenItsReaderHas(t *testing.T) {
+	for range 8 {
+		in, keys, err := os.Pipe()
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		out, done := &sink{}, make(chan error, 1)
+		runs(t, ctx, in, out, out.String, done)
+		_, err = keys.WriteString("?") // the reader is at it
+		require.NoError(t, err)
+		cancel()
+		ends(t, done)
+		require.NoError(t, in.Close())
+		require.NoError(t, keys.Close())
+		require.Contains(t, out.String(), "\x1b[?1049l", "the screen was left in order")
+	}
 }
 
 func TestRunRefusesAnEmptyConfig(t *testing.T) {
