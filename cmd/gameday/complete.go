@@ -176,13 +176,17 @@ func zshCompletion(b *strings.Builder, nodes []command) {
 	fmt.Fprintf(b, `#compdef gameday
 # zsh completion for gameday, written by: gameday completion zsh
 _gameday() {
-  local at= next i
+  local at= next i before=${words[CURRENT-1]} args=
   local -a subs flags
   for ((i = 2; i < CURRENT; i++)); do
     next="${at:+$at }${words[i]}"
     case "$next" in %s) at=$next ;; esac
   done
-  case "$at ${words[CURRENT-1]}" in
+  if [[ ${words[CURRENT]} == --*=* ]]; then
+    before=${words[CURRENT]%%%%=*}
+    compset -P 1 '*='
+  fi
+  case "$at $before" in
 `, patterns(nodes))
 	for _, n := range nodes {
 		for _, f := range n.flags {
@@ -213,9 +217,13 @@ _gameday() {
 		for _, f := range n.flags {
 			fmt.Fprintf(b, " %s", quoted("--"+f.name+":"+colon(f.help)))
 		}
-		b.WriteString(" ) ;;\n")
+		b.WriteString(" )")
+		if n.files && len(n.words) == 0 {
+			b.WriteString("\n      args=files")
+		}
+		b.WriteString(" ;;\n")
 	}
-	b.WriteString("  esac\n  if [[ ${words[CURRENT]} == -* ]]; then\n    _describe -o flag flags\n  else\n    (( $#subs )) && _describe command subs\n    [[ -n $at ]] && _files\n  fi\n}\n_gameday \"$@\"\n")
+	b.WriteString("  esac\n  if [[ ${words[CURRENT]} == -* ]]; then\n    _describe -o flag flags\n  else\n    (( $#subs )) && _describe command subs\n    [[ -n $args ]] && _files\n  fi\n}\n_gameday \"$@\"\n")
 }
 
 func fishCompletion(b *strings.Builder, nodes []command) {
@@ -235,6 +243,9 @@ func fishCompletion(b *strings.Builder, nodes []command) {
 		for _, w := range n.words {
 			fmt.Fprintf(b, "%s -f -a %s\n", where, quoted(w))
 		}
+		if !n.files || len(n.words) > 0 {
+			b.WriteString(where + " -f\n")
+		}
 		for _, f := range n.flags {
 			fmt.Fprintf(b, "%s -l %s -d %s", where, f.name, quoted(f.help))
 			if f.short != "" {
@@ -247,7 +258,7 @@ func fishCompletion(b *strings.Builder, nodes []command) {
 				b.WriteString(" -x")
 			}
 			if len(f.words) > 0 {
-				b.WriteString(" -a " + quoted(strings.Join(f.words, " ")))
+				b.WriteString(" -a " + quoted(strings.Join(f.words, `\t"" `)+`\t""`)) // or each had the flag's own help beside it
 			}
 			b.WriteString("\n")
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,8 @@ var asked = []struct {
 	{"gameday load conv", []string{"convert"}, []string{"merged"}},
 	{"gameday completion f", []string{"fish"}, []string{"bash"}},
 	{"gameday replay a-f", []string{"a-file"}, nil},
+	{"gameday load ", []string{"convert"}, []string{"a-file"}},
+	{"gameday doctor ", nil, []string{"a-file"}},
 }
 
 // within makes a directory with a file, a gameday and its completion for a shell.
@@ -171,6 +174,8 @@ func TestZshCompletes(t *testing.T) {
 	}
 	dir, env := within(t, "zsh", "_gameday")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "setup.zsh"), []byte(zshSetup), 0o600))
+	asked := append(slices.Clone(asked), asked[:1]...)
+	asked[len(asked)-1].line, asked[len(asked)-1].want = "gameday triage --format=js", []string{"json"} // fish has the flag before it
 	var lines []string
 	for _, c := range asked {
 		lines = append(lines, c.line)
