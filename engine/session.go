@@ -220,9 +220,18 @@ func (s *Session) Start() {
 	s.work.Go(s.watchIncidents)
 	s.work.Go(func() {
 		sys, err := s.startSystem()
+		left := err != nil && s.starting.Err() != nil // the operator was quicker, and nothing is wrong with the system
 		s.mu.Lock()
-		s.system, s.systemErr = sys, err
+		s.system = sys
+		if !left {
+			s.systemErr = err
+		}
 		s.mu.Unlock()
+		if left {
+			s.cfg.Log("system: the session ended before it was up: %v", err)
+			close(s.ready)
+			return
+		}
 		if err != nil {
 			s.cfg.Log("system: %v", err)
 			s.Event(signal.Event{Kind: signal.EventProcess, Outcome: signal.Bad, Title: s.cfg.Name + " did not start", Detail: err.Error()})

@@ -39,22 +39,41 @@ type castFlag struct {
 	Cast string `placeholder:"FILE" type:"path" help:"Write the screen there as asciicast v2, with markers at what happens to experiments."`
 }
 
-// show runs the cockpit in this process's terminal, and keeps the screen in a file when that was asked for.
-func (c castFlag) show(ctx context.Context, title string, cfg tui.Config) error {
+// stage is where a cockpit is shown: this process's terminal, and a file that keeps what it shows when that was asked for.
+type stage struct {
+	file string
+	cast *cast.Writer // nil: nothing is kept
+}
+
+// stage makes the file, before anything is started whose screen would go into it: that it is there already is said at once.
+func (c castFlag) stage(title string) (stage, error) {
 	if c.Cast == "" {
-		return tui.Run(ctx, cfg)
+		return stage{}, nil
 	}
 	width, height, err := term.GetSize(int(os.Stdout.Fd()))
 	if err != nil {
-		return err
+		return stage{}, err
 	}
 	w, err := cast.Create(c.Cast, cast.Header{Width: width, Height: height, Title: title, Term: os.Getenv("TERM")})
-	if err != nil {
-		return err
+	return stage{c.Cast, w}, err
+}
+
+// show runs the cockpit, and completes the file.
+func (s stage) show(ctx context.Context, cfg tui.Config) error {
+	if s.cast == nil {
+		return tui.Run(ctx, cfg)
 	}
-	cfg.Mark, cfg.Resized = w.Mark, w.Resize
-	err = tui.Run(ctx, cfg, tea.WithOutput(&taped{os.Stdout, w}))
-	return errors.Join(err, w.Close())
+	cfg.Mark, cfg.Resized = s.cast.Mark, s.cast.Resize
+	err := tui.Run(ctx, cfg, tea.WithOutput(&taped{os.Stdout, s.cast}))
+	return errors.Join(err, s.cast.Close())
+}
+
+// strike takes a file away into which nothing was shown.
+func (s stage) strike() error {
+	if s.cast == nil {
+		return nil
+	}
+	return errors.Join(s.cast.Close(), os.Remove(s.file))
 }
 
 // taped is a terminal whose output is kept as well. It is still a terminal to whoever asks.

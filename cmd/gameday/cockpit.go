@@ -151,13 +151,17 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 		os.Exit(exitAborted)
 	})
 	defer stop()
-	s, err := engine.New(cfg)
+	stage, err := look.stage("gameday " + cfg.Name + " " + cfg.Environment)
 	if err != nil {
 		return err
 	}
+	s, err := engine.New(cfg)
+	if err != nil {
+		return errors.Join(err, stage.strike())
+	}
 	returned, err := borrowTerminal(s.JournalPath(), crash, os.Stdin)
 	if err != nil {
-		return errors.Join(err, s.Close(ctx))
+		return errors.Join(err, s.Close(ctx), stage.strike())
 	}
 	armCrash()
 	began := time.Now()
@@ -170,7 +174,7 @@ func cockpit(state string, cfg engine.Config, look screenFlags, welcome bool) er
 	if look.tour == nil { // what it tells of must be where it says
 		screen = layouts(state, cfg.Log).remembering(screen)
 	}
-	shown := look.show(ctx, "gameday "+cfg.Name+" "+cfg.Environment, screen)
+	shown := stage.show(ctx, screen)
 	restore()
 	if err := returned(); err != nil {
 		cfg.Log("terminal: %v", err)

@@ -68,7 +68,11 @@ func (c replayCmd) Run() error {
 	saved, unfollow := theme.follow(ctx)
 	defer unfollow()
 	cfg.Keys, cfg.Symbols, cfg.Themes, cfg.Theme, cfg.Restyled = keys, symbols, theme.all, theme.name, saved
-	err = c.show(ctx, r.title(), cfg)
+	stage, err := c.stage(r.title())
+	if err != nil {
+		return errors.Join(err, r.Close())
+	}
+	err = stage.show(ctx, cfg)
 	restore()
 	if cut := r.Cut(); cut != "" {
 		fmt.Fprintln(os.Stderr, endMissing(c.File, cut)+": it was replayed up to there")

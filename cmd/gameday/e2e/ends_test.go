@@ -120,6 +120,16 @@ func TestSignalsUndoTheFaultsAndGiveTheTerminalBack(t *testing.T) {
 	}
 }
 
+// Who leaves before the shop is up was told of nine services that did not answer in time.
+func TestLeavingAtOnceIsNoFailure(t *testing.T) {
+	t.Parallel()
+	term := open(t, 80, 24, "demo")
+	term.see(slow, "This is a live system")
+	term.press("q")
+	require.Equal(t, 0, term.end(slow))
+	require.NotContains(t, term.screen(), "did not answer")
+}
+
 // A panic that nobody can catch, and kill -9, leave the keeper to do both.
 func TestCrashesUndoTheFaultsAndGiveTheTerminalBack(t *testing.T) {
 	t.Parallel()

@@ -38,6 +38,11 @@ func TestRecordCrashReplay(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, strings.HasPrefix(string(cast), `{"version":2,"width":120,"height":35,`), "%.80s", cast)
 
+	again := open(t, 80, 24, "demo", "--cast", screen)
+	require.Equal(t, 2, again.end(slow))
+	require.Contains(t, again.screen(), "there is such")
+	require.NotContains(t, again.screen(), "shop", "nothing was started for it")
+
 	replay := open(t, 80, 24, "replay", file, "--speed", "8")
 	replay.see(slow, "▶ replay", "×8")
 	replay.press("e")
