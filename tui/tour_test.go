@@ -54,6 +54,15 @@ func TestTour(t *testing.T) {
 	require.NotContains(t, rows(), "3/3", "its strip is gone")
 }
 
+// TestTheTallestBoxCoversNoCaption: at 80x24 the answer to why lay over the caption's first row.
+func TestTheTallestBoxCoversNoCaption(t *testing.T) {
+	m := still(t, Config{}, tuitest.SampleFrame(), 80, 24)
+	explained(m)
+	m.tour = &tour{scenes: []Scene{{Caption: "Why is that so?", Read: time.Hour}}}
+	requireExact(t, m, 80, 24)
+	require.Contains(t, ansi.Strip(m.View().Content), "1/1  Why is that so?")
+}
+
 func TestOperatorTakesOver(t *testing.T) {
 	scene := Scene{Caption: "Look.", Read: time.Hour}
 	m, _, c := touring(t, scene)

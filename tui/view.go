@@ -94,7 +94,7 @@ func (m *Model) rows() ([]string, *tea.Cursor) {
 
 // cover puts the overlay over the rows. What lies behind a box is dimmed; header, timeline, status and footer are not.
 func (m *Model) cover(rows []string) ([]string, *tea.Cursor) {
-	box := m.over.Box(overlay.Look{Pen: m.pen(), Keys: m.keys, Width: m.width, Height: m.height, Danger: m.danger(), Now: m.now()})
+	box := m.over.Box(overlay.Look{Pen: m.pen(), Keys: m.keys, Width: m.width, Height: m.height - m.strip(), Danger: m.danger(), Now: m.now()})
 	area := m.area()
 	x, y := (m.width-box.Width)/2, area.Y+max((area.H-len(box.Rows))/2, 0)
 	if box.Bottom {

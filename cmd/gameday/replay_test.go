@@ -19,6 +19,7 @@ import (
 
 	"gameday/engine"
 	"gameday/sources/signal"
+	"gameday/keymap"
 	"gameday/tui"
 )
 
@@ -169,11 +170,16 @@ func TestSnapshotFormats(t *testing.T) {
 // Captions must fit where a tour is most likely to be seen.
 func TestCaptionsFit(t *testing.T) {
 	for _, s := range demoTour() {
-		require.LessOrEqual(t, len(s.Caption), 130, s.Caption)
+		told := s.Caption
+		for _, b := range keymap.Default().All() {
+			told = strings.ReplaceAll(told, "{"+string(b.Action)+"}", keymap.Default().Key(b.Action))
+		}
+		require.NotContains(t, told, "{", "every key in it is one")
+		require.LessOrEqual(t, len(told), 130, told)
 		require.NotEmpty(t, s.Caption)
 		for _, p := range s.Press {
 			if _, err := tui.ParseKey(p); err != nil {
-				require.Contains(t, []string{"experiments", "open", "leave"}, p)
+				require.Contains(t, []string{"experiments", "open", "leave", "why"}, p)
 			}
 		}
 	}

@@ -26,12 +26,15 @@ func demoTour() []tui.Scene {
 		{Caption: "Now the fault is in. {abort} would undo everything at once, from anywhere; otherwise it ends by itself.",
 			Wait: func(f *signal.Frame) bool { return faultsIn(f) > 0 }, Read: 3 * second},
 		{Caption: "A probe turned red. {open} goes to the very request that broke it.", Wait: redWithTrace, Read: 5 * second, Press: []string{string(keymap.Open)}},
-		{Caption: "Its spans on one axis, its log lines between them at their instant: the time went into the call to payment.", Read: 10 * second,
+		{Caption: "Its spans on one axis, its log lines between them at their instant: the time went into the call to payment.", Read: 8 * second,
+			Press: []string{string(keymap.Leave), string(keymap.Why)}},
+		{Caption: "That was one request. {why} compares all of them: what the slow ones have that the others have not, ranked.", Read: 9 * second,
 			Press: []string{string(keymap.Leave)}},
 		{Caption: "The fault is undone by itself, the undo is proven, and the shop has to come back to its steady state.",
 			Wait: inPhase(signal.PhaseDone), AtMost: 2 * time.Minute, Read: 6 * second},
 		{Caption: "The verdict, with what was measured before, during and after. A report was kept: gameday report tells it again.", Read: 9 * second},
-		{Caption: "With its resilience patterns on, the shop survives the same fault: {switches} turns them on, {experiments} runs it again.", Read: 9 * second},
+		{Caption: "With its resilience patterns on, the shop survives the same fault: {switches} turns them on, {experiments} runs it again.", Read: 8 * second},
+		{Caption: "{workspace.1} to {workspace.8} are workspaces: load, chaos, traces, logs, more. {help} shows the keys, {palette} finds everything.", Read: 7 * second},
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"gameday/themes"
 )
 
-// Welcome says once which three keys to press. Any key takes it away; the key still does what it does.
+// Welcome says once which keys to press first. Any key takes it away; the key still does what it does.
 type Welcome struct{ System string }
 
 // Scope implements Overlay.
@@ -33,7 +33,10 @@ func (w *Welcome) Box(l Look) Box {
 		row(keymap.Experiments, "pick an experiment", themes.Text),
 		row(keymap.Open, "read what it will hit, start it, jump to a cause", themes.Text),
 		row(keymap.Abort, "undo everything, at any moment", themes.Fault),
-		l.Pen.Blank(inner),
 	}
+	if first, last := l.Keys.Key(keymap.Workspace2), l.Keys.Key(keymap.Workspace8); first != "" && last != "" {
+		rows = append(rows, l.Pen.Row(inner, seg(themes.Key, l.Pen.Right(first+" - "+last, 9)), seg(themes.Text, "   load, chaos, traces, logs, metrics and more")))
+	}
+	rows = append(rows, l.Pen.Blank(inner))
 	return framed(l, inner, Edge{Role: themes.BorderActive, Left: hints()}, Edge{Role: themes.BorderActive, Left: append(hint(l, keymap.Help, "every key"), seg(themes.Muted, "   any key goes on"))}, rows)
 }
