@@ -201,7 +201,7 @@ func TestZshCompletes(t *testing.T) {
 
 func TestManPage(t *testing.T) {
 	page := printed(t, "man")
-	for _, want := range []string{".TH GAMEDAY 1", `.SS "gameday load convert"`, `\-\-theme`, ".B ctrl+x", ".SH EXIT STATUS", "NO_COLOR"} {
+	for _, want := range []string{".TH GAMEDAY 1", `.SS "gameday load convert <source>"`, `\-\-theme`, ".B ctrl+x", ".SH EXIT STATUS", "NO_COLOR"} {
 		require.Contains(t, page, want)
 	}
 	groff, err := exec.LookPath("groff")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -23,13 +22,4 @@ func TestTheManualPageTellsOfEveryCommandWithItsArguments(t *testing.T) {
 			require.Regexp(t, `^\.(TH|SH|SS|PP|TP|B|I|RI)\b`, line, "no text is taken for a request")
 		}
 	}
-	groff, err := exec.LookPath("groff")
-	if err != nil {
-		t.Skip("groff is not installed")
-	}
-	cmd := exec.Command(groff, "-man", "-Tutf8", "-ww", "-z")
-	cmd.Stdin = strings.NewReader(page)
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err)
-	require.Empty(t, string(out), "no warnings")
 }

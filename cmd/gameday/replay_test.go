@@ -18,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gameday/engine"
-	"gameday/sources/signal"
 	"gameday/keymap"
+	"gameday/sources/signal"
 	"gameday/tui"
 )
 
