@@ -290,7 +290,7 @@ func BenchmarkMemoryHeld(b *testing.B) {
 	}
 }
 
-// BenchmarkSoak fills the memory to its bounds and goes on at 5,000 records a second for GAMEDAY_SOAK (one minute when it is
+// BenchmarkSoak fills the memory to its default bounds and goes on at 5,000 records a second for GAMEDAY_SOAK (one minute when it is
 // not set): what the program's memory gains in an hour, by least squares over the last two thirds, for the collector takes
 // minutes to find its pace, and its median in each tenth of the time.
 func BenchmarkSoak(b *testing.B) {
@@ -303,10 +303,10 @@ func BenchmarkSoak(b *testing.B) {
 		long = d
 	}
 	for range max(1, b.N) {
-		term, f := watching(b, "memory: {logs: 32MiB, spans: 16MiB}\n")
-		for range 300 {
+		term, f := watching(b, "")
+		for range 1200 {
 			f.sendLogs(1000)
-			f.sendSpans(300)
+			f.sendSpans(250)
 		}
 		stop := f.keep(5000)
 		time.Sleep(10 * time.Second) // the garbage collector finds its pace
