@@ -45,6 +45,7 @@ const (
 	NextTheme   Action = "theme.next"
 	Palette     Action = "palette"
 	Help        Action = "help"
+	Said        Action = "said" // what the status line said, whole
 	Quit        Action = "quit"
 	Switches    Action = "switches" // turn resilience patterns on and off
 	Level       Action = "logs.level"

@@ -49,6 +49,11 @@ type Binding struct {
 
 var anyPane = []Scope{Pane}
 var global = []Scope{Global}
+
+// readable are the panes whose rows are read whole by a key of its own, because enter leads somewhere.
+var readable = []Scope{PaneScope("logs"), PaneScope("slos"), PaneScope("alerts"), PaneScope("scorecard"), PaneScope("processes"), PaneScope("host"),
+	PaneScope("sources"), PaneScope("incidents"), PaneScope("events"), PaneScope("experiment")}
+
 var inLoad = []Scope{PaneScope("load")}
 var inTraces = []Scope{PaneScope("traces")}
 var inBoard = []Scope{PaneScope("dashboard")}
@@ -92,6 +97,8 @@ func doing() []Binding {
 			Long: "find any command, experiment, plan, service, trace or theme by a few letters"},
 		{Action: Help, Scopes: []Scope{Global, HelpView}, Keys: []string{"?"}, Short: "help", Group: Doing, Palette: true,
 			Long: "every key that works here"},
+		{Action: Said, Scopes: global, Keys: []string{"!"}, Short: "said", Group: Doing, Palette: true,
+			Long: "what the status line says and said before, whole"},
 		{Action: Quit, Scopes: global, Keys: []string{"q", "ctrl+c"}, Short: "quit", Group: Doing, Everywhere: true, Palette: true,
 			Long: "leave; faults that are in force are undone first"},
 	}
@@ -119,8 +126,8 @@ func looking() []Binding {
 			Long: "to the error before"},
 		{Action: Level, Scopes: []Scope{PaneScope("logs")}, Keys: []string{"v", "L"}, Short: "level", Group: Looking,
 			Long: "show fewer levels of log lines: all, info, warn, error"},
-		{Action: Detail, Scopes: []Scope{PaneScope("logs")}, Keys: []string{"d"}, Short: "detail", Group: Looking, Off: "there is no log line",
-			Long: "all of a log line as JSON, with where its IDs came from"},
+		{Action: Detail, Scopes: readable, Keys: []string{"d"}, Short: "detail", Group: Looking, Off: "there is no row",
+			Long: "all of a row, however long: a log line as JSON, with where its IDs came from"},
 		{Action: Context, Scopes: []Scope{PaneScope("logs")}, Keys: []string{"x"}, Short: "around", Group: Looking, Off: "there is no log line",
 			Long: "the lines of the same service around a log line, whatever the filter, and back"},
 		{Action: Order, Scopes: []Scope{PaneScope("traces"), PaneScope("map")}, Keys: []string{"o"}, Short: "order", Group: Looking,

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"gameday/sources/signal"
+	"gameday/themes"
 	"gameday/tui/overlay"
 	"gameday/tui/pane"
 	"gameday/tui/tuitest"
@@ -170,4 +171,29 @@ func TestATerminalThatCannotPlaceTextIsRefused(t *testing.T) {
 	for _, name := range []string{"", "linux", "screen", "xterm-256color", "vt100"} {
 		require.NoError(t, CanShow(name))
 	}
+}
+
+// TestWhatWasSaidIsReadWhole: the status line says when it has no room for a sentence, and a key shows it and those before it.
+func TestWhatWasSaidIsReadWhole(t *testing.T) {
+	long := "did not answer about 4bf92f35: loki: ask http://127.0.0.1:3100: " + strings.Repeat("refused ", 20) + "end"
+	m := still(t, Config{}, tuitest.Calm(), 80, 24)
+	m.say(themes.Warning, "a word before")
+	m.say(themes.Warning, "%s", long)
+	m.say(themes.Warning, "%s", long)
+	require.Equal(t, 80, ansi.StringWidth(m.statusLine()))
+	require.True(t, strings.HasSuffix(ansi.Strip(m.statusLine()), "… ! all "), ansi.Strip(m.statusLine()))
+	m.say(themes.Text, "short")
+	require.NotContains(t, m.statusLine(), " all ")
+	press(m, "!", "down")
+	requireExact(t, m, 80, 24)
+	screen := strings.Join(strings.Fields(strings.ReplaceAll(ansi.Strip(m.View().Content), "│", " ")), " ")
+	require.Contains(t, screen, "what was said 3", "the same is kept once")
+	require.Contains(t, screen, "a word before")
+	require.Contains(t, screen, strings.TrimSpace(strings.Repeat("refused ", 7))+" ")
+	require.Contains(t, screen, "refused end")
+	for range 3 * maxSaid {
+		m.say(themes.Text, "%d", len(m.said))
+		m.say(themes.Text, "short")
+	}
+	require.Len(t, m.said, maxSaid)
 }

@@ -137,7 +137,13 @@ func (m *Model) statusLine() string {
 	if glyph != "" {
 		segs = append(segs, sg(role, glyph+" "))
 	}
-	return m.pen().Row(m.width, append(segs, sg(role, text))...)
+	pen, used := m.pen(), widthOf(segs)
+	if key := m.keys.Key(keymap.Said); used+widget.Width(text) > m.width && key != "" {
+		whole := []widget.Seg{sg(themes.Key, " "+key), sg(themes.Muted, " all ")}
+		room := m.width - used - widthOf(whole)
+		return pen.Row(m.width, append(append(segs, sg(role, pen.Left(text, room))), whole...)...)
+	}
+	return pen.Row(m.width, append(segs, sg(role, text))...)
 }
 
 // attention decides what the status line says. What a person must do by hand comes first and stays.

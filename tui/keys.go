@@ -100,6 +100,8 @@ func (m *Model) actRun(a keymap.Action) (tea.Cmd, bool) {
 		m.openPalette()
 	case keymap.Help:
 		m.over = overlay.NewHelp("in the pane "+m.active(), keymap.PaneScope(m.active()), m.disabled())
+	case keymap.Said:
+		m.showSaid()
 	case keymap.Filter:
 		m.askFilter()
 	default:

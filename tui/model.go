@@ -143,6 +143,7 @@ type Model struct {
 	over     overlay.Overlay
 	overAt   [2]int // where it was drawn
 	status   message
+	said     []message // what it said before, the last one last
 	aborting bool
 	leaving  bool
 	err      error
@@ -436,4 +437,5 @@ func (m *Model) say(role themes.Role, format string, args ...any) {
 		text = fmt.Sprintf(format, args...)
 	}
 	m.status = message{text, role, m.now().Add(statusFor)}
+	m.remind(m.status)
 }

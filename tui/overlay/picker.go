@@ -219,9 +219,9 @@ func (p *Picker) Box(l Look) Box {
 	case detailed && inner >= 90:
 		list = inner * 9 / 20
 		side = inner - list - 3
-		height = min(max(height, 8), l.Height-9)
+		height = min(max(height, 8, p.needs(side)), l.Height-9)
 	case detailed:
-		below = min(4, l.Height-9-4)
+		below = min(max(p.needs(inner)+1, 4), l.Height-9-4)
 		height = min(height, l.Height-9-below)
 	}
 	p.page = max(height, 1)
@@ -252,6 +252,15 @@ func (p *Picker) Box(l Look) Box {
 	}
 	box.Cursor = cursor
 	return box
+}
+
+// needs is how many rows of so many cells the longest paragraph takes: the same for all, so that nothing moves with the cursor.
+func (p *Picker) needs(width int) int {
+	n := 0
+	for i := range p.items {
+		n = max(n, len(widget.Wrap(p.items[i].Detail, width)))
+	}
+	return n
 }
 
 func (p *Picker) titleSegs() []widget.Seg {

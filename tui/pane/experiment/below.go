@@ -23,7 +23,7 @@ func (p *Pane) faults(pen widget.Pen, f *signal.Frame, width int) []line {
 		r := ref{faultRef, s.ID}
 		out = append(out, line{ref: r, segs: append([]widget.Seg{seg(themes.Muted, pen.Left(label, labelWidth))}, faultSegs(pen, f, s, width)...)})
 		note := func(role themes.Role, text string) {
-			out = append(out, line{segs: []widget.Seg{seg(role, pen.Left("", labelWidth)+pen.Glyph(widget.Branch)+" "+text)}})
+			out = append(out, noted(pen, role, labelWidth, text, width)...)
 		}
 		if s.Phase == signal.FaultNeedsHuman && s.Remedy != "" {
 			note(themes.Failed, "run this yourself: "+s.Remedy)
@@ -32,13 +32,27 @@ func (p *Pane) faults(pen widget.Pen, f *signal.Frame, width int) []line {
 			note(themes.Failed, "error: "+s.Err)
 		}
 		if p.open[r] {
+			note(themes.Muted, s.Title)
 			note(themes.Muted, "kind "+s.Kind)
 			note(themes.Muted, "targets "+strings.Join(s.Targets, ", "))
-			note(themes.Muted, "undo: "+s.Undo)
+			if s.Undo != "" {
+				note(themes.Muted, "undo: "+s.Undo)
+			}
 			if s.Remedy != "" && s.Phase != signal.FaultNeedsHuman {
 				note(themes.Muted, "by hand: "+s.Remedy)
 			}
 		}
+	}
+	return out
+}
+
+// noted is a text below a row, as many cells to the right, whole: it goes on in further rows.
+func noted(pen widget.Pen, role themes.Role, at int, text string, width int) []line {
+	var out []line
+	sign := pen.Glyph(widget.Branch) + " "
+	for _, part := range widget.Wrap(text, max(width-at-2, 12)) {
+		out = append(out, line{segs: []widget.Seg{seg(role, pen.Left("", at)+sign+part)}})
+		sign = "  "
 	}
 	return out
 }
@@ -136,8 +150,8 @@ func loadLines(pen widget.Pen, f *signal.Frame, width int) []line {
 	if width < 70 {
 		out = []line{{segs: first}, {segs: append([]widget.Seg{blank}, rate...)}}
 	}
-	out = append(out, line{segs: second}, line{segs: []widget.Seg{blank, seg(themes.Text, percentiles(pen, l, width)), seg(themes.Muted, fmt.Sprintf(" max %7s", took(pen, l.Max)))}},
-		line{segs: errorSegs(pen, l)})
+	out = append(out, line{segs: second}, line{segs: []widget.Seg{blank, seg(themes.Text, percentiles(pen, l, width)), seg(themes.Muted, fmt.Sprintf(" max %7s", took(pen, l.Max)))}})
+	out = append(out, errorLines(pen, l, width)...)
 	return append(append(out, stepLines(pen, l, width)...), requestLines(pen, f, l)...)
 }
 
@@ -167,17 +181,23 @@ func whole(v float64) string {
 	return widget.Number(v)
 }
 
-func errorSegs(pen widget.Pen, l *signal.LoadState) []widget.Seg {
+// errorLines say how many requests failed, and of what: beside it where there is room, else below.
+func errorLines(pen widget.Pen, l *signal.LoadState, width int) []line {
 	blank := seg(themes.Muted, pen.Left("", labelWidth))
 	if l.Failed == 0 {
-		return []widget.Seg{blank, seg(themes.OK, pen.Glyph(widget.Passed)+" no failed request")}
+		return []line{{segs: []widget.Seg{blank, seg(themes.OK, pen.Glyph(widget.Passed)+" no failed request")}}}
 	}
 	kinds := make([]string, 0, len(l.Errors))
 	for _, e := range l.Errors {
 		kinds = append(kinds, e.Kind+" "+widget.Count(e.Count))
 	}
-	return []widget.Seg{blank, seg(themes.Failed, fmt.Sprintf("%s %s failed, now %s", pen.Glyph(widget.Failed), widget.Count(l.Failed), widget.Percent(100*l.ErrorRate))),
-		seg(themes.Muted, "  "+strings.Join(kinds, ", "))}
+	text, of := fmt.Sprintf("%s %s failed, now %s", pen.Glyph(widget.Failed), widget.Count(l.Failed), widget.Percent(100*l.ErrorRate)), strings.Join(kinds, ", ")
+	first := line{segs: []widget.Seg{blank, seg(themes.Failed, text)}}
+	if labelWidth+widget.Width(text)+2+widget.Width(of) <= width || of == "" {
+		first.segs = append(first.segs, seg(themes.Muted, "  "+of))
+		return []line{first}
+	}
+	return append([]line{first}, noted(pen, themes.Muted, labelWidth, of, width)...)
 }
 
 func stepLines(pen widget.Pen, l *signal.LoadState, width int) []line {

@@ -3,7 +3,6 @@
 package experiment
 
 import (
-	"fmt"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -84,6 +83,9 @@ func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	keys := []keymap.Action{}
 	if p.At.kind != nothing {
 		keys = append(keys, keymap.Open)
+	}
+	if p.At.kind == probeRef || p.At.kind == faultRef {
+		keys = append(keys, keymap.Detail)
 	}
 	if running(ctx.Frame) {
 		keys = append(keys, keymap.Abort)
@@ -227,6 +229,10 @@ func (p *Pane) act(ctx pane.Context, lines []line, a keymap.Action) tea.Cmd {
 		p.failed(ctx, lines, -1)
 	case keymap.Open:
 		return p.enter(ctx)
+	case keymap.Detail:
+		if p.At.kind == probeRef || p.At.kind == faultRef {
+			p.unfold()
+		}
 	case keymap.FocusIt:
 		if id := p.trace(ctx); !id.IsZero() {
 			return pane.Wish(pane.FocusMsg{ID: signal.CorrelationID(id.String())})
@@ -299,19 +305,20 @@ func (p *Pane) enter(ctx pane.Context) tea.Cmd {
 	}
 	switch p.At.kind {
 	case faultRef:
-		if len(p.open) > 256 { // faults long gone
-			clear(p.open)
-		}
-		p.open[p.At] = !p.open[p.At]
+		p.unfold()
 	case probeRef:
-		s := p.probe(ctx)
-		text := fmt.Sprintf("%s has no exemplar: it leads to a trace once it has failed on a traced request", p.At.name)
-		if s != nil && s.Err != "" {
-			text = fmt.Sprintf("%s: %s: %s", p.At.name, wordOf(s), s.Err)
-		}
-		return pane.Wish(pane.StatusMsg{Text: text, Role: themes.Muted})
+		p.unfold()
+		return pane.Wish(pane.StatusMsg{Text: p.At.name + " has no exemplar: it leads to a trace once it has failed on a traced request", Role: themes.Muted})
 	}
 	return nil
+}
+
+// unfold shows all that there is to know of what the cursor is on below it, and hides it again.
+func (p *Pane) unfold() {
+	if len(p.open) > 256 { // of runs and faults long gone
+		clear(p.open)
+	}
+	p.open[p.At] = !p.open[p.At]
 }
 
 func (p *Pane) copy(ctx pane.Context, lines []line, row bool) tea.Cmd {

@@ -197,3 +197,32 @@ func TestErrorsAndRecoveriesAreTold(t *testing.T) {
 	late := *f
 	require.Contains(t, panetest.Text(experiment.New(), panetest.Context(t, &late, 58, 14)), "00:00 left")
 }
+
+// TestLongTextsAreReadWhole: what an error, a probe, a fault or a failure says goes on below in a narrow pane.
+func TestLongTextsAreReadWhole(t *testing.T) {
+	long := strings.TrimSpace(strings.Repeat("refused ", 30)) + " end"
+	f := sample.Frame()
+	e := f.Experiment
+	e.Probes = []signal.ProbeState{{Name: "orders are written within a second of the click", Expect: "> 99.5% of all", Now: signal.CheckError, Err: "ask prometheus: " + long, Before: signal.CheckPassed}}
+	f.Faults = []signal.FaultState{{ID: "f", Kind: "network.latency", Title: "payment +800ms", Phase: signal.FaultNeedsHuman, Targets: []string{"checkout→payment"}, Err: "undo: " + long, Remedy: "tc qdisc del " + long}}
+	f.Load.Failed = 12
+	f.Load.Errors = []signal.ErrorCount{{Kind: "status 503 " + long, Count: 12}}
+	for _, width := range []int{50, 78} {
+		ctx := panetest.Context(t, f, width, 60)
+		p := experiment.New()
+		text := strings.Join(strings.Fields(panetest.Text(p, ctx)), " ")
+		require.Equal(t, 4, strings.Count(text, " end"), text)
+		require.Equal(t, 120, strings.Count(text, "refused"), text)
+
+		require.NotContains(t, text, "second of the click")
+		panetest.Do(p, ctx, keymap.Top)
+		p.View(ctx)
+		require.Contains(t, p.Keys(ctx), keymap.Detail)
+		panetest.Do(p, ctx, keymap.Detail)
+		text = strings.Join(strings.Fields(panetest.Text(p, ctx)), " ")
+		require.Contains(t, text, "expected > 99.5% of all")
+		require.Contains(t, text, "before passed")
+		panetest.Do(p, ctx, keymap.Detail)
+		require.NotContains(t, panetest.Text(p, ctx), "before passed")
+	}
+}

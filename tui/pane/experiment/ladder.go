@@ -36,7 +36,7 @@ func (p *Pane) lines(pen widget.Pen, ctx pane.Context) []line {
 				out = append(out, line{segs: []widget.Seg{seg(themes.Muted, text)}})
 			}
 		}
-		out = append(out, probes(pen, ctx, e, width)...)
+		out = append(out, p.probes(pen, ctx, e, width)...)
 		out = append(out, method(pen, e, width)...)
 		out = append(out, skipped(pen, e, width)...)
 	} else {
@@ -128,7 +128,7 @@ func ladder(width int, e *signal.ExperimentState) (widget.Table, bool) {
 	), words
 }
 
-func probes(pen widget.Pen, ctx pane.Context, e *signal.ExperimentState, width int) []line {
+func (p *Pane) probes(pen widget.Pen, ctx pane.Context, e *signal.ExperimentState, width int) []line {
 	table, words := ladder(width, e)
 	var out []line
 	if ctx.Height >= 9 && len(e.Probes) > 0 {
@@ -136,16 +136,35 @@ func probes(pen widget.Pen, ctx pane.Context, e *signal.ExperimentState, width i
 	}
 	for i := range e.Probes {
 		s := &e.Probes[i]
-		out = append(out, line{ref: ref{probeRef, s.Name}, segs: rung(pen, ctx, table, words, s)})
+		r := ref{probeRef, s.Name}
+		out = append(out, line{ref: r, segs: rung(pen, ctx, table, words, s)})
+		if p.open[r] {
+			out = append(out, all(pen, ctx, s, width)...)
+		}
 		if red(s) && table.ColumnWidth(colTrace) == 0 && (s.Now == signal.CheckFailed || !s.TraceID.IsZero()) {
 			out = append(out, line{segs: behind(pen, ctx, s)})
 		}
 		if s.Err != "" {
-			out = append(out, line{segs: []widget.Seg{seg(themes.Warning, "  "+pen.Glyph(widget.Branch)+" "+wordOf(s)+": "+s.Err)}})
+			out = append(out, noted(pen, themes.Warning, 2, wordOf(s)+": "+s.Err, width)...)
 		}
 		if s.Recovered && s.Recovery > 0 {
 			out = append(out, line{segs: []widget.Seg{seg(themes.OK, "  "+pen.Glyph(widget.Branch)+" good again "+widget.Duration(s.Recovery)+" after the undo")}})
 		}
+	}
+	return out
+}
+
+// all is what there is to know of a probe, for those who have no room for its columns or whose texts are longer than they are.
+func all(pen widget.Pen, ctx pane.Context, s *signal.ProbeState, width int) []line {
+	text := strings.TrimSpace(s.Name + ": " + s.Value)
+	text += ", expected " + s.Expect + ", " + s.Now.String()
+	if !s.Since.IsZero() {
+		text += " since " + s.Since.In(ctx.Frame.Now.Location()).Format("15:04:05")
+	}
+	out := noted(pen, themes.Text, 2, text, width)
+	out = append(out, noted(pen, themes.Muted, 2, fmt.Sprintf("before %s, during %s, after %s", s.Before, s.During, s.After), width)...)
+	if !s.TraceID.IsZero() {
+		out = append(out, noted(pen, themes.Focus, 2, "trace "+s.TraceID.String(), width)...)
 	}
 	return out
 }

@@ -48,6 +48,7 @@ func incidents(ctx pane.Context, p widget.Pen) []row {
 		}
 		r := row{text: fmt.Sprintf("SEV%d %s %s opened %s", inc.Severity, inc.Title, inc.Status(), inc.Opened.UTC().Format(time.RFC3339)), value: inc.Title,
 			segs: []widget.Seg{seg(role, fmt.Sprintf(" %s SEV%d %s", glyph, inc.Severity, p.Left(inc.Status(), 13))), seg(themes.Text, oneLine(inc.Title)), seg(themes.Muted, facts)}}
+		r.key, r.whole, r.facts = inc.ID, true, func() []fact { return incidentFacts(ctx.Frame, inc, role) }
 		at := inc.Opened
 		r.wish = func() tea.Cmd { return pane.Wish(pane.MomentMsg{At: at}) }
 		if id, ok := signal.ParseTraceID(inc.Trace); ok {
@@ -63,7 +64,8 @@ func incidents(ctx pane.Context, p widget.Pen) []row {
 				who = "-"
 			}
 			at := e.At
-			out = append(out, row{text: fmt.Sprintf("%s %s %s %s", e.At.UTC().Format(time.RFC3339), who, e.Kind, e.Text), value: e.Text,
+			out = append(out, row{whole: true, facts: func() []fact { return append(entryFacts(ctx.Frame, &e), plain("incident", inc.Title)) },
+				text: fmt.Sprintf("%s %s %s %s", e.At.UTC().Format(time.RFC3339), who, e.Kind, e.Text), value: e.Text,
 				wish: func() tea.Cmd { return pane.Wish(pane.MomentMsg{At: at}) },
 				segs: []widget.Seg{seg(themes.Muted, "     "+e.At.In(now.Location()).Format("15:04:05")+"  "+p.Left(who, 10)), seg(themes.Accent, p.Left(e.Kind, 13)), seg(themes.Text, oneLine(e.Text))}})
 		}

@@ -53,10 +53,13 @@ func slos(ctx pane.Context, p widget.Pen) []row {
 		} else {
 			head = append(head, budget(s, p, bar)...)
 		}
-		out = append(out, row{segs: head, text: fmt.Sprintf("%s: %s; %s good of %s, budget left %s %s", s.Name, s.Title, good, shareText(s.Target), budgetText(s.Budget), s.Err), value: good})
-		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, strings.Repeat(" ", 11)+oneLine(s.Title)+coverage(s))}, text: s.Title})
+		out = append(out, row{segs: head, text: fmt.Sprintf("%s: %s; %s good of %s, budget left %s %s", s.Name, s.Title, good, shareText(s.Target), budgetText(s.Budget), s.Err), value: good,
+			key: "objective " + s.Name, facts: func() []fact { return sloFacts(s, p) }})
+		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, strings.Repeat(" ", 11)+oneLine(s.Title)+coverage(s))}, text: s.Title, key: "title " + s.Name, facts: func() []fact { return sloFacts(s, p) }})
 		for _, b := range s.Burns {
-			out = append(out, burnRow(b, p))
+			r := burnRow(b, p)
+			r.key, r.facts = fmt.Sprintf("burn %s %v %v", s.Name, b.Long, b.Short), func() []fact { return sloFacts(s, p) }
+			out = append(out, r)
 		}
 	}
 	return out
@@ -187,6 +190,7 @@ func alerts(ctx pane.Context, p widget.Pen) []row {
 		r := row{text: fmt.Sprintf("%s %s %s %s", e.Title, word, e.Detail, e.Attrs), value: e.Title, segs: []widget.Seg{seg(role, " "+glyph+" "+p.Left(word, 9)), seg(themes.Text, p.Left(oneLine(e.Title), 24)+" "),
 			seg(themes.Muted, p.Right(widget.Duration(end.Sub(e.Start).Round(time.Second)), 7)+"  "), seg(themes.Text, oneLine(e.Detail)), seg(themes.Muted, " "+e.Attrs.String())}}
 		r.event = &e
+		r.key, r.facts = orID("alert ", e.ID, r.text), func() []fact { return eventFacts(ctx.Frame, &e, role) }
 		r.walk = func() *pane.Steps { return eventSteps(ctx.Frame, &e) }
 		at := e.Start
 		r.wish = func() tea.Cmd { return pane.Wish(pane.MomentMsg{At: at}) }
@@ -240,8 +244,9 @@ func scorecard(ctx pane.Context, p widget.Pen) []row {
 				role = themes.Failed
 			}
 		}
-		out = append(out, row{text: part.Name + ": " + points + ", " + part.Says, value: points, segs: []widget.Seg{seg(themes.Text, " "+p.Left(part.Name, 12)), seg(role, bar+" "+p.Right(points, 10)+"  "),
-			seg(themes.Muted, oneLine(part.Says))}})
+		out = append(out, row{text: part.Name + ": " + points + ", " + part.Says, value: points, key: part.Name,
+			facts: func() []fact { return partFacts(part, points) }, segs: []widget.Seg{seg(themes.Text, " "+p.Left(part.Name, 12)), seg(role, bar+" "+p.Right(points, 10)+"  "),
+				seg(themes.Muted, oneLine(part.Says))}})
 	}
 	return out
 }

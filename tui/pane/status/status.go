@@ -24,6 +24,9 @@ type row struct {
 	// walk makes the ways to go on; nil when there are none
 	walk  func() *pane.Steps
 	event *signal.Event // the entry of the timeline that the row is; nil for none
+	key   string        // tells it from other rows; "" is its text
+	facts func() []fact // all there is to read of it; nil is its text
+	whole bool          // enter reads it, and goes on from there
 }
 
 // list is a pane that shows rows made from the frame, with a cursor.
@@ -37,6 +40,7 @@ type list struct {
 	top   int
 	// seek is the event that the cursor stays on where a frame has it; 0 for none.
 	seek uint64
+	open *opened // the row that is read; nil for the list
 	// quiet says that what the rows are can be silenced.
 	quiet bool
 }
@@ -76,12 +80,16 @@ func (l *list) Want(*signal.View) {}
 // Keys implements pane.Pane.
 func (l *list) Keys(ctx pane.Context) []keymap.Action {
 	rows := l.rows(ctx, widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII})
+	if l.open != nil {
+		return l.readKeys()
+	}
 	var keys []keymap.Action
 	if len(rows) > 0 {
 		l.find(rows)
 		at := rows[min(l.sel, len(rows)-1)]
-		if at.wish != nil {
-			keys = append(keys, keymap.Open)
+		keys = append(keys, keymap.Open)
+		if at.wish != nil && !at.whole {
+			keys = append(keys, keymap.Detail)
 		}
 		if at.walk != nil {
 			keys = append(keys, keymap.Walk)
@@ -123,18 +131,26 @@ func (l *list) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 	l.find(rows)
 	switch msg := msg.(type) {
 	case pane.EventMsg:
-		l.seek = msg.ID
+		l.seek, l.open = msg.ID, nil
 		l.find(rows)
 	case pane.ActionMsg:
+		if l.open != nil {
+			l.refresh(rows)
+			return l.read(ctx, msg.Action, rows)
+		}
 		cmd = l.act(ctx, msg.Action, rows)
 	case pane.WheelMsg:
+		if l.open != nil {
+			l.open.top = max(l.open.top+msg.Rows, 0)
+			return nil
+		}
 		l.seek = 0
 		l.sel += msg.Rows
 	case pane.ClickMsg:
-		if i := l.top + msg.Y; i < len(rows) {
+		if i := l.top + msg.Y; i < len(rows) && l.open == nil {
 			l.sel, l.seek = i, 0
-			if msg.Double && rows[i].wish != nil {
-				cmd = rows[i].wish()
+			if msg.Double {
+				cmd = l.enter(&rows[i])
 			}
 		}
 	}
@@ -149,8 +165,12 @@ func (l *list) act(ctx pane.Context, a keymap.Action, rows []row) tea.Cmd {
 	}
 	switch a {
 	case keymap.Open:
-		if l.sel < len(rows) && rows[l.sel].wish != nil {
-			return rows[l.sel].wish()
+		if l.sel < len(rows) {
+			return l.enter(&rows[l.sel])
+		}
+	case keymap.Detail:
+		if l.sel < len(rows) {
+			l.show(&rows[l.sel])
 		}
 	case keymap.Walk:
 		if l.sel < len(rows) && rows[l.sel].walk != nil {
@@ -180,10 +200,23 @@ func (l *list) nothing(replay bool) string {
 	return l.empty
 }
 
+// enter goes where a row leads, or reads it.
+func (l *list) enter(r *row) tea.Cmd {
+	if r.wish != nil && !r.whole {
+		return r.wish()
+	}
+	l.show(r)
+	return nil
+}
+
 // View implements pane.Pane.
 func (l *list) View(ctx pane.Context) []string {
 	p := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
 	rows := l.rows(ctx, p)
+	if l.open != nil {
+		l.refresh(rows)
+		return l.drawOpen(p, ctx)
+	}
 	if len(rows) == 0 {
 		return p.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Muted, Text: l.nothing(ctx.Replay)})
 	}
@@ -222,7 +255,7 @@ func processes(ctx pane.Context, p widget.Pen) []row {
 				restarts = "restarted once"
 			}
 		}
-		out = append(out, row{text: fmt.Sprintf("%s %s pid=%d %s", x.Name, x.State, x.PID, x.Address), value: x.Address, segs: []widget.Seg{
+		out = append(out, row{text: fmt.Sprintf("%s %s pid=%d %s", x.Name, x.State, x.PID, x.Address), value: x.Address, key: x.Name, segs: []widget.Seg{
 			seg(role, " "+glyph+" "+p.Left(x.State, state)), seg(themes.Text, " "+p.Left(x.Name, name)),
 			seg(themes.Muted, " "+p.Left(x.Address, address)), seg(themes.Muted, fmt.Sprintf(" pid %-7d", x.PID)), seg(themes.Warning, " "+restarts)}})
 	}
@@ -255,7 +288,8 @@ func sources(ctx pane.Context, p widget.Pen) []row {
 		if h.Err != "" {
 			segs = append(segs, seg(themes.Failed, "  "+oneLine(h.Err)))
 		}
-		out = append(out, row{segs: segs, text: h.Name + " " + word + " " + balance + " " + h.Err, value: cmp.Or(h.Err, h.Name)})
+		out = append(out, row{segs: segs, text: h.Name + " " + word + " " + balance + " " + h.Err, value: cmp.Or(h.Err, h.Name), key: "source " + h.Name,
+			facts: func() []fact { return sourceFacts(ctx.Frame, &h, role, word, balance) }})
 	}
 	for _, k := range []struct {
 		name string
@@ -268,7 +302,7 @@ func sources(ctx pane.Context, p widget.Pen) []row {
 		if k.s.MaxBytes > 0 {
 			text += fmt.Sprintf("; %s of %s", widget.Bytes(float64(k.s.Bytes)), widget.Bytes(float64(k.s.MaxBytes)))
 		}
-		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, p.Left("   "+k.name, 15)), seg(themes.Text, text)}, text: k.name + " " + text, value: text})
+		out = append(out, row{segs: []widget.Seg{seg(themes.Muted, p.Left("   "+k.name, 15)), seg(themes.Text, text)}, text: k.name + " " + text, value: text, key: k.name})
 	}
 	return out
 }
@@ -302,6 +336,7 @@ func events(ctx pane.Context, p widget.Pen) []row {
 		r := row{text: when + " " + kind(e.Kind) + " " + e.Title + " " + e.Detail, segs: []widget.Seg{seg(themes.Muted, " "+when+" "), seg(role, glyph+" "+p.Left(kind(e.Kind), 11)),
 			seg(themes.Text, p.Left(oneLine(e.Title), title)+" "), seg(themes.Muted, p.Left(took, 9)), seg(themes.Muted, oneLine(e.Detail))}}
 		r.event = &e
+		r.key, r.facts = orID("event ", e.ID, r.text), func() []fact { return eventFacts(ctx.Frame, &ctx.Frame.Events[i], role) }
 		if r.value = e.Title; !e.TraceID.IsZero() {
 			r.value = e.TraceID.String()
 		}
