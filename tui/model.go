@@ -86,6 +86,7 @@ type Model struct {
 	keys    *keymap.Map
 	now     func() time.Time
 	ascii   bool
+	names   widget.Colours // of services
 
 	given    []*themes.Theme // as they are
 	themes   []*themes.Theme // as the terminal can show them, in the same order
@@ -395,6 +396,9 @@ func (m *Model) framed(msg frameMsg) tea.Cmd {
 	f = m.calmed(f, msg.view)
 	m.tellArrivals(m.frame.People, f.People)
 	m.frame, m.seen = f, true
+	for i := range f.Processes { // in their order, whatever comes onto the screen first
+		m.names.Service(f.Processes[i].Name)
+	}
 	m.seq++
 	m.mark(f)
 	m.refreshSwitches()
@@ -425,10 +429,10 @@ func (m *Model) context(id string) pane.Context {
 		r.W, r.H = 40, 10 // not on the screen: any size will do to find out about its keys
 	}
 	return pane.Context{Frame: m.frame, Theme: m.theme, Width: max(r.W-2, 1), Height: max(r.H-2, 1),
-		Active: id == m.active(), ASCII: m.ascii, Replay: m.play != nil}
+		Active: id == m.active(), ASCII: m.ascii, Replay: m.play != nil, Names: &m.names}
 }
 
-func (m *Model) pen() widget.Pen { return widget.Pen{Theme: m.theme, ASCII: m.ascii} }
+func (m *Model) pen() widget.Pen { return widget.Pen{Theme: m.theme, ASCII: m.ascii, Names: &m.names} }
 
 // say shows a sentence in the status line for a while.
 func (m *Model) say(role themes.Role, format string, args ...any) {

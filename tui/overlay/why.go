@@ -230,7 +230,7 @@ func whyCells(l Look, t widget.Table, r *signal.WhyRow) []widget.Seg {
 		where = strings.ReplaceAll(where, "→", ">")
 	}
 	return []widget.Seg{
-		seg(role, r.Kind.String()), seg(widget.ServiceRole(origin(r)), where), seg(themes.Text, r.What),
+		seg(role, r.Kind.String()), seg(l.Pen.Service(origin(r)), where), seg(themes.Text, r.What),
 		seg(role, share(r.Bad)), seg(role, l.Pen.Bar(r.Bad, t.ColumnWidth(4))),
 		seg(themes.Muted, share(r.Good)),
 		seg(themes.Text, lift(r)), seg(themes.Muted, chance(r.P)),

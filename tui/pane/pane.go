@@ -12,17 +12,22 @@ import (
 	"gameday/keymap"
 	"gameday/sources/signal"
 	"gameday/themes"
+	"gameday/tui/widget"
 )
 
 // Context is all that a pane may look at while it draws.
 type Context struct {
 	Frame         *signal.Frame
 	Theme         *themes.Theme
-	Width, Height int  // of the area inside the border; at least 1
-	Active        bool // the pane has the cursor
-	ASCII         bool // the terminal has no braille and no box drawing
-	Replay        bool // what is shown was: nothing can be started, opened or changed
+	Width, Height int             // of the area inside the border; at least 1
+	Active        bool            // the pane has the cursor
+	ASCII         bool            // the terminal has no braille and no box drawing
+	Replay        bool            // what is shown was: nothing can be started, opened or changed
+	Names         *widget.Colours // of services
 }
+
+// Pen draws for this pane.
+func (c Context) Pen() widget.Pen { return widget.Pen{Theme: c.Theme, ASCII: c.ASCII, Names: c.Names} }
 
 // Pane is one rectangle of the cockpit.
 type Pane interface {

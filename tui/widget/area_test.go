@@ -32,14 +32,14 @@ func TestAreaFillsBelowItsValues(t *testing.T) {
 	}
 }
 
-// TestMiddleKeepsBothEnds of what is too long, so that replicas can be told apart.
-func TestMiddleKeepsBothEnds(t *testing.T) {
+// TestReplicasCanBeToldApart by their ends; other names keep their beginnings.
+func TestReplicasCanBeToldApart(t *testing.T) {
 	p := widget.Pen{}
-	for s, want := range map[string]string{"orders-db": "orders-db", "orders-db-1": "orde…-db-1", "orders-db-2": "orde…-db-2", "家族家族家族家族": "家族…家族", "": ""} {
-		got := p.Middle(s, 10)
+	for s, want := range map[string]string{"orders-db": "orders-db", "orders-db-1": "orde…-db-1", "orders-db-2": "orde…-db-2", "家族家族家族家7": "家族…族家7", "inventory-service": "inventory…", "": ""} {
+		got := p.Name(s, 10)
 		require.Equal(t, want, got)
 		require.LessOrEqual(t, widget.Width(got), 10)
 	}
-	require.Equal(t, "ord…", p.Middle("orders-db-1", 4), "too few cells for two ends")
-	require.Empty(t, p.Middle("x", 0))
+	require.Equal(t, "ord…", p.Name("orders-db-1", 4), "too few cells for two ends")
+	require.Empty(t, p.Name("x", 0))
 }

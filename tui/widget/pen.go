@@ -16,7 +16,8 @@ type Seg struct {
 // Pen draws rows in one theme, for one kind of terminal.
 type Pen struct {
 	Theme *themes.Theme
-	ASCII bool // the terminal has no braille, no box drawing and no symbols
+	ASCII bool     // the terminal has no braille, no box drawing and no symbols
+	Names *Colours // of services; nil colours them by their names alone
 }
 
 // Row joins the segments into a row of exactly width cells; what does not fit is cut and marked with an ellipsis.
@@ -173,10 +174,11 @@ func (p Pen) Fit(s string, width int) string {
 	return text + p.Glyph(Ellipsis)
 }
 
-// Middle cuts s to at most width cells in its middle: names that begin alike, such as those of replicas, differ at their ends.
-func (p Pen) Middle(s string, width int) string {
+// Name is a name in at most width cells. One that ends in a number, as those of replicas do, is cut in its middle: such names begin
+// alike.
+func (p Pen) Name(s string, width int) string {
 	w := Width(s)
-	if w <= width || width < 5 {
+	if w <= width || width < 5 || s[len(s)-1] < '0' || s[len(s)-1] > '9' {
 		return p.Fit(s, width)
 	}
 	head, _ := take(s, (width-1)/2)

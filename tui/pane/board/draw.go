@@ -314,7 +314,7 @@ func bars(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 		if bar == themes.Text {
 			bar = themes.Series0
 		}
-		rows = append(rows, pen.Row(width, widget.Seg{Role: themes.Muted, Text: "  " + pen.Left(pen.Middle(s.Name, names), names) + " "},
+		rows = append(rows, pen.Row(width, widget.Seg{Role: themes.Muted, Text: "  " + pen.Left(pen.Name(s.Name, names), names) + " "},
 			widget.Seg{Role: role, Text: pen.Right(sign(pen, level)+valueIn(b, i, v), values) + " "}, widget.Seg{Role: bar, Text: pen.Bar(shareOf(b, v), room)}))
 	}
 	return rows

@@ -42,7 +42,7 @@ func (s *scene) box(v *vertex) {
 	name := s.pen.Fit(v.name, w-5)
 	n := widget.Width(name)
 	s.canvas.write(s.pen, x, v.y, 2, border, "╭"+mark)
-	s.canvas.write(s.pen, x+2, v.y, n, widget.ServiceRole(v.name), name)
+	s.canvas.write(s.pen, x+2, v.y, n, s.pen.Service(v.name), name)
 	s.canvas.write(s.pen, x+2+n, v.y, w-2-n, border, " "+strings.Repeat(rule, w-4-n)+"╮")
 	for i := range v.h - 2 {
 		y := v.y + 1 + i

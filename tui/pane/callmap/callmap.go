@@ -274,7 +274,7 @@ func (p *Pane) nothing(ctx pane.Context) string {
 }
 
 func (p *Pane) draw(ctx pane.Context) []string {
-	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
+	pen := ctx.Pen()
 	if none := p.nothing(ctx); none != "" {
 		hint := "The map is made of spans: it fills as soon as services send some over OTLP, or a source of traces tells of them."
 		if p.filter != "" {

@@ -119,7 +119,7 @@ func (p *Pane) tableRow(pen widget.Pen, ctx pane.Context, t widget.Table, call i
 	if c.By != "" && word == "" {
 		word = c.By
 	}
-	cells := t.Segs(pen, widget.Seg{Role: widget.ServiceRole(c.From), Text: serviceName(c.From)}, widget.Seg{Role: widget.ServiceRole(c.To), Text: serviceName(c.To)},
+	cells := t.Segs(pen, widget.Seg{Role: pen.Service(c.From), Text: serviceName(c.From)}, widget.Seg{Role: pen.Service(c.To), Text: serviceName(c.To)},
 		widget.Seg{Role: themes.Text, Text: figure(rate(c.Rate))}, widget.Seg{Role: errors, Text: figure(share(c.ErrorShare()))},
 		widget.Seg{Role: themes.Muted, Text: figure(widget.Duration(c.P50))}, widget.Seg{Role: themes.Text, Text: figure(widget.Duration(c.P95))}, widget.Seg{Role: themes.Muted, Text: figure(widget.Duration(c.P99))},
 		widget.Seg{Role: themes.Muted, Text: figure(share(c.Share))}, widget.Seg{Role: wordRole, Text: word})

@@ -25,7 +25,7 @@ type rowKey struct {
 const maxRows = 512
 
 func (p *Pane) draw(ctx pane.Context) []string {
-	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
+	pen := ctx.Pen()
 	if p.open != nil {
 		return p.drawDetail(pen, ctx)
 	}
@@ -99,7 +99,7 @@ func (p *Pane) build(pen widget.Pen, ctx pane.Context, r *signal.Record, mark ui
 		{Role: themes.Accent, Text: cursor},
 		{Role: themes.Muted, Text: r.Time.In(ctx.Frame.Now.Location()).Format(clock) + " "},
 		{Role: role, Text: pen.Glyph(glyph) + " " + pen.Left(r.Severity.String(), 5) + " "},
-		{Role: widget.ServiceRole(r.Service), Text: pen.Left(pen.Middle(r.Service, service), service) + " "},
+		{Role: pen.Service(r.Service), Text: pen.Left(pen.Name(r.Service, service), service) + " "},
 	}
 	body := themes.Text
 	if role == themes.Failed || role == themes.Muted {

@@ -11,7 +11,7 @@ import (
 )
 
 func (p *Pane) draw(ctx pane.Context) []string {
-	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
+	pen := ctx.Pen()
 	if len(p.rows) == 0 {
 		return pen.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Text, Text: "No log patterns in this window."},
 			widget.Seg{Role: themes.Muted, Text: "Lines that one statement wrote are put together here, as soon as log lines come."})
@@ -52,7 +52,7 @@ func (p *Pane) row(pen widget.Pen, ctx pane.Context, t widget.Table, x *signal.L
 	}
 	segs := []widget.Seg{{Role: themes.Accent, Text: cursor}, {Role: themes.Fault, Text: fresh}, {Role: role, Text: pen.Glyph(glyph)}}
 	segs = append(segs, t.Segs(pen, widget.Seg{Role: themes.Text, Text: widget.Count(x.Count)}, widget.Seg{Role: themes.Muted, Text: pen.Spark(x.Spark, max(t.ColumnWidth(1), 1))},
-		widget.Seg{Role: role, Text: levels(x)}, widget.Seg{Role: widget.ServiceRole(x.Service), Text: x.Service}, widget.Seg{})...)
+		widget.Seg{Role: role, Text: levels(x)}, widget.Seg{Role: pen.Service(x.Service), Text: x.Service}, widget.Seg{})...)
 	segs = segs[:len(segs)-1] // the pattern is not padded
 	return pen.Line(at && ctx.Active, width, masks(segs, x.Text, body)...)
 }

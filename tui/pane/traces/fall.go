@@ -139,7 +139,7 @@ func divide(width int) geometry {
 }
 
 func (p *Pane) drawFall(ctx pane.Context) []string {
-	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
+	pen := ctx.Pen()
 	tr := p.detail(ctx)
 	if tr == nil && (ctx.Frame == nil || string(ctx.Frame.Focus) != p.open.String()) {
 		return pen.Message(ctx.Width, ctx.Height, widget.Seg{Role: themes.Muted, Text: "Looking for trace " + p.open.String()})
@@ -215,7 +215,7 @@ func (p *Pane) spanSegs(pen widget.Pen, t *tree, g geometry, it item) []widget.S
 			fold = pen.Glyph(widget.Closed)
 		}
 	}
-	colour := widget.ServiceRole(s.Service)
+	colour := pen.Service(s.Service)
 	pre := indent(it.depth, g.label) + fold
 	room := g.label - widget.Width(pre)
 	segs := []widget.Seg{{Role: themes.Muted, Text: pre}}

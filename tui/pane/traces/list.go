@@ -138,7 +138,7 @@ func (p *Pane) nextError(ctx pane.Context, list []signal.TraceSummary, at, by in
 }
 
 func (p *Pane) drawList(ctx pane.Context) []string {
-	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
+	pen := ctx.Pen()
 	list, height := p.shown(ctx), ctx.Height-1
 	if len(list) == 0 {
 		return p.noTraces(pen, ctx)
@@ -196,7 +196,7 @@ func (p *Pane) listRow(pen widget.Pen, ctx pane.Context, table widget.Table, t s
 		widget.Seg{Role: themes.Muted, Text: t.Start.In(ctx.Frame.Now.Location()).Format("15:04:05")},
 		widget.Seg{Role: themes.Text, Text: duration(t.Duration)},
 		widget.Seg{Role: barRole, Text: pen.Bar(float64(t.Duration)/float64(longest), table.ColumnWidth(2))},
-		widget.Seg{Role: widget.ServiceRole(t.Service), Text: t.Service},
+		widget.Seg{Role: pen.Service(t.Service), Text: t.Service},
 		widget.Seg{Role: themes.Text, Text: t.Name},
 		widget.Seg{Role: themes.Muted, Text: strconv.Itoa(t.Spans)},
 		widget.Seg{Role: role, Text: state},

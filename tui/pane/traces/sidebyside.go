@@ -13,7 +13,7 @@ import (
 )
 
 func (p *Pane) drawCompared(ctx pane.Context) []string {
-	pen := widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}
+	pen := ctx.Pen()
 	x := p.compared(ctx)
 	switch {
 	case x == nil:
@@ -108,7 +108,7 @@ func contributors(pen widget.Pen, x *signal.Comparison) []widget.Seg {
 			segs = append(segs, widget.Seg{Role: themes.Muted, Text: " " + pen.Glyph(widget.Dot) + " "})
 		}
 		s := r.Any().Span
-		segs = append(segs, widget.Seg{Role: widget.ServiceRole(s.Service), Text: s.Service + " "}, widget.Seg{Role: themes.Text, Text: s.Name + " "}, widget.Seg{Role: role, Text: signed(r.Self)})
+		segs = append(segs, widget.Seg{Role: pen.Service(s.Service), Text: s.Service + " "}, widget.Seg{Role: themes.Text, Text: s.Name + " "}, widget.Seg{Role: role, Text: signed(r.Self)})
 	}
 	return segs
 }
@@ -167,7 +167,7 @@ func (p *Pane) compareRow(pen widget.Pen, ctx pane.Context, t widget.Table, r *s
 	cells := t.Segs(pen, widget.Seg{Role: name, Text: label}, sideSeg(pen, r.A), sideSeg(pen, r.B), widget.Seg{Role: diff, Text: signed(r.Took())},
 		widget.Seg{Role: self, Text: signed(r.Self)}, widget.Seg{Role: self, Text: diverging(pen, r.Self, most, t.ColumnWidth(5))})
 	split := len(pre) + len(service)
-	cells = append([]widget.Seg{{Role: themes.Muted, Text: pre}, {Role: widget.ServiceRole(s.Service), Text: label[len(pre):min(split, len(label))]}, {Role: name, Text: label[min(split, len(label)):]}}, cells[1:]...)
+	cells = append([]widget.Seg{{Role: themes.Muted, Text: pre}, {Role: pen.Service(s.Service), Text: label[len(pre):min(split, len(label))]}, {Role: name, Text: label[min(split, len(label)):]}}, cells[1:]...)
 	mark := " "
 	if at {
 		mark = pen.Glyph(widget.Cursor)
