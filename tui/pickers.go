@@ -96,8 +96,12 @@ func (m *Model) askFilter() {
 	}
 	before := f.Filter()
 	send := func(text string) tea.Msg { return filteredMsg{id, text} }
-	m.over = overlay.NewPrompt(overlay.Prompt{Label: "filter " + id, Help: f.FilterHelp(), Check: f.CheckFilter,
-		Live: send, Done: send, Undo: func() tea.Msg { return send(before) }}, before)
+	p := overlay.Prompt{Label: "filter " + id, Help: f.FilterHelp(), Check: f.CheckFilter,
+		Live: send, Done: send, Undo: func() tea.Msg { return send(before) }}
+	if c, ok := f.(pane.Completer); ok {
+		p.Words = c.Completion(m.context(id))
+	}
+	m.over = overlay.NewPrompt(p, before)
 }
 
 func (m *Model) openPalette() {

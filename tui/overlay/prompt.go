@@ -9,6 +9,9 @@ import (
 	"gameday/tui/widget"
 )
 
+// mostAbove is how many rows stand above the line that is typed, at most: the panes stay in sight.
+const mostAbove = 4
+
 // Prompt asks for one line of text in the last two lines of the screen, so that nothing is covered.
 type Prompt struct {
 	Label string
@@ -20,6 +23,8 @@ type Prompt struct {
 	// Moved is told of the text and the cursor, in bytes, whenever either changed; it takes the place of Live. A prompt that has
 	// it can be given words to complete with.
 	Moved func(text string, cursor int) tea.Msg
+	// Words tells such words itself, after every key; nil when nobody knows any.
+	Words func(text string, cursor int) signal.Words
 
 	words []string // that go on from what stands before the cursor
 	typed string   // what they go on from
@@ -38,7 +43,16 @@ func NewPrompt(p Prompt, text string) *Prompt {
 	p.input = NewInput(text)
 	p.sent, p.place, p.at = text, len(text), -1
 	p.check()
+	p.ask()
 	return &p
+}
+
+// ask brings the words up to date, where they can be told at once.
+func (p *Prompt) ask() {
+	if p.Words != nil {
+		w := p.Words(p.input.Value(), p.input.Bytes())
+		p.typed, p.from, p.words, p.at = w.Typed, w.From, w.List, -1
+	}
 }
 
 // Scope implements Overlay.
@@ -83,6 +97,16 @@ func (p *Prompt) changed() Result {
 		}
 		return Result{}
 	}
+	if at := p.input.Bytes(); text != p.sent || at != p.place {
+		p.place = at
+		p.ask()
+	}
+	return p.live()
+}
+
+// live tells of the text where it is new and can be understood.
+func (p *Prompt) live() Result {
+	text := p.input.Value()
 	if p.Live == nil || p.err != nil || text == p.sent {
 		return Result{}
 	}
@@ -107,20 +131,30 @@ func (p *Prompt) Box(l Look) Box {
 	}
 	row, cur := p.input.Row(l.Pen, seg(themes.Accent, " "+p.Label+" "), l.Width-length(abort))
 	row += l.Pen.Row(length(abort), abort...)
-	help := seg(themes.Muted, " "+p.Help+"   ")
+	help := seg(themes.Muted, p.Help)
 	if p.says != "" {
-		help = seg(themes.Text, " "+p.says+"   ")
+		help = seg(themes.Text, p.says)
 	}
-	second := l.Pen.Row(l.Width, append([]widget.Seg{help},
-		hints(hint(l, keymap.Open, "apply"), hint(l, keymap.Leave, "leave"))...)...)
+	ways := hints(hint(l, keymap.Open, "apply"), hint(l, keymap.Leave, "leave"))
+	help.Text = " " + l.Pen.Fit(help.Text, max(l.Width-length(ways)-4, 0)) + "   "
+	second := l.Pen.Row(l.Width, append([]widget.Seg{help}, ways...)...)
+	var rows []string
+	if p.Moved != nil || len(p.words) > 0 {
+		rows = append(rows, p.wordRow(l))
+	}
 	if p.err != nil {
-		second = l.Pen.Row(l.Width, seg(themes.Failed, " "+l.Pen.Glyph(widget.Failed)+" "+p.err.Error()))
+		text := l.Pen.Glyph(widget.Failed) + " " + p.err.Error()
+		if widget.Width(text) < l.Width {
+			second = l.Pen.Row(l.Width, seg(themes.Failed, " "+text))
+		} else { // all of it, above; what is allowed stays below
+			for _, line := range widget.Wrap(text, max(l.Width-2, 1)) {
+				rows = append(rows, l.Pen.Row(l.Width, seg(themes.Failed, " "+line)))
+			}
+			rows = rows[:min(len(rows), mostAbove)]
+		}
 	}
-	rows := []string{row, second}
-	if p.Moved != nil {
-		rows = append([]string{p.wordRow(l)}, rows...)
-		cur.Y++
-	}
+	cur.Y += len(rows)
+	rows = append(rows, row, second)
 	return Box{Rows: rows, Width: l.Width, Cursor: cur, Bottom: true}
 }
 
@@ -143,11 +177,16 @@ func (p *Prompt) complete() Result {
 	p.at = (p.at + 1) % len(p.words)
 	head := p.typed[:p.from] + p.words[p.at]
 	p.input.SetAt(head+text[at:], len(head))
-	p.sent, p.place = p.input.Value(), p.input.Bytes()
+	p.place = p.input.Bytes()
 	p.check()
 	if len(p.words) == 1 { // it is settled: what follows may be completed next
 		p.words, p.at = nil, -1
+		p.ask()
 	}
+	if p.Moved == nil {
+		return p.live()
+	}
+	p.sent = p.input.Value()
 	return Result{Msg: p.Moved(p.sent, p.place)}
 }
 
