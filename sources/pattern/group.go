@@ -115,7 +115,7 @@ func (p *Parser) Patterns(w signal.Window, since time.Time, limit, points int) [
 	for i := range out {
 		g := p.groups[out[i].ID]
 		out[i].Text, out[i].Example, out[i].Filter = strings.Join(g.words, " "), g.example, g.filter()
-		out[i].Spark = g.spark(w, p.cfg.Step, points)
+		out[i].Spark = g.spark(w, p.cfg.Step, p.newest, points)
 	}
 	return out
 }
@@ -139,18 +139,27 @@ func (g *group) each(from, to int64, do func(step int64, n uint32)) {
 	}
 }
 
-// spark is the course of the counts over the window.
-func (g *group) spark(w signal.Window, step time.Duration, points int) []float64 {
+// spark is the course of the counts over the window: each step's lines evenly over its time, so that what comes steadily is drawn
+// so, however steps and points lie to each other. newest is the time of the latest record of all: the step in which that is has
+// been counted up to there.
+func (g *group) spark(w signal.Window, step time.Duration, newest time.Time, points int) []float64 {
 	out := make([]float64, points)
 	length := w.Length()
 	if length <= 0 || points <= 0 {
 		return out
 	}
 	from, to := w.From.UnixNano()/int64(step), (w.To.UnixNano()-1)/int64(step)
+	point := float64(length) / float64(points)
 	g.each(from, to, func(s int64, n uint32) {
-		middle := time.Duration(s*int64(step) + int64(step)/2 - w.From.UnixNano())
-		at := int(float64(middle) / float64(length) * float64(points))
-		out[min(max(at, 0), points-1)] += float64(n)
+		begin := s*int64(step) - w.From.UnixNano()
+		counted := int64(step)
+		if end := newest.UnixNano() - w.From.UnixNano(); end < begin+counted {
+			counted = max(end-begin, 1)
+		}
+		a, b := float64(begin)/point, float64(begin+counted)/point // in points
+		for i := max(int(a), 0); i < points && float64(i) < b; i++ {
+			out[i] += float64(n) * (min(b, float64(i+1)) - max(a, float64(i))) / (b - a)
+		}
 	})
 	return out
 }

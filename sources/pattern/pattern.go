@@ -55,6 +55,7 @@ type Parser struct {
 	next   uint64
 	recent ring // of groups, by when they were seen last
 	gone   uint64
+	newest time.Time // of all records
 
 	masked []byte
 	words  []string
@@ -104,6 +105,9 @@ func (p *Parser) Gone() uint64 { return p.gone }
 
 // Add puts a record into its group. The record is not kept, and its text is copied where it is needed.
 func (p *Parser) Add(r *signal.Record) {
+	if r.Time.After(p.newest) {
+		p.newest = r.Time
+	}
 	key := p.mask(r)
 	g := p.known[key]
 	if g == nil || g.gone {

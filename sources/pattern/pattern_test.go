@@ -69,6 +69,35 @@ func TestLinesOfOneStatementAreOnePattern(t *testing.T) {
 	require.EqualValues(t, 500, sum)
 }
 
+// TestSteadyLinesAreDrawnSo: whatever the window, whatever the number of points, also while the last step is still counted.
+func TestSteadyLinesAreDrawnSo(t *testing.T) {
+	for _, points := range []int{5, 7, 16, 24, 60} {
+		for _, length := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute} {
+			for _, ahead := range []time.Duration{0, 1700 * time.Millisecond, 4999 * time.Millisecond, 8 * time.Second} { // a replay holds later lines
+				p := New(Config{})
+				now := t0.Add(10 * time.Minute).Add(3300 * time.Millisecond)
+				for at := t0; at.Before(now.Add(ahead)); at = at.Add(50 * time.Millisecond) {
+					add(p, at, "s", 0, "tick")
+				}
+				spark := p.Patterns(signal.Window{From: now.Add(-length), To: now}, time.Time{}, 10, points)[0].Spark
+				want := float64(length) / float64(points) / float64(50*time.Millisecond)
+				for i, v := range spark {
+					require.InDelta(t, want, v, 0.05*want, "point %d of %d, %s, %s ahead: %v", i, points, length, ahead, spark)
+				}
+			}
+		}
+	}
+}
+
+// TestALineStaysInItsTime: a burst is not smeared over more than its step.
+func TestALineStaysInItsTime(t *testing.T) {
+	p := New(Config{})
+	add(p, t0.Add(12*time.Second), "s", 0, "boom")
+	add(p, t0.Add(time.Minute), "s", 0, "another kind of line")
+	spark := p.Patterns(signal.Window{From: t0, To: t0.Add(time.Minute)}, time.Time{}, 10, 12)[0].Spark
+	require.Equal(t, []float64{0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0}, spark)
+}
+
 func TestTheWindowIsCounted(t *testing.T) {
 	p := New(Config{Step: time.Second, Steps: 60})
 	for i := range 120 {

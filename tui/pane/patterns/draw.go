@@ -51,7 +51,7 @@ func (p *Pane) row(pen widget.Pen, ctx pane.Context, t widget.Table, x *signal.L
 		body = role
 	}
 	segs := []widget.Seg{{Role: themes.Accent, Text: cursor}, {Role: themes.Fault, Text: fresh}, {Role: role, Text: pen.Glyph(glyph)}}
-	segs = append(segs, t.Segs(pen, widget.Seg{Role: themes.Text, Text: widget.Count(x.Count)}, widget.Seg{Role: themes.Muted, Text: pen.Spark(x.Spark, max(t.ColumnWidth(1), 1))},
+	segs = append(segs, t.Segs(pen, widget.Seg{Role: themes.Text, Text: widget.Count(x.Count)}, widget.Seg{Role: themes.Muted, Text: pen.Spark(widget.Squash(x.Spark, t.ColumnWidth(1)), max(t.ColumnWidth(1), 1))},
 		widget.Seg{Role: role, Text: levels(x)}, widget.Seg{Role: pen.Service(x.Service), Text: x.Service}, widget.Seg{})...)
 	segs = segs[:len(segs)-1] // the pattern is not padded
 	return pen.Line(at && ctx.Active, width, masks(segs, x.Text, body)...)
