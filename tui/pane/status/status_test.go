@@ -14,6 +14,7 @@ import (
 	"gameday/themes"
 	"gameday/tui/pane"
 	"gameday/tui/tuitest"
+	"gameday/tui/widget/panetest"
 )
 
 func context(t *testing.T, f *signal.Frame, w, h int) pane.Context {
@@ -36,6 +37,21 @@ func TestRowsAreExactAndEmptyIsExplained(t *testing.T) {
 	}
 	none := strings.Join(Events().View(context(t, &signal.Frame{}, 80, 5)), "\n")
 	require.Contains(t, ansi.Strip(none), "Nothing has happened in this window")
+}
+
+func TestGolden(t *testing.T) {
+	local := time.Local
+	time.Local = time.UTC
+	t.Cleanup(func() { time.Local = local })
+	frame := func() *signal.Frame {
+		f := tuitest.SampleFrame()
+		f.Events = append(f.Events, signal.Event{ID: 99, Kind: signal.EventAlert, Title: "HighLatency", Detail: "p95 of checkout 843 ms, more than 200 ms for two minutes",
+			Start: f.Now.Add(-40 * time.Second), Open: true, Outcome: signal.Bad})
+		return f
+	}
+	for i, p := range All() {
+		t.Run(p.ID(), func(t *testing.T) { panetest.GoldenOf(t, frame, func(pane.Context) pane.Pane { return All()[i] }) })
+	}
 }
 
 func TestALostSourceAndWhatWasDroppedAreSaid(t *testing.T) {

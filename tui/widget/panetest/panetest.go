@@ -117,12 +117,15 @@ func disturb(p pane.Pane, ctx pane.Context, rng *rand.Rand) {
 	}
 }
 
-// Golden compares the pane's screen at the sizes it has in cockpits of 80x24, 120x35 and 200x50, in three themes.
-func Golden(t *testing.T, make func(ctx pane.Context) pane.Pane) {
+// Golden compares the pane's screen of the sample at the sizes it has in cockpits of 80x24, 120x35 and 200x50, in three themes.
+func Golden(t *testing.T, make func(ctx pane.Context) pane.Pane) { GoldenOf(t, sample.Frame, make) }
+
+// GoldenOf is Golden for a frame of the caller's.
+func GoldenOf(t *testing.T, frame func() *signal.Frame, make func(ctx pane.Context) pane.Pane) {
 	for _, size := range [][2]int{{78, 18}, {58, 14}, {98, 21}} {
 		for _, theme := range []string{"dark", "light", "mono"} {
 			t.Run(fmt.Sprintf("%dx%d-%s", size[0], size[1], theme), func(t *testing.T) {
-				ctx := Context(t, sample.Frame(), size[0], size[1])
+				ctx := Context(t, frame(), size[0], size[1])
 				ctx.Theme = Theme(t, theme)
 				p := make(ctx)
 				golden.RequireEqual(t, p.Title(ctx)+"\n"+strings.Join(p.View(ctx), "\n")+"\n")
