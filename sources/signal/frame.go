@@ -15,6 +15,7 @@ type View struct {
 	Patterns bool   // Frame.Patterns is wanted
 	Around   Around // the record whose neighbours are wanted in Frame.Around
 	LogPage  LogPageAsk
+	More     TracePageAsk // for Frame.More
 
 	Map     bool       // Frame.Map is wanted
 	Compare CompareAsk // which traces are wanted in Frame.Compare
@@ -117,13 +118,14 @@ type Frame struct {
 	LogsErr       string   // which part of the filter's text was not understood and is left out, and what is allowed
 	LogsWords     []string // the words the filter looks for, in lower case, so that a pane can mark them
 	Traces        []TraceSummary
-	TracesTotal   int      // traces in the window before filtering
-	TracesPartial bool     // as LogsPartial
-	TracesErr     string   // as LogsErr
-	Detail        *Trace   // the trace the view asked for, nil when it is not held
-	Events        []Event  // by start
-	Meanwhile     []Event  // faults and experiments that were going on while Detail's trace ran, whatever the window; by start
-	Fields        []string // the attributes that join signals besides the trace ID, in lower case, sorted
+	TracesTotal   int        // traces in the window before filtering
+	TracesPartial bool       // as LogsPartial
+	TracesErr     string     // as LogsErr
+	More          *TracePage // nil unless the view asks for one
+	Detail        *Trace     // the trace the view asked for, nil when it is not held
+	Events        []Event    // by start
+	Meanwhile     []Event    // faults and experiments that were going on while Detail's trace ran, whatever the window; by start
+	Fields        []string   // the attributes that join signals besides the trace ID, in lower case, sorted
 	Health        []SourceHealth
 	Lookup        *Lookup          // what the sources are asked, or were asked last, about the focus; nil before the first
 	Experiment    *ExperimentState // nil before the first

@@ -34,3 +34,18 @@ type LogPage struct {
 
 // PageSide is how many records a page has before the one that was sought, and after it, at most.
 const PageSide = 500
+
+// TracePageAsk asks for the traces that come after one in the list that the view's trace filter orders: whoever reads on where the
+// list ends needs more than these. The zero value asks for none.
+type TracePageAsk struct {
+	ID       TraceID
+	Start    time.Time
+	Duration time.Duration // by which a list of the slowest is ordered
+	No       uint32        // tells two askings apart that are otherwise the same
+}
+
+// TracePage is the answer: at most PageSide traces, in the list's order. Without any the list has ended.
+type TracePage struct {
+	Ask    TracePageAsk
+	Traces []TraceSummary
+}

@@ -50,7 +50,7 @@ func (s *Store) focusedFrame(f *signal.Frame, v signal.View, run *filterRun, fil
 	return signal.TraceID{}
 }
 
-// Frame is the picture of a window: its Window, Now, Focus, Logs, Traces, Detail, Events, Around, LogPage, Meanwhile, Fields and Store are filled. Without
+// Frame is the picture of a window: its Window, Now, Focus, Logs, Traces, Detail, Events, Around, LogPage, More, Meanwhile, Fields and Store are filled. Without
 // a window it shows the last five minutes. Lists are bounded by the view's limits; a filter that needs to look at more
 // than one frame's time allows marks the frame partial, and the next frame with the same filter goes on from there.
 // A focus shows at most the 2,000 records of it that arrived last. Detail is the trace the view asks for, or the only one
@@ -76,6 +76,7 @@ func (s *Store) Frame(v signal.View) *signal.Frame {
 	f.Detail = s.trace(trace, frameTraceSpans, frameTraceLogs)
 	f.Around = s.around(v.Around)
 	f.LogPage = s.logPage(v)
+	f.More = s.moreTraces(v, filter)
 	f.Events = s.events.in(v.Window)
 	f.Meanwhile = s.meanwhile(f.Detail)
 	f.Fields = s.names

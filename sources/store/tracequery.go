@@ -37,7 +37,8 @@ type traceQuery struct {
 	stop     clock
 	found    top[foundTrace]
 	total    int
-	partial  bool // time ran out before every trace that counts had been looked at
+	partial  bool        // time ran out before every trace that counts had been looked at
+	after    *foundTrace // only what comes after it in the list; nil for all
 }
 
 func newTraceQuery(filter TraceFilter, f signal.TraceFilter, w signal.Window, stop clock) *traceQuery {
@@ -67,6 +68,21 @@ func (s *Store) bestTraces(q *traceQuery) ([]signal.TraceSummary, int) {
 		blocks = blocks[n:]
 	}
 	return s.summaries(q.found.sorted()), q.total
+}
+
+// moreTraces is the part of the list that the view asks for. It is nil when it asks for none, for a focus, whose traces are few. It is
+// asked for by a key, not ten times a second, and takes the time that it needs.
+func (s *Store) moreTraces(v signal.View, filter TraceFilter) *signal.TracePage {
+	ask := v.More
+	if ask.ID.IsZero() || v.Focus != "" {
+		return nil
+	}
+	v.Traces.Limit = signal.PageSide
+	q := newTraceQuery(filter, v.Traces, v.Window, clock{})
+	start := ask.Start.UnixNano()
+	q.after = &foundTrace{e: traceEntry{id: ask.ID, start: start, end: start + int64(ask.Duration)}}
+	list, _ := s.bestTraces(q)
+	return &signal.TracePage{Ask: ask, Traces: list}
 }
 
 // boundBlock is a block and the best that one of its traces can be.
@@ -146,6 +162,8 @@ func (q *traceQuery) take(b *traceBlock, e *traceEntry, m *traceMatcher) {
 	case e.spans == 0 || !e.overlaps(q.from, q.to) || q.failed && e.errors == 0:
 		return
 	case q.found.full() && q.slowest && e.took() < q.worst(), q.found.full() && !q.slowest && e.start < q.worst():
+		return
+	case q.after != nil && q.found.compare(foundTrace{e: *e}, *q.after) >= 0:
 		return
 	case !m.match(e):
 		return

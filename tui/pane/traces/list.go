@@ -20,14 +20,19 @@ const listEvery = time.Second
 
 // shown is the list on the screen: calm while it follows, still while the cursor is on one of its traces.
 func (p *Pane) shown(ctx pane.Context) []signal.TraceSummary {
-	f := ctx.Frame
-	if f == nil {
+	if ctx.Frame == nil {
 		return nil
 	}
-	if f.Focus != p.of {
-		p.of = f.Focus
+	if ctx.Frame.Focus != p.of {
+		p.of = ctx.Frame.Focus
 		p.follow()
 	}
+	return p.more.after(p.newest(ctx))
+}
+
+// newest is the beginning of the list, as a frame has it.
+func (p *Pane) newest(ctx pane.Context) []signal.TraceSummary {
+	f := ctx.Frame
 	if p.held(ctx) {
 		return p.kept
 	}
@@ -59,6 +64,7 @@ func (p *Pane) held(ctx pane.Context) bool {
 // follow lets the list go on, from its top.
 func (p *Pane) follow() {
 	p.list, p.at = widget.List{}, signal.TraceID{}
+	p.more.end()
 	p.calm.Hurry()
 }
 
@@ -87,6 +93,7 @@ func (p *Pane) moveTo(ctx pane.Context, i int) {
 		return
 	}
 	p.list.Cursor, p.at = i, list[i].ID
+	p.more.want(list, i)
 }
 
 func (p *Pane) actList(ctx pane.Context, a keymap.Action) tea.Cmd {
@@ -111,9 +118,9 @@ func (p *Pane) actList(ctx pane.Context, a keymap.Action) tea.Cmd {
 	case keymap.Leave:
 		p.follow()
 	case keymap.NextError:
-		p.nextError(ctx, list, at, 1)
+		return p.nextError(ctx, list, at, 1)
 	case keymap.PrevError:
-		p.nextError(ctx, list, at, -1)
+		return p.nextError(ctx, list, at, -1)
 	case keymap.Open, keymap.FocusIt:
 		p.show(t.ID)
 		return pane.Wish(pane.OpenTraceMsg{ID: t.ID})
@@ -128,13 +135,18 @@ func (p *Pane) actList(ctx pane.Context, a keymap.Action) tea.Cmd {
 	return nil
 }
 
-func (p *Pane) nextError(ctx pane.Context, list []signal.TraceSummary, at, by int) {
+func (p *Pane) nextError(ctx pane.Context, list []signal.TraceSummary, at, by int) tea.Cmd {
 	for i := at + by; i >= 0 && i < len(list); i += by {
 		if list[i].Errors > 0 {
 			p.moveTo(ctx, i)
-			return
+			return nil
 		}
 	}
+	text := "no failed trace above this one"
+	if by > 0 {
+		text = fmt.Sprintf("no failed trace below this one, of the %d listed; the order failed has all of them", len(list))
+	}
+	return pane.Wish(pane.StatusMsg{Text: text, Role: themes.Muted})
 }
 
 func (p *Pane) drawList(ctx pane.Context) []string {

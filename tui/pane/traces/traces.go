@@ -52,6 +52,8 @@ type Pane struct {
 	marked signal.TraceID // what others are compared with; zero: none
 	cmp    comparing
 
+	more rest // of the list
+
 	memo widget.Memo[key]
 	rev  int
 }
@@ -120,6 +122,7 @@ func (p *Pane) Want(v *signal.View) {
 	v.Traces.Text = p.filter
 	v.Traces.Order = signal.TracesRecent
 	v.Traces.Failed = p.order == failed
+	v.More = p.more.ask
 	if p.order == slowest {
 		v.Traces.Order = signal.TracesSlowest
 	}
@@ -246,6 +249,10 @@ func (p *Pane) Update(ctx pane.Context, msg tea.Msg) tea.Cmd {
 	p.sync(ctx)
 	p.rev++
 	switch m := msg.(type) {
+	case pane.FrameMsg:
+		if ctx.Frame != nil {
+			p.more.adopt(ctx.Frame.More)
+		}
 	case pane.FilterMsg:
 		p.filter, p.cmp = m.Text, comparing{}
 		p.follow()
