@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	gossh "golang.org/x/crypto/ssh"
 
@@ -193,19 +194,32 @@ const (
 	commandFaults = "faults"
 )
 
+// tellWho lists the people at a session, one a line.
+func tellWho(w io.Writer, all []signal.Person) error {
+	if len(all) == 0 {
+		_, err := io.WriteString(w, "nobody is here\r\n")
+		return err
+	}
+	width := 0
+	for _, p := range all {
+		width = max(width, utf8.RuneCountInString(p.Name))
+	}
+	for _, p := range all {
+		role := "viewer"
+		if p.Operator {
+			role = "operator"
+		}
+		if _, err := fmt.Fprintf(w, "%-*s  %-8s  since %s\r\n", width, p.Name, role, p.Since.Format(time.RFC3339)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *share) commands() map[string]func(io.Writer) error {
 	return map[string]func(io.Writer) error{
 		commandWho: func(w io.Writer) error {
-			for _, p := range s.here() {
-				role := "viewer"
-				if p.Operator {
-					role = "operator"
-				}
-				if _, err := fmt.Fprintf(w, "%s  %s  since %s\r\n", p.Name, role, p.Since.Format(time.RFC3339)); err != nil {
-					return err
-				}
-			}
-			return nil
+			return tellWho(w, s.here())
 		},
 		commandFaults: func(w io.Writer) error {
 			n := 0

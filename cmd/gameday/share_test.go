@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,4 +98,14 @@ func TestLayoutsGoByTheKeyThatSignedIn(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(sh.state, "layouts-*.json"))
 	require.NoError(t, err)
 	require.Len(t, files, 1)
+}
+
+func TestWhoIsTold(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, tellWho(&out, nil))
+	require.Equal(t, "nobody is here\r\n", out.String())
+	out.Reset()
+	since := time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC)
+	require.NoError(t, tellWho(&out, []signal.Person{{Name: "alexandra", Operator: true, Since: since}, {Name: "bob", Since: since}}))
+	require.Equal(t, "alexandra  operator  since 2026-11-30T08:00:00Z\r\nbob        viewer    since 2026-11-30T08:00:00Z\r\n", out.String())
 }

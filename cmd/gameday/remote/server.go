@@ -170,6 +170,11 @@ func (s *Server) config(ctx ssh.Context) *gossh.ServerConfig {
 			gossh.KeyAlgoECDSA256, gossh.KeyAlgoECDSA384, gossh.KeyAlgoECDSA521, gossh.KeyAlgoRSASHA256, gossh.KeyAlgoRSASHA512},
 		VerifiedPublicKeyCallback: func(conn gossh.ConnMetadata, pub gossh.PublicKey, perms *gossh.Permissions, _ string) (*gossh.Permissions, error) {
 			k, ok := s.cfg.Keys.Find(pub)
+			if !ok && k.Name != "" { // its owner has signed: he may know why
+				s.refused(conn.RemoteAddr(), pub, k)
+				return nil, &gossh.BannerError{Err: ssh.ErrPermissionDenied,
+					Message: "gameday: your key has expired; whoever runs this session has to give its line another expiry-time\r\n"}
+			}
 			if !ok || perms == nil {
 				return nil, ssh.ErrPermissionDenied
 			}
@@ -179,15 +184,21 @@ func (s *Server) config(ctx ssh.Context) *gossh.ServerConfig {
 	}
 }
 
-// admit says whether a key that is offered would do. Whoever offers it has yet to sign.
+// refused tells the log of a key that lets nobody in.
+func (s *Server) refused(remote net.Addr, pub gossh.PublicKey, k Key) {
+	why := "not authorised"
+	if k.Name != "" {
+		why = "expired"
+	}
+	s.cfg.Log.Info("key refused", "remote", remote.String(), "key", gossh.FingerprintSHA256(pub), "name", k.Name, "reason", why)
+}
+
+// admit says whether a key that is offered would do, or would have done once: then its owner is told why not, which is nobody
+// else's business. Whoever offers it has yet to sign.
 func (s *Server) admit(ctx ssh.Context, pub ssh.PublicKey) bool {
 	k, ok := s.cfg.Keys.Find(pub)
-	if !ok {
-		why := "not authorised"
-		if k.Name != "" {
-			why = "expired"
-		}
-		s.cfg.Log.Info("key refused", "remote", ctx.RemoteAddr().String(), "key", gossh.FingerprintSHA256(pub), "name", k.Name, "reason", why)
+	if !ok && k.Name == "" {
+		s.refused(ctx.RemoteAddr(), pub, k)
 		return false
 	}
 	if k.From != "" {

@@ -58,9 +58,10 @@ func TestAnOperatorMayWhatAViewerMayNot(t *testing.T) {
 func TestWhoIsNotLetIn(t *testing.T) {
 	s := opened(t, people{"alice": operator, "eve": "-", "old": operator + `,expiry-time="20200101"`, "far": `from="192.0.2.0/24"`}, nil)
 	for _, name := range []string{"eve", "old", "far"} {
-		out, err := s.ssh(name, "who").CombinedOutput()
+		out, err := s.ssh(name, "-o", "LogLevel=INFO", "who").CombinedOutput()
 		require.Error(t, err)
 		require.Contains(t, string(out), "Permission denied (publickey).", "%s: and there is no other way", name)
+		require.Equal(t, name == "old", strings.Contains(string(out), "your key has expired"), "%s: who has signed may know why: %s", name, out)
 	}
 	out, err := s.ssh("alice", "who").CombinedOutput()
 	require.NoError(t, err)
