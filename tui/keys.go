@@ -153,6 +153,9 @@ func (m *Model) actScreen(a keymap.Action) (tea.Cmd, bool) {
 		m.noMouse = !m.noMouse
 		if m.noMouse {
 			m.say(themes.Text, "the terminal has the mouse: select text; %s takes it back", m.keys.Key(keymap.Mouse))
+		} else if m.term.holds {
+			m.say(themes.Warning, "the cockpit has the mouse; within screen %s now waits for the next key, %s gives it back",
+				m.keys.Key(keymap.Leave), m.keys.Key(keymap.Mouse))
 		} else {
 			m.say(themes.Text, "the cockpit has the mouse")
 		}

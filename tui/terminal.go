@@ -17,6 +17,7 @@ type terminal struct {
 	symbols Symbols
 	noColor bool // NO_COLOR is set
 	mux     multiplexer
+	holds   bool // esc, until the next key, while the mouse is taken
 }
 
 // multiplexer is what the terminal's sequences go through.
@@ -67,11 +68,21 @@ func (m *Model) learn(getenv func(string) string) {
 	case getenv("STY") != "" || strings.HasPrefix(term, "screen"):
 		m.term.mux = inScreen
 	}
+	if m.term.holds = HoldsEsc(getenv); m.term.holds {
+		m.noMouse = true
+	}
 	if m.term.symbols == AutoSymbols {
 		m.term.symbols, _ = SymbolsFor(getenv)
 		m.ascii = m.term.symbols == ASCII
 	}
 	m.fit()
+}
+
+// HoldsEsc reports whether the terminal keeps esc to itself until the next key while a program takes the mouse, as GNU screen does (4.9,
+// whatever its maptimeout), for it may be the beginning of what the mouse sends. A prompt could not be left then. At the other end of an
+// SSH link only TERM tells, which an old tmux has as well.
+func HoldsEsc(getenv func(string) string) bool {
+	return getenv("STY") != "" || getenv("TMUX") == "" && strings.HasPrefix(getenv("TERM"), "screen")
 }
 
 func depthOf(p colorprofile.Profile) int {

@@ -168,6 +168,28 @@ func TestCopyGoesThroughMultiplexers(t *testing.T) {
 	}
 }
 
+// TestWithinScreenTheMouseIsLeftToTheTerminal: GNU screen holds esc back while a program takes the mouse, so that no prompt could be left.
+func TestWithinScreenTheMouseIsLeftToTheTerminal(t *testing.T) {
+	for env, left := range map[string]bool{
+		"STY=123.pts-0.host TERM=screen.xterm-256color": true,
+		"TERM=screen": true, // over SSH no more is known
+		"TMUX=/tmp/tmux-0/default,1,0 TERM=screen":                    false,
+		"STY=123.pts-0.host TMUX=/tmp/tmux-0/default,1,0 TERM=screen": true,
+		"TERM=tmux-256color":  false,
+		"TERM=xterm-256color": false,
+	} {
+		drive(t, newFake(), Config{}, func(b *bench) {
+			b.send(tea.EnvMsg(strings.Fields(env)))
+			require.Equal(t, left, b.m.View().MouseMode == tea.MouseModeNone, env)
+			if left {
+				b.press("m")
+				require.NotEqual(t, tea.MouseModeNone, b.m.View().MouseMode, "who asks for it gets it")
+				require.Contains(t, b.screen(), "within screen esc now waits for the next key")
+			}
+		})
+	}
+}
+
 func TestAThemeThatWasSaved(t *testing.T) {
 	mine := func(text string) *themes.Theme {
 		th, err := themes.Parse("mine.yaml", []byte(text))

@@ -76,5 +76,9 @@ func looks(getenv func(string) string, environ []string) []finding {
 	case getenv("STY") != "" || strings.HasPrefix(getenv("TERM"), "screen"):
 		clip.Says = "copies go through screen to the terminal behind it"
 	}
-	return []finding{colours, letters, clip}
+	mouse := finding{"mouse", true, "clicks and the wheel work in the cockpit; its key " + keymap.Default().Key(keymap.Mouse) + " gives the mouse back to the terminal"}
+	if tui.HoldsEsc(getenv) {
+		mouse.Says = "left to the terminal: screen holds the key esc back while a program takes the mouse; " + keymap.Default().Key(keymap.Mouse) + " takes it all the same"
+	}
+	return []finding{colours, letters, clip, mouse}
 }
