@@ -27,6 +27,7 @@ func Run(ctx context.Context, cfg Config, opts ...tea.ProgramOption) error {
 	defer cancel() // ends what waits for the session
 	m := New(cfg)
 	m.ctx = ctx
+	m.term.unknown = true // until its environment is told, which is the first that comes
 	// A program whose context ends closes its input while its reader is still at it; one that is asked to quit waits for the reader.
 	hard, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()

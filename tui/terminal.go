@@ -16,6 +16,7 @@ type terminal struct {
 	depth   int   // of its colours
 	symbols Symbols
 	noColor bool // NO_COLOR is set
+	unknown bool // its environment has not been told yet: what is drawn before might be what it cannot show
 	mux     multiplexer
 	holds   bool // esc, until the next key, while the mouse is taken
 }
@@ -60,6 +61,7 @@ func (m *Model) terminalMsg(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 
 // learn takes the environment of the terminal, which may not be that of the machine gameday runs on.
 func (m *Model) learn(getenv func(string) string) {
+	m.term.unknown = false
 	m.term.noColor = getenv("NO_COLOR") != ""
 	term := getenv("TERM")
 	switch {

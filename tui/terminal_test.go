@@ -168,6 +168,18 @@ func TestCopyGoesThroughMultiplexers(t *testing.T) {
 	}
 }
 
+// TestNothingIsDrawnForATerminalThatIsNotKnown: on a busy machine the first picture came before the environment, with what a console
+// without UTF-8 cannot show, and took the mouse.
+func TestNothingIsDrawnForATerminalThatIsNotKnown(t *testing.T) {
+	m := still(t, Config{}, tuitest.SampleFrame(), 80, 24)
+	m.term.unknown = true
+	require.Empty(t, m.View().Content)
+	require.Equal(t, tea.MouseModeNone, m.View().MouseMode)
+	m.Update(tea.EnvMsg{"TERM=vt100", "LANG=C"})
+	require.Contains(t, m.View().Content, "metrics")
+	require.NotContains(t, m.View().Content, "▸")
+}
+
 // TestWithinScreenTheMouseIsLeftToTheTerminal: GNU screen holds esc back while a program takes the mouse, so that no prompt could be left.
 func TestWithinScreenTheMouseIsLeftToTheTerminal(t *testing.T) {
 	for env, left := range map[string]bool{

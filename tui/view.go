@@ -28,6 +28,9 @@ type drawnAs struct {
 // View implements tea.Model.
 func (m *Model) View() tea.View {
 	v := tea.View{AltScreen: true, WindowTitle: m.windowTitle()}
+	if m.term.unknown {
+		return v
+	}
 	if !m.noMouse {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
