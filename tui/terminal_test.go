@@ -15,6 +15,7 @@ import (
 
 	"gameday/themes"
 	"gameday/tui/pane"
+	"gameday/tui/tuitest"
 )
 
 func TestSymbolsFor(t *testing.T) {
