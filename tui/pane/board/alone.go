@@ -22,6 +22,21 @@ func hasCourse(b *signal.BoardPanel) bool {
 	return false
 }
 
+// charted reports whether a panel has an axis, as it is shown now.
+func (p *Pane) charted(b *signal.BoardPanel) bool {
+	return b.Kind == signal.BoardSeries || p.large && hasCourse(b)
+}
+
+// exemplarsOf are those of a panel that has an axis.
+func (p *Pane) exemplarsOf(b *signal.BoardPanel) []signal.Exemplar {
+	if !p.charted(b) {
+		return nil
+	}
+	course := *b
+	course.Kind = signal.BoardSeries
+	return exemplars(&course)
+}
+
 // question is what the panel asks, at the lower edge of a screen that has room for it.
 func question(pen widget.Pen, b *signal.BoardPanel, width, height int) []string {
 	if b.Query == "" || height < 12 {
@@ -48,7 +63,11 @@ func (p *Pane) alone(pen widget.Pen, ctx pane.Context, b *signal.BoardPanel, y, 
 	asked := question(pen, b, ctx.Width, h)
 	h -= len(asked)
 	if hasCourse(b) {
-		figures := p.panel(pen, ctx, b, 0, y, ctx.Width, min(usual(b, h), h/2))
+		n := usual(b, h)
+		if b.Kind == signal.BoardStat { // the chart takes the place of the area below the figure
+			n = 1 + len(b.Series)
+		}
+		figures := p.panel(pen, ctx, b, 0, y, ctx.Width, min(n, h/2))
 		course := *b
 		course.Kind, course.Title = signal.BoardSeries, "over the window"
 		return append(append(figures, p.whole(pen, ctx, &course, y+len(figures), h-len(figures))...), asked...)

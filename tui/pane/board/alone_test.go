@@ -49,3 +49,38 @@ func TestAFigureThatIsOpenedHasItsCourse(t *testing.T) {
 	}
 	require.NotEmpty(t, kinds)
 }
+
+// TestAnOpenPanelOffersWhatCanBeDoneInIt first: the footer has room for six.
+func TestAnOpenPanelOffersWhatCanBeDoneInIt(t *testing.T) {
+	f := sample.Frame()
+	f.Board = sample.Board()
+	ctx := panetest.Context(t, f, 118, 29)
+	p := board.New()
+	p.View(ctx)
+	closed := p.Keys(ctx)
+	require.NotContains(t, closed, keymap.OneSeries)
+	require.NotContains(t, closed, keymap.Leave)
+	found := map[signal.BoardKind]bool{}
+	for range f.Board.Panels {
+		panetest.Do(p, ctx, keymap.Open)
+		p.View(ctx)
+		keys := p.Keys(ctx)
+		require.Equal(t, keymap.Leave, keys[0])
+		if keys[1] == keymap.OneSeries {
+			require.Equal(t, []keymap.Action{keymap.OneSeries, keymap.OnlySeries, keymap.LogAxis}, keys[1:4])
+			before := panetest.Text(p, ctx)
+			panetest.Do(p, ctx, keymap.OneSeries)
+			require.NotEqual(t, before, panetest.Text(p, ctx))
+			panetest.Do(p, ctx, keymap.OneSeries)
+			require.Equal(t, before, panetest.Text(p, ctx))
+			for i := range f.Board.Panels {
+				if b := &f.Board.Panels[i]; b.Query == panetest.Do(p, ctx, keymap.Copy).(pane.CopyMsg).Text {
+					found[b.Kind] = true
+				}
+			}
+		}
+		panetest.Do(p, ctx, keymap.Leave)
+		panetest.Do(p, ctx, keymap.Down)
+	}
+	require.True(t, found[signal.BoardSeries])
+}

@@ -5,6 +5,7 @@ package board
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"gameday/keymap"
@@ -182,35 +183,52 @@ func (p *Pane) current(ctx pane.Context) *signal.BoardPanel {
 
 // Keys implements pane.Pane.
 func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
-	keys := []keymap.Action{keymap.Ask}
-	b := boardOf(ctx)
+	var keys []keymap.Action
+	b, cur := boardOf(ctx), p.current(ctx)
+	if p.large || p.picked.on {
+		keys = append(keys, p.closeKeys(cur)...)
+	}
+	keys = append(keys, keymap.Ask)
 	if b != nil && len(b.Vars) > 0 {
 		keys = append(keys, keymap.Variables)
 	}
 	if b != nil && len(b.All) > 1 {
 		keys = append(keys, keymap.Dashboards)
 	}
-	cur := p.current(ctx)
 	if cur == nil {
 		return append(keys, keymap.Filter)
 	}
 	keys = append(keys, keymap.Open)
-	if cur.Kind == signal.BoardSeries {
+	if p.charted(cur) && !p.large {
 		keys = append(keys, keymap.LogAxis)
-		if len(exemplars(cur)) > 0 {
+		if len(p.exemplarsOf(cur)) > 0 {
 			keys = append(keys, keymap.Exemplars)
 		}
-		if len(cur.Series) > 1 && p.large {
-			keys = append(keys, keymap.OneSeries, keymap.OnlySeries)
-		}
 	}
-	if p.picked.on {
-		keys = append(keys, keymap.FocusIt, keymap.Left, keymap.Right)
-	}
-	if p.large || p.picked.on || p.query != "" {
+	if p.query != "" && !slices.Contains(keys, keymap.Leave) {
 		keys = append(keys, keymap.Leave)
 	}
 	return append(keys, keymap.Down, keymap.Up, keymap.Filter, keymap.Copy, keymap.CopyRow)
+}
+
+// closeKeys are those that work in a panel that is open, or on an exemplar: what one has gone there for stands first in the footer.
+func (p *Pane) closeKeys(cur *signal.BoardPanel) (keys []keymap.Action) {
+	if p.picked.on {
+		keys = append(keys, keymap.Open, keymap.FocusIt, keymap.Leave, keymap.Left, keymap.Right)
+	} else {
+		keys = append(keys, keymap.Leave)
+	}
+	if !p.large || cur == nil || !p.charted(cur) {
+		return keys
+	}
+	if len(cur.Series) > 1 {
+		keys = append(keys, keymap.OneSeries, keymap.OnlySeries)
+	}
+	keys = append(keys, keymap.LogAxis)
+	if len(p.exemplarsOf(cur)) > 0 {
+		keys = append(keys, keymap.Exemplars)
+	}
+	return keys
 }
 
 // View implements pane.Pane.

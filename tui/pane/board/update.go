@@ -60,7 +60,7 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 	if cmd, ok := p.moved(ctx, cur, a); ok {
 		return cmd
 	}
-	list := exemplars(cur)
+	list := p.exemplarsOf(cur)
 	at := p.pickedIn(list)
 	switch a {
 	case keymap.Left, keymap.PrevError:
@@ -70,7 +70,7 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 	case keymap.Exemplars:
 		return p.largest(cur, list, at)
 	case keymap.LogAxis:
-		if cur.Kind == signal.BoardSeries {
+		if p.charted(cur) {
 			p.logs[p.panelKey(cur)] = !p.isLog(cur)
 		}
 	case keymap.OneSeries, keymap.OnlySeries:
@@ -106,7 +106,7 @@ func (p *Pane) moved(ctx pane.Context, cur *signal.BoardPanel, a keymap.Action) 
 	if !ok {
 		return nil, false
 	}
-	if p.large && cur.Kind == signal.BoardSeries && len(cur.Series) > 1 {
+	if p.large && p.charted(cur) && len(cur.Series) > 1 {
 		p.series = min(max(p.series+by, 0), len(cur.Series)-1)
 		return nil, true
 	}
@@ -438,7 +438,7 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 		if cur == nil {
 			return nil
 		}
-		list := exemplars(cur)
+		list := p.exemplarsOf(cur)
 		if c := p.charts[pl.id]; c != nil {
 			if i, ok := c.At(m.X-pl.x, m.Y-pl.y); ok && i < len(list) {
 				return p.pickOne(cur, list[i])
