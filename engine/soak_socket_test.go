@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -113,6 +114,7 @@ func newSocketWorld(t *testing.T) *socketWorld {
 	var conns atomic.Int64
 	handlers := systems()
 	delete(handlers, "otlp") // there is a real receiver
+	maps.DeleteFunc(handlers, func(name string, _ http.Handler) bool { return strings.HasSuffix(name, grpcSide) })
 	for _, name := range slices.Sorted(maps.Keys(handlers)) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)

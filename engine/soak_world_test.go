@@ -2,12 +2,14 @@ package engine
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +18,9 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // failing is what is wrong with a system.
@@ -192,7 +197,9 @@ func (s *system) Addr() net.Addr { return address(s.name) }
 
 // serve answers until stop is called.
 func (s *system) serve() (stop func()) {
-	srv := &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0)}
+	srv := &http.Server{Handler: s, ErrorLog: log.New(io.Discard, "", 0), Protocols: &http.Protocols{}}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true) // gRPC's
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -266,7 +273,55 @@ type numbered struct{ n atomic.Int64 }
 
 func (n *numbered) hex(digits int) string { return fmt.Sprintf("%0*x", digits, n.n.Add(1)) }
 
-// systems are one of each kind that speaks HTTP, with something new in every answer.
+// grpcSide ends the names of systems that are spoken to over gRPC.
+const grpcSide = "-grpc"
+
+// rawMessages are messages as they are on the wire.
+type rawMessages struct{}
+
+func (rawMessages) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil
+}
+
+func (rawMessages) Unmarshal(data mem.BufferSlice, v any) error {
+	*v.(*[]byte) = data.Materialize()
+	return nil
+}
+
+func (rawMessages) Name() string { return "proto" }
+
+// calls answers gRPC's calls by their method; what there is no answer to is answered by nothing.
+func calls(all map[string]func() []byte) http.Handler {
+	return grpc.NewServer(grpc.ForceServerCodecV2(rawMessages{}), grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		method, _ := grpc.MethodFromServerStream(s)
+		var asked []byte
+		if err := s.RecvMsg(&asked); err != nil {
+			return err
+		}
+		var answer []byte
+		if f := all[path.Base(method)]; f != nil {
+			answer = f()
+		}
+		return s.SendMsg(&answer)
+	}))
+}
+
+// span is a message of Jaeger's with one span that no other has.
+func (n *numbered) span() []byte {
+	id := func(digits int) []byte {
+		b, _ := hex.DecodeString(n.hex(digits)) // it is hex
+		return b
+	}
+	field := func(b []byte, num protowire.Number, data []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), data)
+	}
+	start := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(time.Now().Unix()))
+	span := field(field(field(nil, 1, id(32)), 2, id(16)), 3, []byte("pay"))
+	span = field(field(span, 6, start), 10, field(nil, 1, []byte("shop")))
+	return field(nil, 1, span)
+}
+
+// systems are one of each kind that speaks HTTP, and those that speak gRPC, with something new in every answer.
 func systems() map[string]http.Handler {
 	var n numbered
 	micros := func() int64 { return time.Now().UnixMicro() }
@@ -312,7 +367,14 @@ func systems() map[string]http.Handler {
 			}
 			return fmt.Sprintf(`{"id":%d,"message":"ok"}`, n.n.Add(1))
 		}}),
-		"otlp": answers(map[string]func(*http.Request) string{"/v1/": text("")}),
+		"jaeger" + grpcSide: calls(map[string]func() []byte{
+			"GetServices": func() []byte {
+				return protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), []byte("shop"))
+			},
+			"FindTraces": n.span, "GetTrace": n.span,
+		}),
+		"otlp" + grpcSide: calls(nil),
+		"otlp":            answers(map[string]func(*http.Request) string{"/v1/": text("")}),
 	}
 }
 

@@ -118,6 +118,9 @@ func (c *Client) TLS() *tls.Config {
 	return c.http.Transport.(*signing).next.TLSClientConfig.Clone()
 }
 
+// Hold counts a connection to the system that was made by somebody else, until give is called: see Config.Held.
+func (c *Client) Hold() (give func()) { return c.cfg.hold() }
+
 // Dialer is how connections to the system are made, for what is no HTTP request of this client's.
 func (c *Client) Dialer() Dial { return c.cfg.Dialer() }
 
@@ -185,7 +188,8 @@ func (c *Client) Do(ctx context.Context, r Request) (io.ReadCloser, http.Header,
 		cancel()
 		return nil, nil, err
 	}
-	body.cancel = cancel
+	give := c.cfg.hold()
+	body.cancel = func() { cancel(); give() }
 	body.explain = func(err error) error { return c.explain(ctx, r, err) }
 	if resp.StatusCode/100 != 2 {
 		return nil, nil, c.refused(r, resp, body)

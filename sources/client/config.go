@@ -15,6 +15,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http/httpguts"
@@ -40,10 +42,22 @@ type Config struct {
 	// Dial makes connections instead of the network, such as through pipes in a test whose clock is not the machine's; nil is
 	// the network. No configuration can set it.
 	Dial Dial `yaml:"-"`
+	// Held counts, when it is not nil, the answers that were not closed yet and the connections that were not given up: a test that
+	// sees whether all are. No configuration can set it.
+	Held *atomic.Int64 `yaml:"-"`
 }
 
 // Dial opens one connection, as net.Dialer.DialContext does.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// hold counts something that is handed out, until give is called for the first time.
+func (c Config) hold() (give func()) {
+	if c.Held == nil {
+		return func() {}
+	}
+	c.Held.Add(1)
+	return sync.OnceFunc(func() { c.Held.Add(-1) })
+}
 
 // Dialer is Dial, or the network when there is none; a connection is there within the time-out, and within 10 s, or is given up.
 func (c Config) Dialer() Dial {

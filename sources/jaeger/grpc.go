@@ -63,8 +63,8 @@ func newGRPC(d *Driver, address string) (*overGRPC, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient("passthrough:///"+target, grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(
-		grpc.ForceCodecV2(gogoCodec{}), grpc.MaxCallRecvMsgSize(maxMessage)), grpc.WithUserAgent("gameday"))
+	conn, err := grpc.NewClient("passthrough:///"+target, append(cfg.GRPC(), grpc.WithTransportCredentials(creds), grpc.WithDefaultCallOptions(
+		grpc.ForceCodecV2(gogoCodec{}), grpc.MaxCallRecvMsgSize(maxMessage)), grpc.WithUserAgent("gameday"))...)
 	if err != nil {
 		return nil, fmt.Errorf("address: %s: %w", target, err)
 	}

@@ -78,7 +78,9 @@ func (f *follower) dial(ctx context.Context) (conn *websocket.Conn, stop func(),
 		return nil, nil, f.refusal(resp, err)
 	}
 	conn.SetReadLimit(maxMessage)
+	give := f.d.client.Hold()
 	return conn, func() {
+		give()
 		_ = conn.CloseNow() // it is given up, whatever it says
 		transport.CloseIdleConnections()
 	}, nil

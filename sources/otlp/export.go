@@ -100,8 +100,8 @@ func OpenExporter(s driver.Settings) (*Exporter, error) {
 		e.handshakes = &handshakes{}
 		creds = watched{credentials.NewTLS(verify), e.handshakes}
 	}
-	e.conn, err = grpc.NewClient("passthrough:///"+u.Host, grpc.WithTransportCredentials(creds), grpc.WithUserAgent("gameday"),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
+	e.conn, err = grpc.NewClient("passthrough:///"+u.Host, append(s.Client.GRPC(), grpc.WithTransportCredentials(creds), grpc.WithUserAgent("gameday"),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))...)
 	if err != nil {
 		return nil, fmt.Errorf("address: %s: %w", u.Host, err)
 	}
