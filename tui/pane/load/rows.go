@@ -43,7 +43,7 @@ func (p *Pane) lines(pen widget.Pen, ctx pane.Context, width int) []line {
 		out = append(out, requestLines(pen, ctx.Frame, width)...)
 		return append(out, flowPhases(pen, l, width)...)
 	}
-	if len(out) > 0 {
+	if len(ctx.Frame.Load.Exemplars) == 0 { // else their heading divides the two lists
 		out = append(out, line{})
 	}
 	return append(out, requestLines(pen, ctx.Frame, width)...)
@@ -93,7 +93,7 @@ func requestLines(pen widget.Pen, f *signal.Frame, width int) []line {
 	}
 	table := widget.NewTable(width, widget.Column{Width: 1}, widget.Column{Title: "request", Width: 8}, widget.Column{Title: "done", Width: 8, Drop: 2},
 		widget.Column{Title: "took", Width: 7, Right: true}, widget.Column{Title: "step", Min: 10, Drop: 1}, widget.Column{Title: "answer", Min: 10})
-	out := []line{{segs: table.Header(pen)}}
+	out := []line{{segs: []widget.Seg{seg(themes.Title, "slowest and failed requests"), seg(themes.Muted, " of the last minute")}}, {segs: table.Header(pen)}}
 	for i := range f.Load.Exemplars {
 		e := &f.Load.Exemplars[i]
 		mark, role := widget.Exemplar, themes.Focus
