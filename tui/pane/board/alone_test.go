@@ -1,6 +1,7 @@
 package board_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -83,4 +84,31 @@ func TestAnOpenPanelOffersWhatCanBeDoneInIt(t *testing.T) {
 		panetest.Do(p, ctx, keymap.Down)
 	}
 	require.True(t, found[signal.BoardSeries])
+}
+
+// TestThePictureStaysWhileAQueryIsTyped and is none for a moment; it says what is wrong, and goes when the query is taken like that.
+func TestThePictureStaysWhileAQueryIsTyped(t *testing.T) {
+	ctx := panetest.Context(t, sample.BoardFrame("sum(up)"), 118, 29)
+	p := board.New()
+	typing := func(text string, done bool) {
+		p.Update(ctx, pane.TypedMsg{ID: "query", Text: text, Cursor: len(text), Done: done})
+	}
+	panetest.Do(p, ctx, keymap.Ask)
+	typing("sum(up)", false)
+	picture := panetest.Text(p, ctx)
+	require.Contains(t, picture, "┤")
+	broken := *ctx.Frame
+	b := *ctx.Frame.Board
+	b.Query = &signal.BoardPanel{ID: -1, Kind: signal.BoardSeries, Evaluated: true, Width: 24, Panel: signal.Panel{Title: "query", Query: "sum(up", Err: `query "sum(up": unclosed left parenthesis`, Failed: true}}
+	broken.Board = &b
+	ctx.Frame = &broken
+	typing("sum(up", false)
+	text := panetest.Text(p, ctx)
+	require.Contains(t, text, "as it was before: unclosed left parenthesis")
+	require.Equal(t, pane.CopyMsg{Text: "sum(up"}, panetest.Do(p, ctx, keymap.Copy))
+	axis := func(s string) string { return strings.Split(s, "\n")[4] }
+	require.Equal(t, axis(picture), axis(text))
+	typing("sum(up", true)
+	require.NotContains(t, panetest.Text(p, ctx), "as it was before")
+	require.Contains(t, panetest.Text(p, ctx), "unclosed left parenthesis")
 }

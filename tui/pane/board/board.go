@@ -26,7 +26,8 @@ type Pane struct {
 	large    bool // that panel alone
 	series   int  // the cursor in a large panel's legend
 	hidden   map[string]bool
-	logs     map[string]bool // panels whose axis was turned, by name
+	logs     map[string]bool    // panels whose axis was turned, by name
+	good     *signal.BoardPanel // the query's panel when it was answered last; nil before
 	picked   pick
 	charts   map[int]*widget.Chart
 	places   []place
@@ -134,7 +135,7 @@ func (p *Pane) panels(ctx pane.Context) []*signal.BoardPanel {
 	}
 	var out []*signal.BoardPanel
 	if b.Query != nil && p.query != "" {
-		out = append(out, b.Query)
+		out = append(out, p.preview(b.Query))
 	}
 	row := ""
 	for i := range b.Panels {
@@ -147,6 +148,23 @@ func (p *Pane) panels(ctx pane.Context) []*signal.BoardPanel {
 		}
 	}
 	return out
+}
+
+// preview is the query's panel. While it is typed and is none for the moment, as after an opening bracket, the last picture stays, with
+// what is still wrong: a chart that comes and goes with every key cannot be looked at.
+func (p *Pane) preview(q *signal.BoardPanel) *signal.BoardPanel {
+	if len(q.Series) > 0 && q.Err == "" {
+		p.good = q
+	}
+	if p.typed == "" || p.good == nil || len(q.Series) > 0 || !q.Failed {
+		return q
+	}
+	last, reason := *p.good, q.Err
+	if i := strings.LastIndex(reason, `": `); i >= 0 { // behind the query, which stands in the prompt
+		reason = reason[i+3:]
+	}
+	last.Query, last.Err = q.Query, "as it was before: "+reason
+	return &last
 }
 
 func admits(filter, text string) bool {

@@ -182,7 +182,7 @@ func (p *Pane) answered(m pane.TypedMsg) {
 	}
 	text := strings.TrimSpace(m.Text)
 	if m.Undone {
-		p.query, p.typed = text, ""
+		p.query, p.typed, p.good = text, "", nil
 		return
 	}
 	if p.query != text {
@@ -194,7 +194,7 @@ func (p *Pane) answered(m pane.TypedMsg) {
 	}
 	p.selected = queryID
 	if text == "" {
-		p.selected = 0
+		p.selected, p.good = 0, nil
 	}
 }
 
