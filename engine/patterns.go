@@ -51,7 +51,7 @@ func (p *patterns) fill(f *signal.Frame, v signal.View) {
 	if !v.Patterns {
 		return
 	}
-	f.PatternsSince = troubleBegan(f)
+	f.PatternsSince = troubleBegan(f, f.Window.To)
 	ask := signal.View{Live: v.Live, Window: v.Window}
 	if v.Live {
 		ask.Window = signal.Window{To: time.Time{}.Add(v.Window.Length())}
@@ -66,10 +66,11 @@ func (p *patterns) fill(f *signal.Frame, v signal.View) {
 }
 
 // troubleBegan is when the fault or the experiment began that patterns are new since: the earliest fault in force; else the
-// first of the experiment's; else the experiment's start; else the last fault there was. Zero: nothing of that has been.
-func troubleBegan(f *signal.Frame) time.Time {
+// first of the experiment's; else the experiment's start; else the last fault there was. What began after the instant that
+// is looked at had not begun yet. Zero: nothing of that had been.
+func troubleBegan(f *signal.Frame, at time.Time) time.Time {
 	var active, first, last, run time.Time
-	if f.Experiment != nil {
+	if f.Experiment != nil && !f.Experiment.Started.After(at) {
 		run = f.Experiment.Started
 	}
 	earlier := func(t *time.Time, at time.Time) {
@@ -78,7 +79,7 @@ func troubleBegan(f *signal.Frame) time.Time {
 		}
 	}
 	for _, x := range f.Faults {
-		if x.Injected.IsZero() {
+		if x.Injected.IsZero() || x.Injected.After(at) {
 			continue
 		}
 		if x.Phase.Active() {

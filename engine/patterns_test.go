@@ -28,8 +28,12 @@ func TestWhenTheTroubleBegan(t *testing.T) {
 		"what is in force":  {f: signal.Frame{Experiment: run(10), Faults: []signal.FaultState{armed(40), armed(50), undone(20)}}, want: at(40)},
 		"by hand, and over": {f: signal.Frame{Faults: []signal.FaultState{undone(3), undone(7)}}, want: at(7)},
 	} {
-		require.True(t, c.want.Equal(troubleBegan(&c.f)), name)
+		require.True(t, c.want.Equal(troubleBegan(&c.f, at(100))), name)
 	}
+	later := signal.Frame{Experiment: run(10), Faults: []signal.FaultState{armed(40), undone(20)}}
+	require.True(t, at(20).Equal(troubleBegan(&later, at(30))), "what began after the instant that is looked at had not begun")
+	require.True(t, at(10).Equal(troubleBegan(&later, at(15))))
+	require.True(t, troubleBegan(&later, at(5)).IsZero())
 }
 
 // BenchmarkFrameWithPatterns makes frames with patterns while 1,000,000 records are held.

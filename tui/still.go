@@ -40,6 +40,8 @@ func Still(ctx context.Context, cfg Config, width, height int, keys []tea.KeyPre
 		still.tell(k)
 		still.look()
 	}
+	_ = m.View() // a pane learns what it lacks while it draws
+	still.look()
 	return m.View().Content, m.theme, m.Err()
 }
 

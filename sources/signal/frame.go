@@ -13,6 +13,7 @@ type View struct {
 	Traces TraceFilter
 
 	Patterns bool   // Frame.Patterns is wanted
+	Such     string // the log filter of which Frame.Such is wanted; "" is none
 	Around   Around // the record whose neighbours are wanted in Frame.Around
 	LogPage  LogPageAsk
 	More     TracePageAsk // for Frame.More
@@ -143,6 +144,7 @@ type Frame struct {
 	Around        []Record     // what the view asked for, by time, with the record itself; nil when it is not held any more
 	LogPage       *LogPage     // nil unless the view asks for one, and until the filter has looked at all records that count
 	Patterns      []LogPattern // in the window, new ones first, then the most frequent; nil unless the view asks for them
+	Such          *SuchAs      // nil unless the view asks for it
 	PatternsSince time.Time    // what New in Patterns is counted from; zero: nothing has begun
 
 	Map     *ServiceMap // nil unless the view asks for it, and until it has been counted

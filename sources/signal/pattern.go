@@ -30,6 +30,13 @@ type LogPattern struct {
 	Filter  string // the log filter that finds its records
 }
 
+// SuchAs is the newest record in a window that a filter finds.
+type SuchAs struct {
+	Filter string // what the view asked for
+	Record Record
+	Found  bool // false: none is held of this window, or time ran out before one was found
+}
+
 // Around asks for the records beside one: those of the same service and source that came before and after it, whatever the
 // filter. The zero value asks for none.
 type Around struct {

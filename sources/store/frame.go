@@ -75,6 +75,7 @@ func (s *Store) Frame(v signal.View) *signal.Frame {
 	}
 	f.Detail = s.trace(trace, frameTraceSpans, frameTraceLogs)
 	f.Around = s.around(v.Around)
+	f.Such = s.such(v)
 	f.LogPage = s.logPage(v)
 	f.More = s.moreTraces(v, filter)
 	f.Events = s.events.in(v.Window)
@@ -82,6 +83,22 @@ func (s *Store) Frame(v signal.View) *signal.Frame {
 	f.Fields = s.names
 	f.Store = s.Stats()
 	return f
+}
+
+// such is the newest record in the window that matches what the view asks for; nil when it asks for none.
+func (s *Store) such(v signal.View) *signal.SuchAs {
+	if v.Such == "" {
+		return nil
+	}
+	out := &signal.SuchAs{Filter: v.Such}
+	run := s.runs.get(signal.LogFilter{Text: v.Such})
+	if run.err != "" {
+		return out
+	}
+	if found, _, _ := s.newestLogs(run, v.Window, 1, s.deadline()); len(found) > 0 {
+		out.Record, out.Found = found[0], true
+	}
+	return out
 }
 
 // meanwhile are the faults and experiments that were going on while a trace ran; nil without a trace.

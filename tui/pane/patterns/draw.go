@@ -32,7 +32,7 @@ func (p *Pane) draw(ctx pane.Context) []string {
 		for len(rows) < ctx.Height-2 {
 			rows = append(rows, pen.Blank(ctx.Width))
 		}
-		rows = append(rows, example(pen, ctx, &p.rows[at])...)
+		rows = append(rows, p.suchAs(pen, ctx, &p.rows[at])...)
 	}
 	return pen.Page(rows, ctx.Width, ctx.Height)
 }
@@ -105,10 +105,17 @@ func levels(x *signal.LogPattern) string {
 // short is a level's first letter.
 func short(name string) string { return name[:1] }
 
-// example is one line of the pattern under the cursor, below the list.
-func example(pen widget.Pen, ctx pane.Context, x *signal.LogPattern) []string {
+// suchAs is one line of the pattern under the cursor, below the list.
+func (p *Pane) suchAs(pen widget.Pen, ctx pane.Context, x *signal.LogPattern) []string {
 	rule := strings.Repeat(pen.Glyph(widget.Rule), ctx.Width)
-	r := &x.Example
+	r := p.example(ctx, x)
+	if r == nil {
+		text := " looking for a line of this time"
+		if s := ctx.Frame.Such; s != nil && s.Filter == x.Filter {
+			text = " no line of it is held of this time"
+		}
+		return []string{pen.Row(ctx.Width, widget.Seg{Role: themes.Border, Text: rule}), pen.Row(ctx.Width, widget.Seg{Role: themes.Muted, Text: text})}
+	}
 	segs := []widget.Seg{{Role: themes.Muted, Text: " such as "}, {Role: themes.Muted, Text: r.Time.In(ctx.Frame.Now.Location()).Format("15:04:05.000") + " "}, {Role: themes.Text, Text: r.Body}}
 	return []string{pen.Row(ctx.Width, widget.Seg{Role: themes.Border, Text: rule}), pen.Row(ctx.Width, segs...)}
 }

@@ -25,6 +25,7 @@ type Pane struct {
 	calm widget.Calm
 	rows []signal.LogPattern
 	from time.Time
+	such string // the filter of the pattern under the cursor, when the example that came with it is of another time
 	memo widget.Memo[key]
 	rev  int
 }
@@ -62,6 +63,24 @@ func (p *Pane) Title(ctx pane.Context) string {
 // Want implements pane.Pane.
 func (p *Pane) Want(v *signal.View) { v.Patterns = true }
 
+// WantShown implements pane.Shown: a line is looked for while it can be seen.
+func (p *Pane) WantShown(v *signal.View) { v.Such = p.such }
+
+// example is a line of the pattern within the window; nil while none is known. Patterns come with one of their newest lines:
+// where that is later than what is looked at, one of the window is asked for with the next frame.
+func (p *Pane) example(ctx pane.Context, x *signal.LogPattern) *signal.Record {
+	p.such = ""
+	w := ctx.Frame.Window
+	if w.Length() <= 0 || !x.Example.Time.Before(w.From) && !x.Example.Time.After(w.To) {
+		return &x.Example
+	}
+	p.such = x.Filter
+	if s := ctx.Frame.Such; s != nil && s.Filter == x.Filter && s.Found {
+		return &s.Record
+	}
+	return nil
+}
+
 // Keys implements pane.Pane.
 func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	if p.take(ctx); len(p.rows) == 0 {
@@ -69,7 +88,7 @@ func (p *Pane) Keys(ctx pane.Context) []keymap.Action {
 	}
 	x := &p.rows[p.locate(ctx)]
 	keys := []keymap.Action{keymap.Open}
-	if !x.Example.TraceID.IsZero() {
+	if r := p.example(ctx, x); r != nil && !r.TraceID.IsZero() {
 		keys = append(keys, keymap.FocusIt)
 	}
 	return append(keys, keymap.NextError, keymap.PrevError, keymap.Copy, keymap.CopyRow)
@@ -154,10 +173,11 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 	case keymap.Open:
 		return p.open(x)
 	case keymap.FocusIt:
-		if x.Example.TraceID.IsZero() {
+		r := p.example(ctx, x)
+		if r == nil || r.TraceID.IsZero() {
 			return pane.Wish(pane.StatusMsg{Text: "the example of this pattern belongs to no trace", Role: themes.Warning})
 		}
-		return pane.Wish(pane.FocusMsg{ID: signal.CorrelationID(x.Example.TraceID.String())})
+		return pane.Wish(pane.FocusMsg{ID: signal.CorrelationID(r.TraceID.String())})
 	case keymap.Copy:
 		return pane.Wish(pane.CopyMsg{Text: x.Filter})
 	case keymap.CopyRow:
@@ -197,4 +217,7 @@ func (p *Pane) View(ctx pane.Context) []string {
 	return p.memo.Rows(key{ctx, p.rev}, func() []string { return p.draw(ctx) })
 }
 
-var _ pane.Pane = (*Pane)(nil)
+var _ interface {
+	pane.Pane
+	pane.Shown
+} = (*Pane)(nil)
