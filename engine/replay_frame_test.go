@@ -19,7 +19,7 @@ func TestWhateverAFrameShowsIsRecorded(t *testing.T) {
 		"System": "meta", "Environment": "meta", "Window": "the view", "Now": "the view", "Focus": "the view",
 		"Headline": "samples", "Metrics": "samples", "Board": "samples, with dashboards from the settings", "Events": "events", "Meanwhile": "events", "Fields": "meta",
 		"Logs": "records", "LogsTotal": "records", "LogsNear": "records", "LogsPartial": "records", "LogsErr": "records", "LogsWords": "records", "LogPage": "records", "More": "spans",
-		"Around": "records", "Patterns": "records", "PatternsSince": "events",
+		"Around": "records", "Such": "records", "Patterns": "records", "PatternsSince": "events",
 		"Catalog": "what the machine that recorded could do; nothing can be started in a replay", "Runs": "kept by that machine, not of this session",
 		"Report": "as the runs", "Definitions": "files of that machine; a replay lists no experiments",
 		"Map": "spans", "Compare": "spans", "Traces": "spans", "TracesTotal": "spans", "TracesPartial": "spans", "TracesErr": "spans", "Detail": "spans",
