@@ -24,7 +24,7 @@ func (p *Pane) actFall(ctx pane.Context, a keymap.Action) tea.Cmd {
 		return nil
 	}
 	t := p.tree(ctx, tr)
-	height := ctx.Height - headRows(ctx)
+	height := ctx.Height - p.headRows(ctx)
 	p.land(t, height)
 	p.moved = true
 	p.rows.Clamp(len(p.items), height)
@@ -150,12 +150,19 @@ func (p *Pane) drawFall(ctx pane.Context) []string {
 			widget.Seg{Role: themes.Muted, Text: "Its log lines, if any are held, are in the logs pane. Press esc to go back to the list."})
 	}
 	t := p.tree(ctx, tr)
-	height := ctx.Height - headRows(ctx)
+	height := ctx.Height - p.headRows(ctx)
 	p.land(t, height)
 	p.rows.Clamp(len(p.items), height)
 	g := divide(ctx.Width)
 	rows := []string{fallHeader(pen, ctx.Width, g, t)}
-	if headRows(ctx) > 1 {
+	for i, text := range p.rootless(ctx) {
+		sign := " " + pen.Glyph(widget.Unknown) + " "
+		if i > 0 {
+			sign = "   "
+		}
+		rows = append(rows, pen.Row(ctx.Width, widget.Seg{Role: themes.Warning, Text: sign + text}))
+	}
+	if ctx.Frame != nil && len(ctx.Frame.Meanwhile) > 0 && ctx.Height >= 5 {
 		rows = append(rows, meanwhileRow(pen, ctx))
 	}
 	for y := range height {

@@ -198,7 +198,7 @@ func (p *Pane) listRow(pen widget.Pen, ctx pane.Context, table widget.Table, t s
 			state = pen.Glyph(widget.Failed) + " 99+"
 		}
 	case !t.Rooted:
-		state, role = pen.Glyph(widget.Unknown)+" root", themes.Warning
+		state, role = "no root", themes.Warning
 	}
 	barRole := themes.Series0
 	if t.Errors > 0 {

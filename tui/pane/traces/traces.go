@@ -96,7 +96,7 @@ func (p *Pane) Title(ctx pane.Context) string {
 				t += fmt.Sprintf(", %d failed", tr.Errors)
 			}
 			if !tr.Rooted {
-				t += ", root missing"
+				t += ", root not here"
 			}
 		}
 		return t
@@ -284,7 +284,7 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 	}
 	header := 1
 	if !p.open.IsZero() {
-		header = headRows(ctx)
+		header = p.headRows(ctx)
 	}
 	list := &p.list
 	if !p.open.IsZero() {

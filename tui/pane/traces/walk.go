@@ -2,6 +2,7 @@ package traces
 
 import (
 	"strings"
+	"time"
 
 	"gameday/sources/signal"
 	"gameday/themes"
@@ -9,13 +10,40 @@ import (
 	"gameday/tui/widget"
 )
 
-// headRows is how many rows stand above the waterfall: the request with its scale and, where something was broken while
-// it ran and there is room, what that was.
-func headRows(ctx pane.Context) int {
+// headRows is how many rows stand above the waterfall: the request with its scale, what is known of a root that has not come
+// and, where something was broken while it ran and there is room, what that was.
+func (p *Pane) headRows(ctx pane.Context) int {
+	n := 1 + len(p.rootless(ctx))
 	if ctx.Frame != nil && len(ctx.Frame.Meanwhile) > 0 && ctx.Height >= 5 {
-		return 2
+		n++
 	}
-	return 1
+	return n
+}
+
+// rootless says of a trace whose root span has not come what is known of it, in up to two rows: a service sends its span when
+// the request ends, so that a request that hangs looks like one whose root was lost.
+func (p *Pane) rootless(ctx pane.Context) []string {
+	tr := p.detail(ctx)
+	if tr == nil || tr.Rooted || len(tr.Spans) == 0 || ctx.Height < 6 {
+		return nil
+	}
+	clock := func(t time.Time) string { return t.In(ctx.Frame.Now.Location()).Format(time.TimeOnly) }
+	begun, end := tr.Spans[0].Start, time.Time{}
+	for i := range tr.Spans {
+		if s := &tr.Spans[i]; s.Start.Before(begun) {
+			begun = s.Start
+		}
+		if at := tr.Spans[i].Start.Add(tr.Spans[i].Duration); at.After(end) {
+			end = at
+		}
+	}
+	ago := ""
+	if age := ctx.Frame.Now.Sub(begun).Round(time.Second); widget.Live(ctx.Frame) && age > 0 {
+		ago = ", " + widget.Whole(age) + " ago"
+	}
+	text := "the root span has not come: it still runs, or was lost; the first span began at " + clock(begun) + ago + ", the last one ended at " + clock(end)
+	rows := widget.Wrap(text, max(ctx.Width-4, 1))
+	return rows[:min(len(rows), 2)]
 }
 
 // meanwhileRow names the faults and experiments that were going on while the trace ran: faults first.
