@@ -198,7 +198,11 @@ func (m *Model) abort() tea.Cmd {
 	}
 	m.aborting = true
 	m.say(themes.Fault, "aborting: undoing every fault, stopping all load")
-	return m.undoAll("aborted by the operator")
+	who := "the operator"
+	if m.shared != nil && m.shared.Name != "" { // the experiment that ends may be another's, and it is he who has to know
+		who = oneLine(m.shared.Name)
+	}
+	return m.undoAll("aborted by " + who)
 }
 
 func (m *Model) undoAll(reason string) tea.Cmd {

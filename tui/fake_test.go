@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 
 // fakeSession remembers what it was asked for.
 type fakeSession struct {
+	reason   string // of the last abort
 	mu       sync.Mutex
 	frame    *signal.Frame
 	views    []signal.View
@@ -140,8 +141,11 @@ func (s *fakeSession) Silence(_ context.Context, act SilenceAct) (string, error)
 func (s *fakeSession) Note(text string)   { s.call("note %s", text) }
 func (s *fakeSession) Done() <-chan error { return s.ended }
 
-func (s *fakeSession) Abort(context.Context, string) (Aborted, error) {
+func (s *fakeSession) Abort(_ context.Context, reason string) (Aborted, error) {
 	s.call("abort")
+	s.mu.Lock()
+	s.reason = reason
+	s.mu.Unlock()
 	time.Sleep(12 * time.Millisecond)
 	if s.stuck != nil {
 		return Aborted{}, s.stuck

@@ -125,6 +125,20 @@ func TestWhoComesAndLeavesIsTold(t *testing.T) {
 	})
 }
 
+// TestAnAbortSaysWhose: the experiment that ends may be another's, who read that the operator had ended it.
+func TestAnAbortSaysWhose(t *testing.T) {
+	for name, want := range map[string]string{"carol": "aborted by carol", "": "aborted by the operator"} {
+		s := newFake()
+		drive(t, s, Config{Shared: &Shared{Name: name}}, func(b *bench) {
+			b.press("ctrl+x")
+			b.wait(50 * time.Millisecond)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			require.Equal(t, want, s.reason)
+		})
+	}
+}
+
 func TestTheGreetingTellsWhoStartedWhat(t *testing.T) {
 	f := tuitest.SampleFrame()
 	f.People = []signal.Person{{Name: "me", Views: 1}}
