@@ -16,7 +16,7 @@ import (
 
 func (m *Model) pickExperiment() {
 	m.over = overlay.NewPicker(overlay.Picker{Title: "experiments", Verb: "read what it will hit",
-		Empty: "no experiments: put some YAML files into testdata/experiments, or name them when starting"},
+		Empty: "no experiments: name files with some under experiments in gameday.yaml, or start with --experiment FILE; gameday demo has five to try"},
 		choices(m.session.Experiments(), "", false))
 }
 
@@ -27,7 +27,7 @@ func (m *Model) pickLoad() {
 			Detail: "Ends the load and leaves faults and experiments alone."}
 		items = append([]overlay.Item{stop}, items...)
 	}
-	m.over = overlay.NewPicker(overlay.Picker{Title: "load plans", Verb: "read what it will do", Empty: "no load plans"}, items)
+	m.over = overlay.NewPicker(overlay.Picker{Title: "load plans", Verb: "read what it will do", Empty: "no load plans: name files with some under load in gameday.yaml, or start with --load FILE"}, items)
 }
 
 func choices(cs []Choice, kind string, load bool) []overlay.Item {

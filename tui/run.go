@@ -71,6 +71,9 @@ func CanShow(term string) error {
 	return nil
 }
 
+// Fits reports whether a cockpit can be drawn in so many columns and rows.
+func Fits(width, height int) bool { return width >= minWidth && height >= minHeight }
+
 // RestoreTerminal is what must be written to a terminal to leave the cockpit when the program cannot do so itself: on a
 // panic, or on a signal that ends the process. It leaves the alternate screen, shows the cursor, lets go of mouse, paste
 // brackets, focus reports and keyboard protocols, and takes back colours. Writing it twice does no harm.

@@ -19,7 +19,7 @@ func terminalFindings() []finding {
 	screen := finding{"screen", false, "standard output is no terminal: the cockpit needs one, gameday run does not"}
 	if term.IsTerminal(fd) {
 		w, h, err := term.GetSize(fd)
-		screen = finding{"screen", err == nil && w >= 60 && h >= 16, fmt.Sprintf("%d columns, %d rows", w, h)}
+		screen = finding{"screen", err == nil && tui.Fits(w, h), fmt.Sprintf("%d columns, %d rows", w, h)}
 		switch {
 		case err != nil:
 			screen.Says = err.Error()

@@ -160,6 +160,7 @@ func TestSnapshotFormats(t *testing.T) {
 		says string
 	}{
 		{snapshotCmd{Replay: recorded, Size: "80"}, "write columns and rows like 120x35"},
+		{snapshotCmd{Replay: recorded, Size: "40x10"}, "needs 60x16"},
 		{snapshotCmd{Replay: recorded, Size: "80x24", Theme: "dark", Keys: "enterr"}, `"enterr" is no key`},
 		{snapshotCmd{Replay: recorded, Size: "80x24", Theme: "nope"}, "nope"},
 	} {

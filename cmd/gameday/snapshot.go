@@ -46,6 +46,9 @@ func (c snapshotCmd) Run(stdout io.Writer, stderr loadErrors) error {
 	if n, err := fmt.Sscanf(c.Size, "%dx%d", &width, &height); n != 2 || err != nil || min(width, height) < 1 || max(width, height) > maxSnapshot {
 		return fmt.Errorf("--size %s: write columns and rows like 120x35", c.Size)
 	}
+	if !tui.Fits(width, height) { // or the picture would be of the sentence that says so
+		return fmt.Errorf("--size %s: the cockpit needs 60x16", c.Size)
+	}
 	var keys []tea.KeyPressMsg
 	for _, name := range strings.Fields(c.Keys) {
 		k, err := tui.ParseKey(name)

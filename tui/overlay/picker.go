@@ -296,12 +296,12 @@ func (p *Picker) scroll() {
 
 func (p *Picker) row(l Look, i, width int) string {
 	if i >= len(p.shown) {
-		if i == 0 {
-			text := p.Empty
-			if p.input.Value() != "" {
-				text = "nothing matches " + p.input.Value()
-			}
-			return l.Pen.Row(width, seg(themes.Muted, text))
+		text := p.Empty
+		if p.input.Value() != "" {
+			text = "nothing matches " + p.input.Value()
+		}
+		if lines := widget.Wrap(text, width-1); len(p.shown) == 0 && i < len(lines) {
+			return l.Pen.Row(width, seg(themes.Muted, lines[i]))
 		}
 		return l.Pen.Blank(width)
 	}

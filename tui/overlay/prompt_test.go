@@ -67,3 +67,11 @@ func TestALongErrorIsReadWhole(t *testing.T) {
 	require.Equal(t, len(box.Rows)-2, box.Cursor.Y)
 	require.Nil(t, p.Key(keymap.Open, tea.KeyPressMsg{}).Msg, "it cannot be taken")
 }
+
+// TestAnEmptyListSaysWhatToDo as a whole: it was cut where the advice began.
+func TestAnEmptyListSaysWhatToDo(t *testing.T) {
+	long := strings.TrimSpace(strings.Repeat("advice ", 20))
+	p := overlay.NewPicker(overlay.Picker{Title: "things", Empty: long}, nil)
+	text := ansi.Strip(strings.Join(p.Box(look(t, 80)).Rows, "\n"))
+	require.Equal(t, 20, strings.Count(text, "advice"), text)
+}

@@ -29,6 +29,19 @@ type Context struct {
 // Pen draws for this pane.
 func (c Context) Pen() widget.Pen { return widget.Pen{Theme: c.Theme, ASCII: c.ASCII, Names: c.Names} }
 
+// Receiver is where services may send OTLP, as the end of a sentence: " to 127.0.0.1:4317 (gRPC)"; "" where nothing is received.
+func (c Context) Receiver() string {
+	if c.Frame == nil || c.Replay {
+		return ""
+	}
+	for i := range c.Frame.Health {
+		if h := &c.Frame.Health[i]; h.Kind == "otlp" && h.Name == "otlp" && h.Address != "" {
+			return " to " + h.Address + " (gRPC)"
+		}
+	}
+	return ""
+}
+
 // Pane is one rectangle of the cockpit.
 type Pane interface {
 	// ID is fixed and unique: "metrics", "traces", "logs", "experiment".

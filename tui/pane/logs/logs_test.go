@@ -156,6 +156,13 @@ func TestTitleCountsAndSaysWhatIsMissing(t *testing.T) {
 	require.Equal(t, "logs 120 of ~48.2k partly searched, dropped 89", p.Title(ctx))
 	ctx.Frame = with(nil)
 	require.Contains(t, panetest.Text(p, ctx), "press l")
+	listening := *ctx.Frame
+	listening.Health = []signal.SourceHealth{{Name: "otlp", Kind: "otlp", Address: "127.0.0.1:4317"}}
+	told := ctx
+	told.Frame = &listening
+	require.Contains(t, strings.Join(strings.Fields(panetest.Text(p, told)), " "), "over OTLP to 127.0.0.1:4317 (gRPC), or a source", "and where to")
+	told.Replay = true
+	require.NotContains(t, panetest.Text(p, told), "4317", "nobody listens in a replay")
 	p.Update(ctx, pane.FilterMsg{Text: "zzz"})
 	require.Contains(t, panetest.Text(p, ctx), `No line in this window matches: zzz`)
 }
