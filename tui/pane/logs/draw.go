@@ -44,7 +44,7 @@ func (p *Pane) draw(ctx pane.Context) []string {
 }
 
 func (p *Pane) empty(pen widget.Pen, ctx pane.Context) []string {
-	what, hint := "No log lines yet.", "They appear as soon as a service exports logs over OTLP" + ctx.Receiver() + ", or a source tells of some. Load makes services talk: press l to start some."
+	what, hint := "No log lines yet.", "They appear as soon as a service exports logs over OTLP"+ctx.Receiver()+", or a source tells of some. Load makes services talk: press l to start some."
 	switch {
 	case p.filter != "":
 		what, hint = "No line in this window matches: "+p.filter, "Press / to change the filter, esc to drop it."

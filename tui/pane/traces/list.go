@@ -236,7 +236,7 @@ func rowWithMark(pen widget.Pen, ctx pane.Context, mark string, at bool, cells [
 }
 
 func (p *Pane) noTraces(pen widget.Pen, ctx pane.Context) []string {
-	what, hint := "No traces yet.", "They appear as soon as a service exports spans over OTLP" + ctx.Receiver() + ", or a source tells of some, and load is running: press l to start some."
+	what, hint := "No traces yet.", "They appear as soon as a service exports spans over OTLP"+ctx.Receiver()+", or a source tells of some, and load is running: press l to start some."
 	switch {
 	case p.filter != "":
 		what, hint = fmt.Sprintf("No %s trace matches \"%s\".", p.order, p.filter), "Press / to change the filter, esc to drop it."
