@@ -3,7 +3,6 @@ package callmap
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -55,11 +54,14 @@ func (p *Pane) act(ctx pane.Context, a keymap.Action) tea.Cmd {
 }
 
 func (p *Pane) actCalls(ctx pane.Context, a keymap.Action) tea.Cmd {
-	n := len(p.examples())
+	n := p.callRows()
 	switch a {
 	case keymap.Leave, keymap.Left:
 		p.open = false
 	case keymap.Open, keymap.FocusIt:
+		if p.rows.Cursor == len(p.examples()) && n > 0 {
+			return p.all()
+		}
 		return p.example(p.rows.Cursor)
 	case keymap.NextError, keymap.PrevError:
 	default:
@@ -85,11 +87,7 @@ func (p *Pane) enter() tea.Cmd {
 	if svc < 0 || p.m.Services[svc].Kind != signal.MapTold {
 		return pane.Wish(pane.StatusMsg{Text: serviceName(p.at.to) + " sends no spans: open a call to it instead", Role: themes.Muted})
 	}
-	name := p.at.to
-	if strings.ContainsAny(name, " \t\"") {
-		name = `"` + strings.ReplaceAll(name, `"`, "") + `"`
-	}
-	return pane.Wish(pane.FilterPaneMsg{Pane: "traces", Text: "service=" + name})
+	return pane.Wish(pane.FilterPaneMsg{Pane: "traces", Text: ofService(p.at.to)})
 }
 
 // example opens the trace of a call.
@@ -241,7 +239,7 @@ func (p *Pane) click(ctx pane.Context, m pane.ClickMsg) tea.Cmd {
 	hit := false
 	switch {
 	case p.open:
-		if i := p.rows.Top + m.Y - 2; m.Y >= 2 && i < len(p.examples()) {
+		if i := p.rows.Top + m.Y - 2; m.Y >= 2 && i < p.callRows() {
 			p.rows.Cursor, hit = i, true
 		}
 	case p.asTable(ctx):
@@ -276,6 +274,9 @@ func (p *Pane) copied(row bool) string {
 	f := p.served()
 	if i := p.call(p.at); i >= 0 {
 		name, f = serviceName(p.at.from)+"→"+serviceName(p.at.to), p.m.Calls[i].MapFigures
+	}
+	if p.open && p.rows.Cursor == len(p.examples()) && p.further() > 0 {
+		return p.through()
 	}
 	if p.open && len(p.examples()) > 0 {
 		x := p.examples()[min(p.rows.Cursor, len(p.examples())-1)]

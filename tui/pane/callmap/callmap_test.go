@@ -142,12 +142,23 @@ func TestEnterOpensWhatIsBehind(t *testing.T) {
 	p := callmap.New()
 	require.Nil(t, panetest.Do(p, ctx, keymap.Open))
 	text := panetest.Text(p, ctx)
-	require.Contains(t, text, "the failed and the slowest of 1620 calls")
+	require.Contains(t, text, "of 1620 calls the 3 slowest of 93 that failed, and the 5 slowest others")
+	require.Contains(t, text, "1612 more: the traces with service=checkout service=payment")
 	require.Equal(t, 3, strings.Count(text, "✘ failed"))
 	require.Contains(t, p.Title(ctx), "checkout → payment")
 	panetest.Do(p, ctx, keymap.Down)
 	want := ctx.Frame.Map.Calls[ctx.Frame.Map.Worst].Examples[1].Trace
 	require.Equal(t, pane.OpenTraceMsg{ID: want}, panetest.Do(p, ctx, keymap.Open))
+	panetest.Do(p, ctx, keymap.Bottom)
+	others := pane.FilterPaneMsg{Pane: "traces", Text: "service=checkout service=payment"}
+	require.Equal(t, others, panetest.Do(p, ctx, keymap.Open), "the last row leads to all others")
+	require.Equal(t, pane.CopyMsg{Text: others.Text}, panetest.Do(p, ctx, keymap.CopyRow))
+	few := ctx
+	few.Height = 9 // fewer rows than calls: they are scrolled
+	require.Contains(t, panetest.Text(p, few), "1612 more")
+	panetest.Do(p, few, keymap.Top)
+	require.NotContains(t, panetest.Text(p, few), "1612 more")
+	panetest.Do(p, ctx, keymap.Down)
 	require.Contains(t, p.Keys(ctx), keymap.Leave)
 	panetest.Do(p, ctx, keymap.Leave)
 	require.NotContains(t, p.Keys(ctx), keymap.Leave)
