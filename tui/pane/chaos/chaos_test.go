@@ -60,6 +60,7 @@ func TestWhatIsOpenIsAskedFor(t *testing.T) {
 	panetest.Do(d, ctx, keymap.Open)
 	require.Equal(t, "payment-slow", ask(d).Definition)
 	require.Contains(t, panetest.Text(d, ctx), "the claim that is tested")
+	require.Equal(t, 1, strings.Count(panetest.Text(d, ctx), "gameday/v1"), "what explains nothing is left out")
 	c := chaos.Catalog()
 	require.True(t, ask(c).Catalog)
 	require.Contains(t, c.Title(ctx), "1 not on this machine")

@@ -256,7 +256,11 @@ func Definitions() pane.Pane {
 					if strings.HasPrefix(strings.TrimSpace(l.Text), "#") {
 						role = themes.Muted
 					}
-					out = append(out, line{role: role, text: l.Text, asIs: true, note: l.Help})
+					note := l.Help
+					if strings.HasSuffix(l.Text, ": "+note) { // it says no more than the line itself
+						note = ""
+					}
+					out = append(out, line{role: role, text: l.Text, asIs: true, note: note})
 				}
 			}
 			return out

@@ -32,7 +32,7 @@ func chaos(f *signal.Frame) *signal.Frame {
 	f.Report = &signal.KeptReport{ID: f.Runs[0].ID, Lines: reportLines}
 	f.Definitions = []signal.Definition{
 		{ID: "payment-slow", Title: "Checkout survives a slow payment provider", Lines: []signal.DefinitionLine{
-			{Text: "# a comment"}, {Text: "metadata:", Help: "what the experiment is called"}, {Text: "  name: payment-slow", Help: "a short word for commands and file names: letters, digits and -"},
+			{Text: "# a comment"}, {Text: "apiVersion: gameday/v1", Help: "gameday/v1"}, {Text: "metadata:", Help: "what the experiment is called"}, {Text: "  name: payment-slow", Help: "a short word for commands and file names: letters, digits and -"},
 			{Text: "hypothesis: Orders still go through", Help: "the claim that is tested, in one sentence"}, {Text: "method:", Help: "the faults and when they are in force; they may overlap"}, {Text: "  - fault: network.latency"}}},
 		{ID: "broken", Title: "broken", Err: "broken.yaml:3: hypothesis is missing"},
 	}
