@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"regexp"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -59,21 +60,23 @@ func (p *Panel) Evaluate(ctx context.Context, ask Asker, id int, values Values, 
 		return out
 	}
 	var errs []error
+	var query []int // by series
 	for i := range p.Targets {
 		series, err := p.target(ctx, ask, &p.Targets[i], out.Kind, values, s)
 		if err != nil {
 			errs = append(errs, err)
 		}
 		out.Series = append(out.Series, series...)
+		query = append(query, slices.Repeat([]int{i}, len(series))...)
 	}
 	if n := len(out.Series); n > maxSeries {
 		out.Series = out.Series[:maxSeries]
 		errs = append(errs, errors.New("more than "+strconv.Itoa(maxSeries)+" series: the first of "+strconv.Itoa(n)+" are shown"))
 	}
 	if out.Kind == signal.BoardHeatmap {
-		out.Series = apart(out.Series)
+		out.Series, query = apart(out.Series), nil // in another order
 	}
-	p.override(&out)
+	p.override(&out, query)
 	for i := range out.Series {
 		out.Values = append(out.Values, Reduce(p.Reduce, out.Series[i].Samples))
 	}

@@ -128,6 +128,7 @@ type importer struct {
 	sources map[string]bool // variables and inputs that name sources
 	row     *Row
 	panels  int
+	queries map[string]int // the current panel's, by the letter that Grafana gave them: their number, from 1
 }
 
 // FromGrafana makes a dashboard of Grafana's JSON: what Share and Export write, what grafana.com has, or what the API
@@ -324,7 +325,7 @@ func (im *importer) panel(o obj, at string) {
 	if p.Type == "text" {
 		p.Text = clean(o.str("content") + o.obj("options").str("content"))
 	}
-	im.field(&p, o)
+	im.field(&p, o, at)
 	lost := im.targets(&p, o, at)
 	p.Repeat = im.repeats("panel", at, o)
 	im.shape(&p, o, at)
@@ -365,6 +366,7 @@ func (im *importer) size(p *Panel, o obj) {
 
 // targets are the panel's queries; lost says what of them could not be asked.
 func (im *importer) targets(p *Panel, o obj, at string) (lost string) {
+	im.queries = nil
 	for _, t := range o.list("targets") {
 		if t.bool("hide") {
 			continue
@@ -388,6 +390,10 @@ func (im *importer) targets(p *Panel, o obj, at string) (lost string) {
 		case len(p.Targets) == maxTargets:
 			return "more queries than a panel may have"
 		}
+		if im.queries == nil {
+			im.queries = map[string]int{}
+		}
+		im.queries[t.str("refId")] = len(p.Targets) + 1
 		p.Targets = append(p.Targets, Target{Expr: expr, Legend: clean(t.str("legendFormat")), Source: im.source(source), Instant: t.bool("instant") && p.Type != "timeseries" && p.Type != "heatmap"})
 		if d, ok := promDuration(t.str("interval")); ok {
 			p.Step = max(p.Step, d)

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -29,7 +30,7 @@ func number(o obj, key string) *float64 {
 }
 
 // field is how values are written and judged, from before Grafana 8 and after.
-func (im *importer) field(p *Panel, o obj) {
+func (im *importer) field(p *Panel, o obj, at string) {
 	defaults := o.obj("fieldConfig", "defaults")
 	p.Unit, p.Min, p.Max = clean(defaults.str("unit")), number(defaults, "min"), number(defaults, "max")
 	if d, ok := defaults.num("decimals"); ok && d >= 0 && d <= 10 {
@@ -42,6 +43,9 @@ func (im *importer) field(p *Panel, o obj) {
 		p.Reduce = reduction(calcs[0])
 	}
 	im.oldField(p, o)
+	if defaults.obj("thresholds").str("mode") == "percentage" {
+		im.shares(p, at)
+	}
 	if p.Unit == "none" {
 		p.Unit = ""
 	}
@@ -107,11 +111,33 @@ func reduction(calc string) string {
 	return "last"
 }
 
+// shares makes values of thresholds that are percentages of the way from the panel's smallest to its largest value.
+func (im *importer) shares(p *Panel, at string) {
+	if len(p.Thresholds) == 0 {
+		return
+	}
+	from, to, why := p.Min, p.Max, ""
+	if whole, ok := map[string]float64{"percent": 100, "percentunit": 1}[p.Unit]; ok && (from == nil || to == nil) {
+		zero := 0.0
+		from, to = cmp.Or(from, &zero), cmp.Or(to, &whole)
+		why = fmt.Sprintf("counted from %g to %g", *from, *to)
+	}
+	if from == nil || to == nil || *from >= *to {
+		p.Thresholds = nil
+		im.cover.Add("percentage thresholds", at, spec.NotConverted, "they are shares of a range that is in the answer only: give the panel min and max")
+		return
+	}
+	for i := range p.Thresholds {
+		if t := &p.Thresholds[i]; t.From != nil {
+			v := *from + (*to-*from)**t.From/100
+			t.From = &v
+		}
+	}
+	im.cover.Add("percentage thresholds", at, map[bool]spec.Outcome{true: spec.Converted, false: spec.Approximated}[why == ""], why)
+}
+
 // steps are thresholds since Grafana 7.
 func steps(o obj) []Threshold {
-	if o.str("mode") == "percentage" {
-		return nil // of a range that only the panel's own drawing knows
-	}
 	var out []Threshold
 	for i, s := range o.list("steps") {
 		t := Threshold{From: number(s, "value"), Level: levelOf(s.str("color"))}

@@ -13,7 +13,7 @@ import (
 // shape reads what a panel does to its answer: stacking, words for values, overrides, transformations.
 func (im *importer) shape(p *Panel, o obj, at string) {
 	im.stacking(p, o, at)
-	if n := im.mappings(p, o); n > 0 {
+	if n := im.mappings(p, o, at); n > 0 {
 		im.cover.Add("value mappings", at, spec.Converted, "")
 	}
 	if text := o.obj("fieldConfig", "defaults").str("displayName"); text != "" {
@@ -52,7 +52,7 @@ func (im *importer) stacking(p *Panel, o obj, at string) {
 }
 
 // mappings reads words for values, as Grafana has written them since 8, in 7, and in singlestat.
-func (im *importer) mappings(p *Panel, o obj) int {
+func (im *importer) mappings(p *Panel, o obj, at string) int {
 	for _, m := range o.obj("fieldConfig", "defaults").list("mappings") {
 		opts := m.obj("options")
 		switch m.str("type") {
@@ -65,6 +65,12 @@ func (im *importer) mappings(p *Panel, o obj) int {
 		case "special":
 			if match := opts.str("match"); strings.Contains(match, "null") || strings.Contains(match, "nan") || match == "empty" {
 				im.mapping(p, Mapping{Null: true}, "", opts.obj("result"))
+			}
+		case "regex":
+			if re, ok := javaScriptIn(opts.str("pattern")); ok {
+				im.mapping(p, Mapping{Match: re}, "", opts.obj("result"))
+			} else {
+				im.cover.Add("value mapping by expression", at, spec.NotConverted, "the expression "+clean(opts.str("pattern"))+" is none of Go's")
 			}
 		case "1":
 			im.mapping(p, Mapping{}, m.str("value"), m)
@@ -104,7 +110,18 @@ func (im *importer) mapping(p *Panel, m Mapping, key string, result obj) {
 			return // a text is mapped, and gameday's values are numbers
 		}
 	}
-	if m.Value == nil && m.From == nil && m.To == nil && !m.Null || m.Text == "" && m.Level == "" {
+	if m.Match != "" {
+		m.Text = replaced.ReplaceAllStringFunc(m.Text, func(s string) string {
+			switch {
+			case s == "$":
+				return "$$"
+			case s == "$&":
+				s = "$0"
+			}
+			return "${" + s[1:] + "}"
+		})
+	}
+	if m.Value == nil && m.From == nil && m.To == nil && m.Match == "" && !m.Null || m.Text == "" && m.Level == "" {
 		return
 	}
 	p.Mappings = append(p.Mappings, m)
@@ -125,16 +142,54 @@ func (im *importer) display(p *Panel, text, at string) {
 	im.cover.Add("display name", at, spec.Converted, "")
 }
 
-// fitting is the expression of the series that a matcher means; ok is false for a matcher of another sort.
-func fitting(id string, options any) (pattern string, ok bool) {
-	text, _ := options.(string)
-	switch id {
+// fitting puts into an override which series a matcher means; ok is false for a matcher of another sort. Those of the wrong type are
+// none.
+func (im *importer) fitting(out *Override, m obj) (ok, none bool) {
+	text := m.str("options")
+	switch m.str("id") {
 	case "byName":
-		return regexp.QuoteMeta(text), text != ""
+		out.Series = regexp.QuoteMeta(text)
+		return text != "", false
 	case "byRegexp":
-		return javaScript(text)
+		out.Series, ok = javaScript(text)
+		return ok, false
+	case "byNames":
+		var names []string
+		for _, n := range words(m.obj("options")["names"]) {
+			names = append(names, regexp.QuoteMeta(n))
+		}
+		out.Series, out.Others = strings.Join(names, "|"), m.obj("options").str("mode") == "exclude"
+		return len(names) > 0, false
+	case "byType": // all series are numbers over time
+		out.Series = ".*"
+		return text == "number", text != "number" && text != ""
+	case "numeric":
+		out.Series = ".*"
+		return true, false
+	case "byFrameRefID":
+		out.Series, out.Query = ".*", im.queries[text]
+		return out.Query > 0, false
 	}
-	return "", false
+	return false, false
+}
+
+// javaScriptIn makes an expression that is looked for within a text of one of JavaScript's; one that stands between no slashes is of
+// the whole text.
+func javaScriptIn(text string) (string, bool) {
+	if !strings.HasPrefix(text, "/") {
+		_, err := wholeName(text)
+		return "^(?:" + text + ")$", err == nil && text != ""
+	}
+	i := strings.LastIndexByte(text, '/')
+	if i < 2 {
+		return "", false
+	}
+	pattern := text[1:i]
+	if strings.Contains(text[i+1:], "i") {
+		pattern = "(?i)" + pattern
+	}
+	_, err := regexp.Compile(pattern)
+	return pattern, err == nil
 }
 
 // javaScript makes an expression of whole names of one of JavaScript's that is looked for within a name.
@@ -194,7 +249,7 @@ func (im *importer) overrides(p *Panel, o obj, at string) {
 	out.Hide = hide
 	useful = useful || hide
 	name, _ := m["options"].(string)
-	pattern, ok := fitting(m.str("id"), m["options"])
+	ok, none := im.fitting(&out, m)
 	switch {
 	case !useful && len(lost) == 0:
 		im.cover.Add("overrides for single series", at, spec.Skipped, "they change colours and lines")
@@ -212,11 +267,13 @@ func (im *importer) overrides(p *Panel, o obj, at string) {
 				p.Decimals = out.Decimals
 			}
 		}
+	case none:
+		im.cover.Add("overrides for single series", at, spec.Skipped, "no series is of the type "+clean(name))
+		return
 	case !ok:
 		im.cover.Add("overrides for single series", at, spec.NotConverted, "series are not found by "+clean(m.str("id")))
 		return
 	default:
-		out.Series = pattern
 		p.Overrides = append(p.Overrides, out)
 	}
 	if len(lost) > 0 {
@@ -247,6 +304,9 @@ func (im *importer) column(p *Panel, name, title string, hide bool) {
 
 // valueColumn is the name of the column with the values.
 const valueColumn = "Value"
+
+// replaced is what stands for a group, or for the whole, in what JavaScript puts in place of a match; any other $ is one.
+var replaced = regexp.MustCompile(`\$(?:&|\d+)?`)
 
 var group = regexp.MustCompile(`\$(\d+)`)
 

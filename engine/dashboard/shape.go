@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -25,14 +26,16 @@ type Mapping struct {
 	Value *float64 `yaml:"value" doc:"The value that is meant."`
 	From  *float64 `yaml:"from" doc:"Or: the first value of a range; without it everything up to its end."`
 	To    *float64 `yaml:"to" doc:"The last value of the range."`
+	Match string   `yaml:"match" doc:"Or: a regular expression that is looked for in the value, written as a plain decimal number."`
 	Null  bool     `yaml:"null" doc:"Or: no value."`
-	Text  string   `yaml:"text" doc:"What is written. Default: the value, judged by the level."`
+	Text  string   `yaml:"text" doc:"What is written; of match in place of what fits, ${1} for its first group. Default: the value, judged by the level."`
 	Level string   `yaml:"level" enum:"none,good,warning,bad" doc:"What it means: none, good, warning or bad."`
 }
 
 // Override changes how single series of a panel are written.
 type Override struct {
-	Series   string `yaml:"series,required" doc:"Which series: a regular expression of their whole names."`
+	Series   string `yaml:"series" doc:"Which series: a regular expression of their whole names. Default: all."`
+	Query    int    `yaml:"query" doc:"Only those of one query: its number among the targets, from 1."`
 	Name     string `yaml:"name" doc:"What they are called; $1 stands for the first group of the expression."`
 	Unit     string `yaml:"unit" doc:"Their unit, where it is not the panel's."`
 	Decimals *int   `yaml:"decimals" doc:"Digits after the point, 0 to 10."`
@@ -52,13 +55,22 @@ func (p *Panel) checkShape(doc *spec.Document, at string) {
 		doc.Reportf(at, "a panel has at most %d mappings, %d overrides and %d columns", maxMappings, maxOverrides, maxColumns)
 	}
 	for i, m := range p.Mappings {
-		if m.Value == nil && m.From == nil && m.To == nil && !m.Null {
-			doc.Reportf(fmt.Sprintf("%s.mappings[%d]", at, i), "says of no value what to write: give value, from and to, or null: true")
+		if m.Value == nil && m.From == nil && m.To == nil && m.Match == "" && !m.Null {
+			doc.Reportf(fmt.Sprintf("%s.mappings[%d]", at, i), "says of no value what to write: give value, from and to, match, or null: true")
+		}
+		if _, err := regexp.Compile(m.Match); err != nil {
+			doc.Reportf(fmt.Sprintf("%s.mappings[%d].match", at, i), "%v", err)
 		}
 	}
 	for i, o := range p.Overrides {
 		if _, err := wholeName(o.Series); err != nil {
 			doc.Reportf(fmt.Sprintf("%s.overrides[%d].series", at, i), "%v", err)
+		}
+		if o.Series == "" && o.Query == 0 {
+			doc.Reportf(fmt.Sprintf("%s.overrides[%d]", at, i), "says of no series what to change: give series or query")
+		}
+		if o.Query < 0 || o.Query > len(p.Targets) {
+			doc.Reportf(fmt.Sprintf("%s.overrides[%d].query", at, i), "there is no query %d: the panel has %d", o.Query, len(p.Targets))
 		}
 		if o.Decimals != nil && (*o.Decimals < 0 || *o.Decimals > 10) {
 			doc.Reportf(fmt.Sprintf("%s.overrides[%d].decimals", at, i), "%d is not within 0 and 10", *o.Decimals)
@@ -86,6 +98,13 @@ func (p *Panel) shape(out *signal.BoardPanel) {
 		if m.Value != nil {
 			b.From, b.To = *m.Value, *m.Value
 		}
+		if m.Match != "" {
+			re, err := regexp.Compile(m.Match)
+			if err != nil {
+				continue // what was imported was checked, and so was what was parsed
+			}
+			b.Match = re
+		}
 		out.Mappings = append(out.Mappings, b)
 	}
 	for _, c := range p.Columns {
@@ -93,22 +112,26 @@ func (p *Panel) shape(out *signal.BoardPanel) {
 	}
 }
 
-// override names, counts and hides single series, before figures are made of them.
-func (p *Panel) override(out *signal.BoardPanel) {
+// override names, counts and hides single series, before figures are made of them. query says which target each is of; nil when that is
+// not known any more.
+func (p *Panel) override(out *signal.BoardPanel, query []int) {
 	if len(p.Overrides) == 0 {
 		return
 	}
 	formats := make([]signal.BoardFormat, len(out.Series))
 	hidden := make([]bool, len(out.Series))
 	for _, o := range p.Overrides {
-		re, err := wholeName(o.Series)
+		if o.Query > 0 && query == nil {
+			continue
+		}
+		re, err := wholeName(cmp.Or(o.Series, "(?s).*"))
 		if err != nil {
 			continue // what was imported was checked, and so was what was parsed
 		}
 		for i := range out.Series {
 			s := &out.Series[i]
 			at := re.FindStringSubmatchIndex(s.Name)
-			if (at == nil) != o.Others {
+			if (at == nil) != o.Others || o.Query > 0 && query[i] != o.Query-1 {
 				continue
 			}
 			if o.Unit != "" {

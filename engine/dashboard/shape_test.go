@@ -54,7 +54,7 @@ func readShaped(t *testing.T) *Dashboard {
 	require.NoError(t, err)
 	table := cover.String()
 	for _, want := range []string{"row repeated for each value", "copy of a row that repeats", "stacking", "value mappings", "transformation renameByRegex",
-		"transformation organize", "there is no variable \"nobody\"", "not heeded: mappings", "series are not found by byType", "they change colours and lines", "transformation filterByValue"} {
+		"transformation organize", "there is no variable \"nobody\"", "not heeded: mappings", "series are not found by byValue", "they change colours and lines", "transformation filterByValue"} {
 		require.Contains(t, table, want)
 	}
 	again, err := Parse("again.yaml", d.YAML())

@@ -153,12 +153,16 @@ func (w *writer) shape(p *Panel) {
 		w.number(3, "value", m.Value)
 		w.number(3, "from", m.From)
 		w.number(3, "to", m.To)
+		w.text(3, "match", m.Match)
 		w.flag(3, "null", m.Null)
 		w.text(3, "level", m.Level)
 	}
 	w.head(2, "overrides", len(p.Overrides))
 	for _, o := range p.Overrides {
 		w.line(2, "- series: %s", spec.Text(o.Series))
+		if o.Query > 0 {
+			w.line(3, "query: %d", o.Query)
+		}
 		w.text(3, "name", o.Name)
 		w.text(3, "unit", o.Unit)
 		w.whole(3, "decimals", o.Decimals)

@@ -2,6 +2,8 @@ package signal
 
 import (
 	"encoding/json"
+	"regexp"
+	"strconv"
 	"time"
 )
 
@@ -120,9 +122,10 @@ func (p *BoardPanel) Keep(last BoardPanel, at time.Time, w Window) bool {
 	return true
 }
 
-// BoardMapping writes a word in place of the values from From to To, or of no value.
+// BoardMapping writes a word in place of the values from From to To, of those that Match fits, or of no value.
 type BoardMapping struct {
 	From, To float64
+	Match    *regexp.Regexp // of the value as a plain decimal number; Text stands in place of what fits, ${1} for its first group
 	Null     bool
 	Text     string // "" leaves the value
 	Level    Outcome
@@ -144,11 +147,34 @@ type BoardColumn struct {
 func (p *BoardPanel) Mapping(v float64) *BoardMapping {
 	for i := range p.Mappings {
 		m := &p.Mappings[i]
+		if m.Match != nil {
+			if out := m.fitted(v); out != nil {
+				return out
+			}
+			continue
+		}
 		if v != v && m.Null || v == v && !m.Null && v >= m.From && v <= m.To {
 			return m
 		}
 	}
 	return nil
+}
+
+// fitted is the mapping with its text made for a value that Match fits; nil when it does not.
+func (m *BoardMapping) fitted(v float64) *BoardMapping {
+	if v != v {
+		return nil
+	}
+	text := strconv.FormatFloat(v, 'f', -1, 64)
+	at := m.Match.FindStringSubmatchIndex(text)
+	if at == nil {
+		return nil
+	}
+	out := *m
+	if m.Text != "" {
+		out.Text = text[:at[0]] + string(m.Match.ExpandString(nil, m.Text, text, at)) + text[at[1]:]
+	}
+	return &out
 }
 
 // BoardThreshold begins a range of values; the first may begin at -Inf.
