@@ -76,6 +76,9 @@ func remembered(c *signal.MapCall) string {
 	case others == 0:
 		return fmt.Sprintf(" the %d slowest of %d calls; all failed", failed, c.Count)
 	}
+	if failed == c.Failed {
+		return fmt.Sprintf(" of %d calls the %d that failed, and the %d slowest others", c.Count, failed, others)
+	}
 	return fmt.Sprintf(" of %d calls the %d slowest of %d that failed, and the %d slowest others", c.Count, failed, c.Failed, others)
 }
 
