@@ -89,7 +89,7 @@ func endMissing(file, cut string) string {
 func openReplay(ctx context.Context, file string) (*replayed, error) {
 	wait := waitFor("reading %s", file)
 	defer wait.end()
-	r, err := engine.OpenReplay(ctx, file, func(share float64) { wait.say("reading %s: %.0f %%", file, 100*share) })
+	r, err := engine.OpenReplay(ctx, file, wait.far)
 	if err != nil {
 		return nil, err
 	}

@@ -133,6 +133,7 @@ func (c snapshotCmd) live(ctx context.Context, look screenFlags, style chosenThe
 			return err
 		}
 		wait := waitFor("looking at %s for %s", cfg.Name, c.After)
+		wait.takes(c.After)
 		defer wait.end()
 		return inSession(ctx, cfg, func(s *engine.Session) error {
 			s.Start()

@@ -77,6 +77,7 @@ func (c triageCmd) print(set *settings.Settings, ids []triage.ID, stdout io.Writ
 	defer wait.end()
 	r, err := triage.Find(ctx, triage.Config{Sources: all, Fields: set.Correlation.Fields, Timeout: c.Timeout, Near: c.Near,
 		Progress: func(missing []string) {
+			wait.far(1 - float64(len(missing))/float64(max(len(all), 1)))
 			wait.say("asking about %s, waiting for %s", ids[0].Value.Short(), strings.Join(missing, ", "))
 		}}, ids)
 	wait.end()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/term"
 
 	"gameday/sources/sanitize"
+	"gameday/tui"
 	"gameday/tui/widget"
 )
 
@@ -22,12 +24,15 @@ type waiting struct {
 	out   io.Writer // nil: nobody is told
 	begun time.Time
 	wide  func() int
+	pen   widget.Pen
 
-	mu   sync.Mutex
-	what string
-	told bool
-	stop chan struct{}
-	work sync.WaitGroup
+	mu    sync.Mutex
+	what  string
+	share float64       // of the work that is done, 0 to 1; NaN: nobody knows
+	lasts time.Duration // how long all of it takes; 0: nobody knows
+	told  bool
+	stop  chan struct{}
+	work  sync.WaitGroup
 }
 
 // waitFor begins to wait, told on standard error.
@@ -36,7 +41,8 @@ func waitFor(format string, args ...any) *waiting {
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		out = os.Stderr
 	}
-	return newWaiting(out, func() int {
+	symbols, _ := tui.SymbolsFor(os.Getenv)
+	return newWaiting(out, widget.Pen{ASCII: symbols == tui.ASCII}, func() int {
 		if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil {
 			return w
 		}
@@ -44,8 +50,8 @@ func waitFor(format string, args ...any) *waiting {
 	}, fmt.Sprintf(format, args...))
 }
 
-func newWaiting(out io.Writer, wide func() int, what string) *waiting {
-	p := &waiting{out: out, begun: time.Now(), wide: wide, what: what, stop: make(chan struct{})}
+func newWaiting(out io.Writer, pen widget.Pen, wide func() int, what string) *waiting {
+	p := &waiting{out: out, begun: time.Now(), wide: wide, pen: pen, what: what, share: math.NaN(), stop: make(chan struct{})}
 	if out == nil {
 		return p
 	}
@@ -72,12 +78,42 @@ func (p *waiting) say(format string, args ...any) {
 	p.mu.Unlock()
 }
 
+// far says how much of the work is done, 0 to 1: a bar stands before the line from then on.
+func (p *waiting) far(share float64) {
+	p.mu.Lock()
+	p.share = share
+	p.mu.Unlock()
+}
+
+// takes says how long all of it lasts, counted from its beginning: the bar goes by the clock.
+func (p *waiting) takes(d time.Duration) {
+	p.mu.Lock()
+	p.lasts = d
+	p.mu.Unlock()
+}
+
+// barWide is how wide the bar is, in cells.
+const barWide = 20
+
+// bar is how far it is, "" when nobody knows.
+func (p *waiting) bar() string {
+	share := p.share
+	if p.lasts > 0 {
+		share = float64(time.Since(p.begun)) / float64(p.lasts)
+	}
+	if math.IsNaN(share) {
+		return ""
+	}
+	share = min(max(share, 0), 1)
+	return fmt.Sprintf("%s %3.0f %%  ", p.pen.Progress(share, barWide), 100*share)
+}
+
 // tell writes the line, cut to the terminal's width: a line that wraps cannot be taken away.
 func (p *waiting) tell() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	what := sanitize.Line(p.what, sanitize.MaxName) // an ID out of somebody's log line, a file's name
-	line := widget.Pen{}.Fit(fmt.Sprintf("%s, %.0f s", what, time.Since(p.begun).Seconds()), max(p.wide()-1, 1))
+	line := p.pen.Fit(fmt.Sprintf("%s%s, %.0f s", p.bar(), what, time.Since(p.begun).Seconds()), max(p.wide()-1, 1))
 	p.told = true
 	fmt.Fprintf(p.out, "\r%s\x1b[K", line)
 }

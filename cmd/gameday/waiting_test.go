@@ -33,7 +33,7 @@ func (l *lines) String() string {
 func TestProgressIsToldToWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out lines
-		p := newWaiting(&out, func() int { return 30 }, "asking 2 sources")
+		p := newWaiting(&out, widget.Pen{}, func() int { return 30 }, "asking 2 sources")
 		time.Sleep(waitAfter / 2)
 		synctest.Wait()
 		require.Empty(t, out.String(), "nobody has waited yet")
@@ -61,14 +61,37 @@ func TestProgressIsToldToWhoWaits(t *testing.T) {
 	})
 }
 
+// TestWhatIsKnownOfTheEndIsDrawn: a bar by what is done, or by the clock, in the signs that the terminal has.
+func TestWhatIsKnownOfTheEndIsDrawn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out lines
+		p := newWaiting(&out, widget.Pen{}, func() int { return 80 }, "reading a.gameday")
+		time.Sleep(2 * waitAfter)
+		synctest.Wait()
+		require.NotContains(t, out.String(), "%", "nobody knows yet")
+		p.far(0.35)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Contains(t, out.String(), "\r███████░░░░░░░░░░░░░  35 %  reading a.gameday, 2 s\x1b[K")
+		p.end()
+		var ascii lines
+		p = newWaiting(&ascii, widget.Pen{ASCII: true}, func() int { return 80 }, "looking at shop")
+		p.takes(4 * time.Second)
+		time.Sleep(time.Minute)
+		p.end()
+		require.Contains(t, ascii.String(), "\r##########----------  49 %  looking at shop, 2 s", "by the clock")
+		require.Contains(t, ascii.String(), "#################### 100 %  looking at shop, 60 s", "never more than all")
+	})
+}
+
 func TestProgressThatIsShortOrUnseenWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out lines
-		p := newWaiting(&out, func() int { return 80 }, "reading")
+		p := newWaiting(&out, widget.Pen{}, func() int { return 80 }, "reading")
 		time.Sleep(waitAfter / 2)
 		p.end()
 		require.Empty(t, out.String())
-		nobody := newWaiting(nil, nil, "reading")
+		nobody := newWaiting(nil, widget.Pen{}, nil, "reading")
 		time.Sleep(time.Hour)
 		nobody.say("still")
 		nobody.end()
