@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"io"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -127,7 +128,10 @@ func TestPlainTerminals(t *testing.T) {
 		{"screen", []string{"TERM=screen", "LANG=C.UTF-8"}, false, true},
 		{"linux", []string{"TERM=linux", "LANG=C.UTF-8"}, false, true},
 		{"linux without a locale", []string{"TERM=linux"}, true, true},
-		{"vt100 without UTF-8", []string{"TERM=vt100", "LANG=C"}, true, true},
+		{"vt100 without UTF-8", []string{"TERM=vt100", "LANG=C"}, true, false},
+		{"vt220 that wraps late", []string{"TERM=vt220-am", "LANG=C"}, true, false},
+		{"xterm in monochrome", []string{"TERM=xterm-mono", "LANG=C.UTF-8"}, false, false},
+		{"vt525", []string{"TERM=vt525", "LANG=C"}, true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newFake()
@@ -160,7 +164,7 @@ func TestPlainTerminals(t *testing.T) {
 					require.False(t, r >= 0x2800 && r < 0x2900, "the console has no braille")
 				}
 			}
-			require.Equal(t, c.colour, strings.Contains(sent, "\x1b[3") || strings.Contains(sent, ";3"), "colours")
+			require.Equal(t, c.colour, regexp.MustCompile(`\x1b\[([0-9;]*;)?(3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]`).MatchString(sent), "colours")
 			require.NotContains(t, sent, "38;2;", "no terminal of these has 16 million colours")
 		})
 	}

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -15,7 +16,7 @@ type terminal struct {
 	dark    *bool // its background; nil while unknown
 	depth   int   // of its colours
 	symbols Symbols
-	noColor bool // NO_COLOR is set
+	noColor bool // nobody wants colours, or it has none
 	unknown bool // its environment has not been told yet: what is drawn before might be what it cannot show
 	mux     multiplexer
 	holds   bool // esc, until the next key, while the mouse is taken
@@ -62,7 +63,7 @@ func (m *Model) terminalMsg(msg tea.Msg) (cmd tea.Cmd, ok bool) {
 // learn takes the environment of the terminal, which may not be that of the machine gameday runs on.
 func (m *Model) learn(getenv func(string) string) {
 	m.term.unknown = false
-	m.term.noColor = getenv("NO_COLOR") != ""
+	m.term.noColor = Colourless(getenv) != ""
 	term := getenv("TERM")
 	switch {
 	case getenv("TMUX") != "" || strings.HasPrefix(term, "tmux"):
@@ -78,6 +79,21 @@ func (m *Model) learn(getenv func(string) string) {
 		m.ascii = m.term.symbols == ASCII
 	}
 	m.fit()
+}
+
+// Colourless says why a terminal is to be sent no colours, "" when it may: NO_COLOR is set (https://no-color.org), or its TERM is one
+// without, as terminfo has it: the vt of before the vt525, and what ends in -m or -mono.
+func Colourless(getenv func(string) string) string {
+	if getenv("NO_COLOR") != "" {
+		return "NO_COLOR is set"
+	}
+	term := getenv("TERM")
+	model, _, _ := strings.Cut(term, "-")
+	number, vt := strings.CutPrefix(model, "vt")
+	if n, err := strconv.Atoi(number); vt && err == nil && n < 525 || strings.HasSuffix(term, "-m") || strings.HasSuffix(term, "-mono") {
+		return "a terminal of the kind " + term + " has none"
+	}
+	return ""
 }
 
 // HoldsEsc reports whether the terminal keeps esc to itself until the next key while a program takes the mouse, as GNU screen does (4.9,

@@ -53,8 +53,8 @@ func looks(getenv func(string) string, environ []string) []finding {
 	name := orElse(getenv("TERM"), "not set")
 	colours := finding{"colours", true, ""}
 	switch p := colorprofile.Env(environ); {
-	case getenv("NO_COLOR") != "":
-		colours.Says = "off, because NO_COLOR is set: glyphs, words and weight carry the meaning"
+	case tui.Colourless(getenv) != "":
+		colours.Says = "off, because " + tui.Colourless(getenv) + ": glyphs, words and weight carry the meaning"
 	case getenv("TERM") == "" || getenv("TERM") == "dumb":
 		colours = finding{"colours", false, "TERM is " + name + ": the cockpit cannot be drawn; set it to what your terminal is"}
 	case p == colorprofile.TrueColor:
