@@ -66,7 +66,7 @@ func readable(file string) error {
 	case file == "":
 		return errors.New("a file is to be named, and its name is empty")
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no file %s%s", shown, instead(file))
+		return fmt.Errorf("there is no such file: %s%s", shown, instead(file))
 	case err != nil:
 		return cannotRead(file, err)
 	case info.IsDir():
@@ -97,7 +97,7 @@ func instead(file string) string {
 	dir, name := filepath.Split(file)
 	d, err := os.Open(filepath.Clean(dir + "."))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Sprintf(": its folder %s is not there", sanitize.Line(filepath.Clean(dir), 500))
+		return fmt.Sprintf("; its folder %s is not there", sanitize.Line(filepath.Clean(dir), 500))
 	}
 	if err != nil {
 		return ""

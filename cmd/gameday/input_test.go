@@ -26,8 +26,8 @@ func TestFilesThatCannotBeReadAreNamedOnce(t *testing.T) {
 	locked := filepath.Join(dir, "locked")
 	require.NoError(t, os.WriteFile(locked, []byte("x"), 0o000))
 	for file, says := range map[string]string{
-		filepath.Join(dir, "missing.yaml"):         "no .*file",
-		filepath.Join(dir, "nowhere", "plan.yaml"): "no .*file",
+		filepath.Join(dir, "missing.yaml"):         "no such file",
+		filepath.Join(dir, "nowhere", "plan.yaml"): "no such file",
 		folder: "folder|no regular file",
 		locked: "permission denied",
 	} {
@@ -56,7 +56,7 @@ func TestAFileThatWasMistypedIsOffered(t *testing.T) {
 	got := call("run", filepath.Join(dir, "payment-slwo.yaml"))
 	require.Contains(t, got.stderr, "did you mean "+filepath.Join(dir, "payment-slow.yaml")+"?")
 	require.NotContains(t, call("run", filepath.Join(dir, "zebra.yaml")).stderr, "did you mean")
-	require.Contains(t, call("run", filepath.Join(dir, "none", "x.yaml")).stderr, ": its folder "+filepath.Join(dir, "none")+" is not there")
+	require.Contains(t, call("run", filepath.Join(dir, "none", "x.yaml")).stderr, "; its folder "+filepath.Join(dir, "none")+" is not there")
 	t.Chdir(dir)
 	require.Contains(t, call("run", "payment-slwo.yaml").stderr, "did you mean payment-slow.yaml?")
 }
@@ -68,11 +68,11 @@ func TestManyFilesAreAllReported(t *testing.T) {
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
 	got := call("check", none, empty, "../../testdata/experiments/payment-slow.yaml")
 	require.Equal(t, exitCannotRun, got.code)
-	require.Contains(t, got.stderr, "there is no file "+none)
+	require.Contains(t, got.stderr, "there is no such file: "+none)
 	require.Contains(t, got.stderr, empty+":1:1: the file is empty")
 	require.Contains(t, got.stdout, "payment-slow.yaml: experiment is well-formed")
 	got = call("rules", "check", none, empty)
-	require.Contains(t, got.stderr, "there is no file "+none)
+	require.Contains(t, got.stderr, "there is no such file: "+none)
 	require.Contains(t, got.stdout, empty)
 }
 
@@ -83,9 +83,9 @@ func TestFilesOfFlagsMayBeSeveral(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(home, "a.yaml"), nil, 0o600))
 	none := filepath.Join(home, "none.yaml")
 	got := call("watch", "--experiment=~/a.yaml,"+none, "--experiment", filepath.Join(home, "a.yaml"))
-	require.Contains(t, got.stderr, "there is no file "+none)
+	require.Contains(t, got.stderr, "there is no such file: "+none)
 	got = call("watch", "--experiment=~/a.yaml", "--experiment", none)
-	require.Contains(t, got.stderr, "there is no file "+none)
+	require.Contains(t, got.stderr, "there is no such file: "+none)
 }
 
 // TestOtherToolsFilesThatAreNoneSaySo: what an unknown file was taken for at last is not what it was meant to be.
