@@ -34,7 +34,7 @@ func TestTheMapDrawsTheFaultWhereItActs(t *testing.T) {
 	term.press(enter) // one call is left
 	term.see(slow, "/payment", "▸map")
 	term.press(enter)
-	term.see(slow, "checkout → payment", "the failed and the slowest of")
+	term.see(slow, "checkout → payment", "slowest of", "more: the traces with service=checkout")
 	term.press(enter)
 	term.wait("the trace of such a call", slow, func(s string) bool {
 		return strings.Contains(s, "▸trace") && strings.Contains(s, "▾checkout charge")
