@@ -82,10 +82,13 @@ func (m *Model) learn(getenv func(string) string) {
 }
 
 // Colourless says why a terminal is to be sent no colours, "" when it may: NO_COLOR is set (https://no-color.org), or its TERM is one
-// without, as terminfo has it: the vt of before the vt525, and what ends in -m or -mono.
+// without, as terminfo has it: the vt of before the vt525, and what ends in -m or -mono. COLORTERM says otherwise.
 func Colourless(getenv func(string) string) string {
 	if getenv("NO_COLOR") != "" {
 		return "NO_COLOR is set"
+	}
+	if getenv("COLORTERM") != "" {
+		return ""
 	}
 	term := getenv("TERM")
 	model, _, _ := strings.Cut(term, "-")

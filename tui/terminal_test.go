@@ -18,6 +18,16 @@ import (
 	"gameday/tui/tuitest"
 )
 
+// getenv is an environment written as NAME=value NAME=value.
+func getenv(environ string) func(string) string {
+	env := map[string]string{}
+	for _, kv := range strings.Fields(environ) {
+		k, v, _ := strings.Cut(kv, "=")
+		env[k] = v
+	}
+	return func(name string) string { return env[name] }
+}
+
 func TestSymbolsFor(t *testing.T) {
 	for _, c := range []struct {
 		env  string
@@ -27,12 +37,7 @@ func TestSymbolsFor(t *testing.T) {
 		{"LANG=de_DE.ISO-8859-1", ASCII}, {"LANG=C LC_ALL=C.UTF-8", Braille}, {"LANG=C.UTF-8 LC_CTYPE=C", ASCII},
 		{"TERM=linux", ASCII}, {"TERM=linux LANG=C.UTF-8", Blocks}, {"TERM=linux LANG=C", ASCII}, {"TERM=screen LANG=C.UTF-8", Braille},
 	} {
-		env := map[string]string{}
-		for _, kv := range strings.Fields(c.env) {
-			k, v, _ := strings.Cut(kv, "=")
-			env[k] = v
-		}
-		got, why := SymbolsFor(func(k string) string { return env[k] })
+		got, why := SymbolsFor(getenv(c.env))
 		require.Equal(t, c.want, got, c.env)
 		require.NotEmpty(t, why)
 	}
@@ -226,4 +231,14 @@ func TestAThemeThatWasSaved(t *testing.T) {
 	require.Equal(t, restyledMsg{Of: "mine"}, m.waitForTheme()())
 	close(saved)
 	require.Nil(t, m.waitForTheme()())
+}
+
+func TestWhoGetsNoColours(t *testing.T) {
+	for environ, none := range map[string]bool{
+		"TERM=vt100": true, "TERM=vt220-8bit": true, "TERM=vt420": true, "TERM=xterm-mono": true, "TERM=linux-m": true,
+		"TERM=xterm NO_COLOR=0": true, "TERM=xterm-256color COLORTERM=truecolor NO_COLOR=1": true,
+		"TERM=vt525": false, "TERM=vt220 COLORTERM=truecolor": false, "TERM=xterm": false, "TERM=vte-256color": false, "TERM=vt": false, "TERM=": false,
+	} {
+		require.Equal(t, none, Colourless(getenv(environ)) != "", environ)
+	}
 }

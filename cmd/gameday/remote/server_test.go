@@ -198,7 +198,7 @@ func TestNoColourIsHeard(t *testing.T) {
 	plain.see("ctrl+x ABORT", "▶ live")
 	require.Empty(t, coloured.FindString(plain.bytes()), "no colour was sent")
 	require.Contains(t, plain.bytes(), "\x1b[", "but there are attributes")
-	bright := s.connect("alice", 80, 24)
+	bright := s.connect("alice", 80, 24, "-o", "SetEnv=COLORTERM=truecolor")
 	bright.see("ctrl+x ABORT")
 	require.NotEmpty(t, coloured.FindString(bright.bytes()), "another view has its colours")
 	require.Empty(t, coloured.FindString(plain.bytes()))
