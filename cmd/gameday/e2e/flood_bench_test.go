@@ -260,7 +260,7 @@ func BenchmarkMemoryHeld(b *testing.B) {
 		}
 		stop := f.keep(5000)
 		_, _ = term.pty.WriteString("5")
-		if !term.shows(slow, " of 1M") && !term.shows(time.Second, " of 1.0") {
+		if !term.shows(slow, "logs 1M") && !term.shows(time.Second, "logs 1.0") {
 			b.Logf("what is held cannot be read from the screen:\n%s", term.screen())
 		}
 		var all []float64
