@@ -82,9 +82,9 @@ func (m *Model) nameFaults(t *tape, events []signal.Event, w signal.Window) {
 	}
 }
 
-// nameFault writes a fault's name into its band, without its last words where what turned red within it leaves no more room.
-// Where the band is too short it stands beside it, but never in the band of another fault, where it would name that; and where
-// neither has room, as many letters as fit stand in the band.
+// nameFault writes a fault's name into its band. Where the band is too short, or what turned red within it leaves too little room,
+// it stands beside it, but never in the band of another fault, where it would name that; and where neither has room for all of it,
+// it loses its last words in the band, and then letters.
 func (m *Model) nameFault(t *tape, e signal.Event, w signal.Window) {
 	a, z := t.span(e, w)
 	if z < 0 || a >= len(t.cells) {
@@ -94,7 +94,7 @@ func (m *Model) nameFault(t *tape, e signal.Event, w signal.Window) {
 	name := m.pen().Fit(short(e), 28)
 	labels := m.wordwise(name)
 	whole := labels[:1]
-	_ = len(whole[0]) <= z-a-1 && t.nameWithin(a, z, labels) || t.nameBeside(a, z, whole) ||
+	_ = t.nameWithin(a, z, whole) || t.nameBeside(a, z, whole) || t.nameWithin(a, z, labels) ||
 		t.nameWithin(a, z, m.letterwise(name)) || t.nameBeside(a, z, labels) // else it stands in the list of events alone
 }
 

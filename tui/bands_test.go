@@ -27,9 +27,9 @@ func lasting(kind signal.EventKind, title string, from, to int) signal.Event {
 	return e
 }
 
-// TestFaultsAreNamedInTheirBands whatever else wants the room: the probe that turned red within them, another fault, and a
+// TestFaultsAreNamedWhole, in their bands or beside them, whatever else wants the room: the probe that turned red within them, another fault, and a
 // load that was started twice, which is named once and never over a fault.
-func TestFaultsAreNamedInTheirBands(t *testing.T) {
+func TestFaultsAreNamedWhole(t *testing.T) {
 	f := tuitest.SampleFrame()
 	f.Window.From = f.Window.To.Add(-2 * time.Minute)
 	red := func(ago int) signal.Event {
@@ -43,7 +43,7 @@ func TestFaultsAreNamedInTheirBands(t *testing.T) {
 	}
 	for width, want := range map[int]string{
 		80:  "━━━━━━━━━━━p95 ✘▓ paymen… ▓━━──━━━━━━━━▓▓p95 ✘▓ cata… ▓━━━━━━━━",
-		120: "─━ Steady load ━━━━▓▓p95 ✘▓ payment… ▓▓▓▓▓▓━━━━━───━━━━━━━━━━━━━▓▓▓▓▓▓▓p95 ✘▓ catalog… ▓▓▓━━━━━━━━━━━━━",
+		120: "─━━ payment +800ms ▓▓▓▓▓▓✘p95▓▓▓▓▓▓▓▓▓▓▓▓▓▓━━━━━─ catalog hangs ▓▓▓▓▓▓▓▓▓▓▓✘p95▓▓▓▓▓▓▓▓▓▓▓━━━━━━━━━━━━━",
 		160: "─━ Steady load ━━━━━━━━━━━▓▓▓▓▓p95 ✘▓ payment +800ms ▓▓▓▓▓▓▓━━━━━━─────━━━━━━━━━━━━━━━━━━▓▓▓▓▓▓▓▓▓▓▓p95 ✘▓ catalog hangs ▓▓▓▓━━━━━━━━━━━━━━━━━━",
 	} {
 		require.Equal(t, want, tapeOf(still(t, Config{}, f, width, 24)))
