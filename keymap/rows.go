@@ -19,3 +19,13 @@ func (a Action) Rows(page, n int) (by int, moves bool) {
 	}
 	return 0, false
 }
+
+// textEnd is below the last row of any text.
+const textEnd = 1 << 30
+
+// Scroll is the first row that is on the screen of a text after an action moved from top, for a page of rows at a time; where the text
+// ends is for whoever draws it to keep. moves is false for an action that moves none.
+func (a Action) Scroll(top, page int) (to int, moves bool) {
+	by, moves := a.Rows(page, textEnd)
+	return max(top+by, 0), moves
+}

@@ -186,22 +186,13 @@ func (l *list) act(ctx pane.Context, a keymap.Action, rows []item, i int) tea.Cm
 
 // read moves inside an open row.
 func (l *list) read(ctx pane.Context, a keymap.Action) tea.Cmd {
-	page := max(ctx.Height-1, 1)
+	if to, moves := a.Scroll(l.top, max(ctx.Height-1, 1)); moves {
+		l.top = to
+		return nil
+	}
 	switch a {
 	case keymap.Leave, keymap.Left:
 		l.open = ""
-	case keymap.Up:
-		l.top--
-	case keymap.Down:
-		l.top++
-	case keymap.PageUp:
-		l.top -= page
-	case keymap.PageDown:
-		l.top += page
-	case keymap.Top:
-		l.top = 0
-	case keymap.Bottom:
-		l.top = 1 << 30
 	case keymap.Copy, keymap.CopyRow:
 		text := ""
 		for _, x := range l.inner(ctx, widget.Pen{Theme: ctx.Theme, ASCII: ctx.ASCII}, l.open) {

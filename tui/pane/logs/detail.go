@@ -55,22 +55,13 @@ func (p *Pane) leaveContext() {
 }
 
 func (p *Pane) actDetail(ctx pane.Context, a keymap.Action) tea.Cmd {
-	page := max(ctx.Height-1, 1)
+	if to, moves := a.Scroll(p.line, max(ctx.Height-1, 1)); moves {
+		p.line = to
+		return nil
+	}
 	switch a {
 	case keymap.Leave, keymap.Detail, keymap.Left:
 		p.open = nil
-	case keymap.Up:
-		p.line--
-	case keymap.Down:
-		p.line++
-	case keymap.PageUp:
-		p.line -= page
-	case keymap.PageDown:
-		p.line += page
-	case keymap.Top:
-		p.line = 0
-	case keymap.Bottom:
-		p.line = maxDetail
 	case keymap.Copy, keymap.CopyRow:
 		return pane.Wish(pane.CopyMsg{Text: document(p.open)})
 	case keymap.Open, keymap.FocusIt:

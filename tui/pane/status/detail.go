@@ -63,22 +63,13 @@ func (l *list) refresh(rows []row) {
 // read is what keys do in a row that is open.
 func (l *list) read(ctx pane.Context, a keymap.Action, rows []row) tea.Cmd {
 	o := l.open
-	page := max(ctx.Height-1, 1)
+	if to, moves := a.Scroll(o.top, max(ctx.Height-1, 1)); moves {
+		o.top = to
+		return nil
+	}
 	switch a {
 	case keymap.Leave, keymap.Detail, keymap.Left:
 		l.open = nil
-	case keymap.Up:
-		o.top--
-	case keymap.Down:
-		o.top++
-	case keymap.PageUp:
-		o.top -= page
-	case keymap.PageDown:
-		o.top += page
-	case keymap.Top:
-		o.top = 0
-	case keymap.Bottom:
-		o.top = maxRead
 	case keymap.Open:
 		if o.wish != nil {
 			l.open = nil
@@ -102,12 +93,8 @@ func (l *list) read(ctx pane.Context, a keymap.Action, rows []row) tea.Cmd {
 		}
 		return pane.Wish(pane.CopyMsg{Text: b.String()})
 	}
-	o.top = max(o.top, 0)
 	return nil
 }
-
-// maxRead is below the last row of any text.
-const maxRead = 1 << 30
 
 // readKeys are those that do something in a row that is open.
 func (l *list) readKeys() []keymap.Action {
